@@ -1,0 +1,89 @@
+#include "bgp/record.h"
+
+#include <utility>
+
+namespace lapwing::bgp {
+
+namespace {
+
+std::uint64_t read_word(const std::uint8_t* p) {
+  return static_cast<std::uint64_t>(read_u32(p)) << 32 | read_u32(p + 4);
+}
+
+void write_word(std::uint8_t* p, std::uint64_t word) {
+  for (int i = 7; i >= 0; --i, word >>= 8) p[i] = static_cast<std::uint8_t>(word);
+}
+
+}  // namespace
+
+NlriKey to_key(const Nlri& nlri) {
+  NlriKey key;
+  key.high = read_word(nlri.prefix.address.bytes.data());
+  key.low = read_word(nlri.prefix.address.bytes.data() + 8);
+  key.rd = nlri.rd;
+  key.path_id = nlri.has_path_id ? nlri.path_id : 0;
+  key.afi = static_cast<std::uint8_t>(nlri.family.afi);
+  key.safi = nlri.family.safi;
+  key.length = nlri.prefix.length;
+  key.has_path_id = nlri.has_path_id ? 1 : 0;
+  return key;
+}
+
+Nlri to_nlri(const NlriKey& key) {
+  Nlri nlri;
+  nlri.family = key.family();
+  nlri.rd = key.rd;
+  nlri.prefix.address.version = key.afi == kAfiIpv4 ? IpVersion::kV4 : IpVersion::kV6;
+  write_word(nlri.prefix.address.bytes.data(), key.high);
+  write_word(nlri.prefix.address.bytes.data() + 8, key.low);
+  nlri.prefix.length = key.length;
+  nlri.has_path_id = key.has_path_id != 0;
+  nlri.path_id = key.path_id;
+  return nlri;
+}
+
+void RecordBatch::clear() {
+  records.clear();
+  octets.clear();
+  nlri.clear();
+  peer_details.clear();
+  session_details.clear();
+}
+
+void RecordBatch::add_peer(Timestamp time, std::uint32_t peer, PeerDetail detail) {
+  Record r;
+  r.time = time;
+  r.peer = peer;
+  r.kind = RecordKind::kPeerDeclare;
+  r.detail = static_cast<std::uint32_t>(peer_details.size());
+  peer_details.push_back(std::move(detail));
+  records.push_back(r);
+}
+
+void RecordBatch::add_session(Timestamp time, std::uint32_t peer, RecordKind kind,
+                              SessionDetail detail) {
+  Record r;
+  r.time = time;
+  r.peer = peer;
+  r.kind = kind;
+  r.detail = static_cast<std::uint32_t>(session_details.size());
+  session_details.push_back(std::move(detail));
+  records.push_back(r);
+}
+
+void RecordBatch::add_mark(Timestamp time, std::uint32_t peer, RecordKind kind, Family family) {
+  Record r;
+  r.time = time;
+  r.peer = peer;
+  r.kind = kind;
+  r.family = family;
+  records.push_back(r);
+}
+
+void RecordBatch::add_tick(Timestamp time) {
+  Record r;
+  r.time = time;
+  records.push_back(r);
+}
+
+}  // namespace lapwing::bgp

@@ -1,0 +1,92 @@
+// What the engine hands to the store: one commit is one step in time, applied whole or not at all.
+//
+// Commits are numbered from 1 and are applied in order; the store may join consecutive ones into
+// one atomic write. Route writes name prefixes and paths by id; the octets behind an id do not
+// change until the store has made the commit durable that released it, so the store reads them
+// through `Dictionary` on its own thread without a lock.
+// Thread: built on the engine thread, then moved to the store thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bgp/record.h"
+#include "lapwing/detector.h"
+#include "lapwing/event.h"
+
+namespace lapwing::rib {
+
+/// One change of one neighbour's Adj-RIB-In.
+struct RouteWrite {
+  PeerId peer = 0;
+  PrefixId prefix = 0;
+  PathId before = kNoPath;
+  PathId after = kNoPath;             // kNoPath: withdrawn
+  std::uint32_t time_offset_us = 0;   // from Commit::base
+};
+static_assert(sizeof(RouteWrite) == 20);
+
+struct StateWrite {
+  std::string detector;
+  std::string key;
+  std::optional<std::string> value;  // none: erase
+};
+
+/// What is kept of a family of a neighbour.
+struct PeerFamilyRecord {
+  Family family;
+  bool baseline_done = false;  // its first table has been complete once
+  friend bool operator==(const PeerFamilyRecord&, const PeerFamilyRecord&) = default;
+};
+
+/// What is kept of a neighbour over restarts. Identity: `name`; `id` is given once, never reused.
+struct PeerRecord {
+  PeerId id = 0;
+  std::string name;
+  IpAddress address;
+  Asn as = 0;
+  Asn local_as = 0;
+  bool up = false;             // a session was established when this was written
+  Timestamp last_change;       // of `up`
+  std::vector<PeerFamilyRecord> families;
+  friend bool operator==(const PeerRecord&, const PeerRecord&) = default;
+};
+
+/// A time in which a neighbour was not heard.
+struct BlindInterval {
+  PeerId peer = 0;
+  TimeRange range;
+  std::string reason;
+  friend bool operator==(const BlindInterval&, const BlindInterval&) = default;
+};
+
+struct Commit {
+  std::uint64_t sequence = 0;
+  Timestamp base;                    // of the first record in it
+  Timestamp alive_until;             // all neighbours that are up were heard until then
+  std::vector<RouteWrite> routes;    // in order; the last one of a (peer, prefix) wins
+  std::vector<PathId> new_paths;     // ids given to a path in this commit
+  std::vector<StateWrite> states;    // in order
+  std::vector<PeerRecord> peers;
+  std::vector<BlindInterval> blind;
+  std::vector<PeerId> removed_peers; // drop all their routes
+  std::vector<Event> events;         // in order; synced before any sink sees them
+
+  bool empty() const {
+    return routes.empty() && new_paths.empty() && states.empty() && peers.empty() &&
+           blind.empty() && removed_peers.empty() && events.empty();
+  }
+};
+
+/// Reads what ids stand for. [Threading] may be called from the store thread while the engine runs,
+/// for ids named by a commit that is not yet reported durable.
+class Dictionary {
+ public:
+  virtual ~Dictionary() = default;
+  virtual bgp::NlriKey nlri_key(PrefixId) const = 0;
+  virtual Octets path_octets(PathId) const = 0;
+};
+
+}  // namespace lapwing::rib
