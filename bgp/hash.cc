@@ -24,7 +24,7 @@ std::uint64_t hash_octets(std::uint64_t seed, Octets octets) {
   for (; left > 16; p += 16, left -= 16)
     h = fold_multiply(word(p) ^ h, word(p + 8) ^ 0xe7037ed1a0b428db);
   std::uint64_t tail[2] = {};
-  std::memcpy(tail, p, left);
+  if (left != 0) std::memcpy(tail, p, left);
   return fold_multiply(tail[0] ^ h, tail[1] ^ 0x8ebc6af09c88c6e3);
 }
 

@@ -16,8 +16,10 @@ namespace lapwing::bgp {
 /// Drawn at first use, the same for the life of the process.
 std::uint64_t hash_seed();
 
+__extension__ using Uint128 = unsigned __int128;
+
 inline std::uint64_t fold_multiply(std::uint64_t a, std::uint64_t b) {
-  const auto product = static_cast<unsigned __int128>(a) * b;
+  const auto product = static_cast<Uint128>(a) * b;
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 

@@ -67,6 +67,7 @@ struct Commit {
   Timestamp base;                    // of the first record in it
   Timestamp alive_until;             // all neighbours that are up were heard until then
   std::vector<RouteWrite> routes;    // in order; the last one of a (peer, prefix) wins
+  bool record_history = true;        // false: nothing but first tables in `routes`
   std::vector<PathId> new_paths;     // ids given to a path in this commit
   std::vector<StateWrite> states;    // in order
   std::vector<PeerRecord> peers;

@@ -5,23 +5,30 @@
 // and writes each group atomically: few changes as one WriteBatch (synced when it holds an event),
 // many as sorted table files ingested together. Formats are in docs/FORMATS.md.
 //
-// Failure: when the disk is full or fails, commits wait in memory up to a bound, writes are retried,
-// and `error()` says what is wrong; detection goes on.
+// Failure: when the disk is full or fails, commits wait in memory, writes are retried with back-off,
+// and `error()` says what is wrong; detection goes on. Beyond `max_pending_bytes` the oldest waiting
+// commits without events are joined, the last route of a neighbour and prefix stays; events are
+// never dropped. `stop` gives an ill disk ten more seconds.
 // Thread: `submit` engine thread; `durable_sequence`, `pending`, `routes`, journal: any thread.
 // Owns: the database and the store thread.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "lapwing/journal.h"
 #include "lapwing/reader.h"
 #include "rib/commit.h"
+
+namespace rocksdb {
+class Env;
+}
 
 namespace lapwing::rib {
 
@@ -30,10 +37,25 @@ struct StoreOptions {
   std::uint64_t cache_bytes = 16u << 20;         // RocksDB block cache
   std::uint64_t write_buffer_bytes = 8u << 20;   // all memtables together
   std::size_t max_pending_bytes = 256u << 20;    // commits waiting for the disk
+  unsigned history_days = 90;                    // route changes kept, in event time; 0: none
+  std::uint64_t event_limit = 1'000'000;         // events kept once every sink has them; 0: all
+  bool sync_all = false;                         // sync groups without an event, too
+  /// Told what the database warns of and what was found at `open`; from any thread.
+  std::function<void(std::string_view)> on_warning;
+  rocksdb::Env* env = nullptr;                   // file system of tests; none: the real one
 };
 
-/// Told in this order: peers, paths, routes (ascending by peer, then key), states (ascending by
-/// detector, then key).
+/// One row of the history: at `time` this neighbour's route changed from `before` to `after`.
+struct HistoryRow {
+  Timestamp time;
+  PeerId peer = 0;
+  bgp::NlriKey nlri;
+  std::optional<Octets> before;  // none: no route
+  std::optional<Octets> after;
+};
+
+/// Told in this order: meta, peers, paths, states (ascending by detector, then key), routes
+/// (ascending by peer, then key).
 class LoadVisitor {
  public:
   virtual ~LoadVisitor() = default;
@@ -71,10 +93,20 @@ class Store {
   virtual Journal& journal() = 0;
   /// Reads from a snapshot; `stale` is not known here and stays false. Peers are named by id.
   using RouteFn = std::function<bool(PeerId, const bgp::NlriKey&, Octets path, Timestamp since)>;
-  /// In ascending order of NLRI, then peer; `fn` returns false to end.
+  /// In ascending order of NLRI, then peer; `fn` returns false to end. kLongest is the longest match
+  /// of each peer. A prefix is looked for in unicast; only where no peer has a match there, in the
+  /// other families of its address family, each route distinguisher by itself.
   virtual void routes(const std::optional<Prefix>& prefix, Match match,
                       const std::vector<PeerId>& peers, const RouteFn& fn) const = 0;
   virtual std::vector<BlindInterval> blind_intervals(PeerId peer) const = 0;
+
+  /// Changes of exactly this prefix in [from, to], in every family, newest first; `fn` returns false
+  /// to end. Views live until `fn` returns.
+  using HistoryFn = std::function<bool(const HistoryRow&)>;
+  virtual void history(const Prefix& prefix, Timestamp from, Timestamp to,
+                       const HistoryFn& fn) const = 0;
+  /// A sentence if `open` found that acknowledged commits are missing; otherwise empty.
+  virtual std::string recovery_report() const = 0;
 };
 
 }  // namespace lapwing::rib

@@ -55,8 +55,8 @@ struct RouteChange {
   PathId before = kNoPath;  // kNoPath: no route
   PathId after = kNoPath;   // kNoPath: withdrawn. `before` and `after` always differ
   Cause cause = Cause::kLive;
-  /// This neighbour's first table, or a prefix of which we cannot know what it was before: it
-  /// teaches, it does not alarm.
+  /// This neighbour's first table, a prefix of which we cannot know what it was before, or a
+  /// neighbour that is removed: it teaches, it does not alarm.
   bool baseline = false;
   /// Set when the change was found after a gap: the last time at which `before` was known to hold.
   /// (`changed_between` is then [last_known, Host::now()].)
@@ -68,7 +68,7 @@ enum class PeerEvent : std::uint8_t {
   kDown,          // session lost: all its routes are stale from here on, none is withdrawn
   kBaselineDone,  // first table of a family is complete
   kSynchronized,  // a family was compared after a gap; nothing of it is stale any more
-  kRemoved,       // no longer configured; its routes have been dropped without route changes
+  kRemoved,       // no longer configured; its routes were withdrawn before this, as `baseline` changes
 };
 
 struct PeerChange {

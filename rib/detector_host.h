@@ -1,0 +1,74 @@
+// The engine's side of a detector: its Host, its name, and whether it is still called.
+//
+// Thread: engine. Owns: the detector.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "rib/engine.h"
+
+namespace lapwing::rib {
+
+class Engine::DetectorHost final : public Host {
+ public:
+  DetectorHost(Engine& engine, std::uint32_t number, std::unique_ptr<Detector> detector)
+      : engine_(engine), number_(number), detector_(std::move(detector)), name_(detector_->name()) {}
+  ~DetectorHost() = default;
+
+  Detector& detector() { return *detector_; }
+  const std::string& name() const { return name_; }
+  bool enabled() const { return enabled_; }
+  /// It threw: no further call, no timer; an event tells the operator.
+  void disable(const char* what);
+
+  // lapwing::Host
+  Timestamp now() const override { return engine_.now_; }
+  PathView path(PathId id) const override { return PathView(engine_.paths_.octets(id)); }
+  Nlri nlri(PrefixId id) const override { return bgp::to_nlri(engine_.prefixes_.key(id)); }
+  const PeerInfo& peer(PeerId id) const override { return engine_.peers_[id]->info; }
+  const Watch& watch() const override { return engine_.options_.watch; }
+  std::span<const Asn> route_server_ases() const override {
+    return engine_.options_.route_server_ases;
+  }
+  bool is_stale(PeerId peer, PrefixId prefix) const override {
+    return engine_.peers_[peer]->rib.is_stale(prefix);
+  }
+  void for_each_route(PrefixId prefix,
+                      const std::function<void(const RouteView&)>& fn) const override;
+  void set_timer(std::uint64_t key, Timestamp due) override {
+    engine_.timers_.set({number_, key}, due);
+  }
+  void cancel_timer(std::uint64_t key) override { engine_.timers_.cancel({number_, key}); }
+  void put_state(std::string_view key, std::string_view value) override {
+    engine_.commit_.states.push_back({name_, std::string(key), std::string(value)});
+  }
+  void erase_state(std::string_view key) override {
+    engine_.commit_.states.push_back({name_, std::string(key), std::nullopt});
+  }
+  void emit(Event&& event) override {
+    engine_.commit_.events.push_back(std::move(event));
+    engine_.counters_.events.fetch_add(1, std::memory_order_relaxed);
+  }
+
+ private:
+  Engine& engine_;
+  const std::uint32_t number_;
+  std::unique_ptr<Detector> detector_;
+  const std::string name_;
+  bool enabled_ = true;
+};
+
+template <typename Fn>
+void Engine::call(DetectorHost& host, Fn&& fn) {
+  if (!host.enabled()) return;
+  try {
+    fn(host.detector());
+  } catch (const std::exception& error) {
+    host.disable(error.what());
+  } catch (...) {
+    host.disable("an exception that is no std::exception");
+  }
+}
+
+}  // namespace lapwing::rib

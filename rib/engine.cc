@@ -1,0 +1,247 @@
+#include "rib/engine.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "bgp/hash.h"
+#include "rib/detector_host.h"
+
+namespace lapwing::rib {
+
+Engine::Engine(EngineOptions options, CommitSink& sink)
+    : options_(std::move(options)), sink_(sink) {
+  commit_.record_history = false;
+}
+
+Engine::~Engine() = default;
+
+void Engine::add_detector(std::unique_ptr<Detector> detector) {
+  const auto number = static_cast<std::uint32_t>(detectors_.size());
+  detectors_.push_back(std::make_unique<DetectorHost>(*this, number, std::move(detector)));
+  call(*detectors_.back(), [&](Detector& d) { d.attach(*detectors_.back()); });
+}
+
+void Engine::process(const bgp::RecordBatch& batch) {
+  recycle();
+  hashes_.resize(batch.nlri.size());
+  for (std::size_t i = 0; i < batch.nlri.size(); ++i) hashes_[i] = PrefixTable::hash(batch.nlri[i]);
+  bool tick = false;
+  for (const bgp::Record& record : batch.records) {
+    fire_timers(record.time);
+    now_ = std::max(now_, record.time);
+    tick |= record.kind == bgp::RecordKind::kTick;
+    process_record(batch, record);
+  }
+  flush(tick);
+  publish();
+}
+
+void Engine::finish() {
+  for (const auto& host : detectors_) call(*host, [](Detector& d) { d.finish(); });
+  flush(false);
+  publish();
+}
+
+void Engine::process_record(const bgp::RecordBatch& batch, const bgp::Record& record) {
+  switch (record.kind) {
+    case bgp::RecordKind::kPeerDeclare:
+      declare_peer(record.peer, batch.peer_details[record.detail]);
+      break;
+    case bgp::RecordKind::kPeerUp:
+      peer_up(peer_of(record.peer), batch.session_details[record.detail]);
+      break;
+    case bgp::RecordKind::kPeerDown:
+      peer_down(peer_of(record.peer), batch.session_details[record.detail].reason);
+      break;
+    case bgp::RecordKind::kUpdate:
+      update(peer_of(record.peer), batch, record);
+      break;
+    case bgp::RecordKind::kEndOfRib:
+      end_of_rib(peer_of(record.peer), record.family, false);
+      break;
+    case bgp::RecordKind::kRefreshBegin:
+      refresh_begin(peer_of(record.peer), record.family);
+      break;
+    case bgp::RecordKind::kRefreshEnd:
+      end_of_rib(peer_of(record.peer), record.family, true);
+      break;
+    case bgp::RecordKind::kTick:
+      break;
+  }
+}
+
+void Engine::fire_timers(Timestamp until) {
+  while (timers_.due(until)) {
+    const EventTimers::Timer timer = timers_.pop();
+    now_ = std::max(now_, timer.due);
+    call(*detectors_[timer.key.owner], [&](Detector& d) { d.on_timer(timer.key.key); });
+  }
+}
+
+void Engine::update(Peer& peer, const bgp::RecordBatch& batch, const bgp::Record& record) {
+  // How far ahead memory is asked for, in NLRI: first the slot, then what the slot points to.
+  constexpr std::size_t kSlotAhead = 24, kRecordAhead = 12;
+  const auto prefetch = [&](std::size_t at) {
+    if (at + kSlotAhead < hashes_.size()) prefixes_.prefetch(hashes_[at + kSlotAhead]);
+    if (at + kRecordAhead < hashes_.size()) prefixes_.prefetch_record(hashes_[at + kRecordAhead]);
+  };
+  std::size_t at = record.nlri_at;
+  for (std::uint32_t i = 0; i < record.withdrawn; ++i, ++at) {
+    prefetch(at);
+    withdraw(peer, family_of(peer, batch.nlri[at].family()), batch.nlri[at], hashes_[at]);
+  }
+  withdrawals_ += record.withdrawn;
+  if (record.announced > 0) {
+    const auto [path, added] = paths_.intern(batch.attributes(record), record.attributes_hash);
+    if (path == kNoPath) return;
+    if (added) commit_.new_paths.push_back(path);
+    paths_.acquire(path);
+    for (std::uint32_t i = 0; i < record.announced; ++i, ++at) {
+      prefetch(at);
+      announce(peer, family_of(peer, batch.nlri[at].family()), batch.nlri[at], hashes_[at], path);
+    }
+    paths_.release(path, sequence_);
+    announcements_ += record.announced;
+  }
+  if (record.last_of_message) update_end();
+}
+
+void Engine::announce(Peer& peer, FamilyState& family, const bgp::NlriKey& key, std::uint64_t hash,
+                      PathId path) {
+  const PrefixId prefix = prefixes_.intern(key, hash);
+  if (prefix == PrefixTable::kNone) return;
+  const PathId before = peer.rib.find(prefix);
+  if (before == path) {
+    ++duplicates_;
+    peer.rib.clear_stale(prefix);
+    return;
+  }
+  RouteChange change;
+  change.peer = peer.info.id;
+  change.prefix = prefix;
+  change.before = before;
+  change.after = path;
+  change.cause = options_.replay ? Cause::kReplay : Cause::kLive;
+  change.baseline = !family.baseline_done && (!peer.joined_midway || before == kNoPath);
+  if (family.synchronizing && !family.refresh &&
+      (before == kNoPath || peer.rib.is_stale(prefix))) {
+    change.cause = Cause::kResync;
+    change.last_known = family.last_known;
+  }
+  peer.rib.insert(prefix, path);
+  paths_.acquire(path);
+  if (before == kNoPath) {
+    prefixes_.acquire(prefix);
+    ++routes_;
+  }
+  record_write(change);
+  notify(change);
+  if (before != kNoPath) paths_.release(before, sequence_);
+}
+
+void Engine::withdraw(Peer& peer, FamilyState& family, const bgp::NlriKey& key,
+                      std::uint64_t hash) {
+  const PrefixId prefix = prefixes_.find(key, hash);
+  if (prefix == PrefixTable::kNone || peer.rib.find(prefix) == kNoPath) return;
+  const bool stale = peer.rib.is_stale(prefix);
+  RouteChange change;
+  change.cause = options_.replay ? Cause::kReplay : Cause::kLive;
+  change.baseline = !family.baseline_done && !peer.joined_midway;
+  if (stale && family.synchronizing && !family.refresh) {
+    change.cause = Cause::kResync;
+    change.last_known = family.last_known;
+  }
+  remove_route(peer, prefix, change, true);
+}
+
+void Engine::remove_route(Peer& peer, PrefixId prefix, RouteChange change, bool write) {
+  change.peer = peer.info.id;
+  change.prefix = prefix;
+  change.before = peer.rib.erase(prefix);
+  change.after = kNoPath;
+  --routes_;
+  if (write) record_write(change);
+  notify(change);
+  paths_.release(change.before, sequence_);
+  prefixes_.release(prefix, sequence_);
+}
+
+void Engine::record_write(const RouteChange& change) {
+  constexpr std::int64_t kMaxOffset = std::numeric_limits<std::uint32_t>::max();
+  if (commit_.routes.empty()) commit_.base = now_;
+  const std::int64_t offset = std::min((now_ - commit_.base).count(), kMaxOffset);
+  commit_.routes.push_back({change.peer, change.prefix, change.before, change.after,
+                            static_cast<std::uint32_t>(offset)});
+  commit_.record_history |= !change.baseline;
+  ++changes_;
+}
+
+void Engine::notify(const RouteChange& change) {
+  update_open_ = true;
+  for (const auto& host : detectors_)
+    call(*host, [&](Detector& d) { d.on_route_change(change); });
+}
+
+void Engine::notify(const PeerChange& change) {
+  for (const auto& host : detectors_) call(*host, [&](Detector& d) { d.on_peer_change(change); });
+}
+
+void Engine::update_end() {
+  if (!update_open_) return;
+  update_open_ = false;
+  for (const auto& host : detectors_) call(*host, [](Detector& d) { d.on_update_end(); });
+}
+
+void Engine::flush(bool even_if_empty) {
+  if (commit_.empty() && !even_if_empty) return;
+  commit_.sequence = sequence_++;
+  commit_.alive_until = now_;
+  Commit next;
+  next.record_history = false;
+  std::swap(next, commit_);
+  sink_.submit(std::move(next));
+}
+
+void Engine::recycle() {
+  const std::uint64_t durable = sink_.durable_sequence();
+  prefixes_.drain(durable, [this](PrefixId id) {
+    for (const auto& host : detectors_) call(*host, [id](Detector& d) { d.prefix_released(id); });
+  });
+  paths_.drain(durable, [this](PathId id) {
+    for (const auto& host : detectors_) call(*host, [id](Detector& d) { d.path_released(id); });
+  });
+}
+
+void Engine::publish() {
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  counters_.routes.store(routes_, kRelaxed);
+  counters_.prefixes.store(prefixes_.size(), kRelaxed);
+  counters_.paths.store(paths_.size(), kRelaxed);
+  counters_.announcements.store(announcements_, kRelaxed);
+  counters_.withdrawals.store(withdrawals_, kRelaxed);
+  counters_.duplicates.store(duplicates_, kRelaxed);
+  counters_.changes.store(changes_, kRelaxed);
+  for (const auto& peer : peers_) {
+    if (!peer) continue;
+    peer->counters->routes.store(peer->rib.size(), kRelaxed);
+    peer->counters->stale.store(peer->rib.stale(), kRelaxed);
+  }
+}
+
+std::optional<std::string> Engine::query(std::string_view what, std::string_view argument) {
+  std::optional<std::string> answer;
+  for (const auto& host : detectors_) {
+    call(*host, [&](Detector& d) { answer = d.query(what, argument); });
+    if (answer) break;
+  }
+  return answer;
+}
+
+Engine::Footprint Engine::footprint() const {
+  Footprint sum{prefixes_.footprint(), paths_.footprint(), 0};
+  for (const auto& peer : peers_) sum.routes += peer ? peer->rib.footprint() : 0;
+  return sum;
+}
+
+}  // namespace lapwing::rib

@@ -1,0 +1,193 @@
+// The engine: applies records to the Adj-RIB-Ins, tells the detectors, builds the commits.
+//
+// It is a function of (configuration, starting state, ordered records): it reads no clock, draws no
+// random number, and nothing it does depends on how records were grouped into batches. A live
+// session, a file and a test are all sources of the same records.
+//
+// Usage: add_detector … ; then either load what a store kept (`begin_restore` … `end_restore`) or
+// `end_restore` at once; then `process` batches. Commits go to the CommitSink.
+//
+// Semantics of sessions (RFC 4724 4.2 in spirit, for every neighbour): a lost session leaves its
+// routes stale. When the neighbour is back, a route announced again as it was is no change; what
+// differs is a change with cause `resync`; End-of-RIB sweeps what was not announced again. The
+// first complete table of a family is the baseline: it teaches and does not alarm. See
+// docs/ARCHITECTURE.md.
+// Thread: engine, except where a function says otherwise.
+// Owns: the tables and the detectors.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bgp/record.h"
+#include "lapwing/detector.h"
+#include "rib/adj_rib_in.h"
+#include "rib/commit.h"
+#include "rib/event_timers.h"
+#include "rib/path_table.h"
+#include "rib/prefix_table.h"
+
+namespace lapwing::rib {
+
+struct EngineOptions {
+  bool replay = false;  // events say cause `replay` where a live run says `live`
+  Watch watch;
+  std::vector<Asn> route_server_ases;
+};
+
+/// Where commits go. The engine calls from its own thread.
+class CommitSink {
+ public:
+  virtual ~CommitSink() = default;
+  virtual void submit(Commit&& commit) = 0;
+  /// All commits up to this number are durable: their released ids may be used again.
+  virtual std::uint64_t durable_sequence() const = 0;
+};
+
+/// Counters that any thread may read.
+struct PeerCounters {
+  std::string name;
+  PeerId id = 0;
+  std::atomic<std::uint64_t> routes{0};
+  std::atomic<std::uint64_t> stale{0};
+};
+
+struct EngineCounters {
+  std::atomic<std::uint64_t> routes{0};
+  std::atomic<std::uint64_t> prefixes{0};
+  std::atomic<std::uint64_t> paths{0};
+  std::atomic<std::uint64_t> announcements{0};
+  std::atomic<std::uint64_t> withdrawals{0};
+  std::atomic<std::uint64_t> duplicates{0};  // announced again as it was
+  std::atomic<std::uint64_t> changes{0};
+  std::atomic<std::uint64_t> events{0};
+};
+
+class Engine final : public Dictionary {
+ public:
+  Engine(EngineOptions options, CommitSink& sink);
+  ~Engine() override;
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  /// In the order in which they are to be called. Before anything else.
+  void add_detector(std::unique_ptr<Detector> detector);
+
+  // Restoring, in this order; see rib::LoadVisitor. False: contradictory data.
+  void restore_meta(Timestamp alive_until);
+  bool restore_peer(const PeerRecord& record);
+  bool restore_path(PathId id, Octets octets);
+  bool restore_route(PeerId peer, const bgp::NlriKey& key, PathId path);
+  void restore_state(std::string_view detector, std::string_view key, std::string_view value);
+  /// Tells the detectors what was restored and starts them.
+  void end_restore();
+
+  /// Drops a neighbour that is no longer configured, with all its routes.
+  void remove_peer(std::string_view name);
+  /// Names of all neighbours of which something is kept.
+  std::vector<std::string> peer_names() const;
+
+  void process(const bgp::RecordBatch& batch);
+  /// The records have ended: fires no timer, calls Detector::finish, submits what is left.
+  void finish();
+
+  /// `Detector::query` of the first detector that answers.
+  std::optional<std::string> query(std::string_view what, std::string_view argument);
+
+  Timestamp now() const { return now_; }
+  /// [Threading] any.
+  const EngineCounters& counters() const { return counters_; }
+  /// [Threading] any. The references stay valid as long as the engine.
+  std::vector<const PeerCounters*> peer_counters() const;
+  /// Octets held by the tables, by part. Engine thread.
+  struct Footprint {
+    std::uint64_t prefixes = 0;
+    std::uint64_t paths = 0;
+    std::uint64_t routes = 0;
+  };
+  Footprint footprint() const;
+
+  // rib::Dictionary
+  bgp::NlriKey nlri_key(PrefixId id) const override { return prefixes_.key(id); }
+  Octets path_octets(PathId id) const override { return paths_.octets(id); }
+
+ private:
+  class DetectorHost;
+
+  struct FamilyState {
+    Family family;
+    bool baseline_done = false;
+    bool synchronizing = false;          // a session is back, or a refresh runs; not swept yet
+    bool refresh = false;                // of synchronizing: by request, nothing was missed
+    std::optional<Timestamp> last_known; // of what is stale
+  };
+  struct Peer {
+    PeerInfo info;
+    bool up = false;
+    bool joined_midway = false;
+    Timestamp last_change;
+    std::optional<Timestamp> blind_since;
+    std::string blind_reason;
+    std::vector<FamilyState> families;
+    AdjRibIn rib;
+    PeerCounters* counters = nullptr;
+  };
+
+  void process_record(const bgp::RecordBatch& batch, const bgp::Record& record);
+  void fire_timers(Timestamp until);
+  void declare_peer(std::uint32_t source_number, const bgp::PeerDetail& detail);
+  void peer_up(Peer& peer, const bgp::SessionDetail& detail);
+  void peer_down(Peer& peer, const std::string& reason);
+  void refresh_begin(Peer& peer, Family family);
+  void end_of_rib(Peer& peer, Family family, bool refresh_end);
+  void sweep(Peer& peer, FamilyState& family);
+  void update(Peer& peer, const bgp::RecordBatch& batch, const bgp::Record& record);
+  void announce(Peer& peer, FamilyState& family, const bgp::NlriKey& key, std::uint64_t hash,
+                PathId path);
+  void withdraw(Peer& peer, FamilyState& family, const bgp::NlriKey& key, std::uint64_t hash);
+  void remove_route(Peer& peer, PrefixId prefix, RouteChange change, bool write);
+  void record_write(const RouteChange& change);
+  void notify(const RouteChange& change);
+  void notify(const PeerChange& change);
+  void update_end();
+  template <typename Fn>
+  void call(DetectorHost& host, Fn&& fn);
+
+  Peer& peer_of(std::uint32_t source_number);
+  Peer& add_peer(PeerId id, const std::string& name);
+  Peer* find_peer(std::string_view name);
+  FamilyState& family_of(Peer& peer, Family family);
+  void write_peer(const Peer& peer);
+  void flush(bool even_if_empty);
+  void recycle();
+  void publish();
+
+  EngineOptions options_;
+  CommitSink& sink_;
+  std::vector<std::unique_ptr<DetectorHost>> detectors_;
+  PrefixTable prefixes_;
+  PathTable paths_;
+  EventTimers timers_;
+  std::vector<std::unique_ptr<Peer>> peers_;     // by PeerId; null: removed
+  std::vector<PeerId> source_peers_;             // by number of the source
+  PeerId next_peer_ = 0;
+  std::vector<std::uint64_t> hashes_;            // of the batch's NLRI
+  Timestamp now_{};
+  bool update_open_ = false;                     // on_route_change without on_update_end yet
+  Commit commit_;
+  std::uint64_t sequence_ = 1;                   // of commit_
+  EngineCounters counters_;
+  std::uint64_t announcements_ = 0, withdrawals_ = 0, duplicates_ = 0, changes_ = 0, routes_ = 0;
+  mutable std::mutex peer_counters_mutex_;
+  std::deque<PeerCounters> peer_counters_;       // guarded by peer_counters_mutex_ (the list only)
+};
+
+}  // namespace lapwing::rib

@@ -1,0 +1,278 @@
+// Engine: neighbours, sessions, synchronization, restoring.
+#include <algorithm>
+#include <utility>
+
+#include "bgp/hash.h"
+#include "rib/detector_host.h"
+#include "rib/engine.h"
+
+namespace lapwing::rib {
+
+Engine::Peer& Engine::add_peer(PeerId id, const std::string& name) {
+  if (id >= peers_.size()) peers_.resize(id + 1);
+  peers_[id] = std::make_unique<Peer>();
+  Peer& peer = *peers_[id];
+  peer.info.id = id;
+  peer.info.name = name;
+  const std::lock_guard lock(peer_counters_mutex_);
+  peer.counters = &peer_counters_.emplace_back();
+  peer.counters->name = name;
+  peer.counters->id = id;
+  return peer;
+}
+
+Engine::Peer* Engine::find_peer(std::string_view name) {
+  const auto it = std::find_if(peers_.begin(), peers_.end(), [&](const auto& peer) {
+    return peer && peer->info.name == name;
+  });
+  return it == peers_.end() ? nullptr : it->get();
+}
+
+Engine::Peer& Engine::peer_of(std::uint32_t source_number) {
+  return *peers_[source_peers_[source_number]];
+}
+
+Engine::FamilyState& Engine::family_of(Peer& peer, Family family) {
+  for (FamilyState& state : peer.families)
+    if (state.family == family) return state;
+  peer.families.emplace_back().family = family;
+  return peer.families.back();
+}
+
+void Engine::declare_peer(std::uint32_t source_number, const bgp::PeerDetail& detail) {
+  if (source_number >= source_peers_.size()) source_peers_.resize(source_number + 1);
+  Peer* peer = find_peer(detail.name);
+  if (peer == nullptr) {
+    // Ids are never used again, not even those of removed neighbours.
+    peer = &add_peer(std::max(next_peer_, static_cast<PeerId>(peers_.size())), detail.name);
+    next_peer_ = peer->info.id + 1;
+    peer->joined_midway = detail.joined_midway;
+  }
+  source_peers_[source_number] = peer->info.id;
+  peer->info.address = detail.address;
+  peer->info.as = detail.as;
+  peer->info.local_as = detail.local_as;
+  peer->info.internal = detail.local_as != 0 && detail.as == detail.local_as;
+  write_peer(*peer);
+}
+
+void Engine::peer_up(Peer& peer, const bgp::SessionDetail& detail) {
+  if (peer.up) peer_down(peer, "the neighbour opened a new session");
+  peer.up = true;
+  if (peer.last_change != Timestamp{}) peer.joined_midway = false;
+  PeerChange change;
+  change.peer = peer.info.id;
+  change.event = PeerEvent::kUp;
+  change.blind_since = peer.blind_since;
+  for (const Family family : detail.families) {
+    FamilyState& state = family_of(peer, family);
+    if (!state.baseline_done && peer.rib.size() == 0) continue;
+    state.synchronizing = true;
+    state.refresh = false;
+    state.last_known = peer.blind_since;
+  }
+  if (peer.blind_since)
+    commit_.blind.push_back({peer.info.id, {*peer.blind_since, now_}, peer.blind_reason});
+  peer.blind_since.reset();
+  peer.last_change = now_;
+  write_peer(peer);
+  notify(change);
+}
+
+void Engine::peer_down(Peer& peer, const std::string& reason) {
+  if (!peer.up) return;
+  peer.up = false;
+  peer.last_change = now_;
+  peer.blind_since = now_;
+  peer.blind_reason = reason;
+  peer.rib.mark_all_stale();
+  for (FamilyState& state : peer.families) state.synchronizing = state.refresh = false;
+  write_peer(peer);
+  PeerChange change;
+  change.peer = peer.info.id;
+  change.event = PeerEvent::kDown;
+  change.reason = reason;
+  notify(change);
+}
+
+void Engine::refresh_begin(Peer& peer, Family family) {
+  FamilyState& state = family_of(peer, family);
+  peer.rib.for_each([&](PrefixId id, PathId, bool) {
+    if (prefixes_.family(id) == family) peer.rib.mark_stale(id);
+  });
+  if (state.synchronizing) return;
+  state.synchronizing = true;
+  state.refresh = true;
+  state.last_known = now_;
+}
+
+void Engine::end_of_rib(Peer& peer, Family family, bool refresh_end) {
+  FamilyState& state = family_of(peer, family);
+  if (state.baseline_done && (!state.synchronizing || state.refresh != refresh_end)) {
+    // A refresh that began while a session was being compared ends both.
+    if (!state.synchronizing || !refresh_end) return;
+  }
+  sweep(peer, state);
+  PeerChange change;
+  change.peer = peer.info.id;
+  change.family = family;
+  change.event = state.baseline_done ? PeerEvent::kSynchronized : PeerEvent::kBaselineDone;
+  state.synchronizing = state.refresh = false;
+  if (!state.baseline_done) {
+    state.baseline_done = true;
+    write_peer(peer);
+  }
+  notify(change);
+}
+
+void Engine::sweep(Peer& peer, FamilyState& family) {
+  if (peer.rib.stale() == 0) return;
+  RouteChange change;
+  change.cause = Cause::kResync;
+  change.baseline = !family.baseline_done;
+  change.last_known = family.last_known;
+  for (const PrefixId id : peer.rib.stale_routes())
+    if (prefixes_.family(id) == family.family) remove_route(peer, id, change, true);
+  update_end();
+}
+
+void Engine::remove_peer(std::string_view name) {
+  Peer* peer = find_peer(name);
+  if (peer == nullptr) return;
+  RouteChange change;
+  change.baseline = true;
+  std::vector<PrefixId> ids;
+  ids.reserve(peer->rib.size());
+  peer->rib.for_each([&](PrefixId id, PathId, bool) { ids.push_back(id); });
+  for (const PrefixId id : ids) remove_route(*peer, id, change, false);
+  update_end();
+  PeerChange removed;
+  removed.peer = peer->info.id;
+  removed.event = PeerEvent::kRemoved;
+  notify(removed);
+  commit_.removed_peers.push_back(peer->info.id);
+  peer->counters->routes = 0;
+  peer->counters->stale = 0;
+  peers_[peer->info.id].reset();
+  flush(false);
+  publish();
+}
+
+std::vector<std::string> Engine::peer_names() const {
+  std::vector<std::string> names;
+  for (const auto& peer : peers_)
+    if (peer) names.push_back(peer->info.name);
+  return names;
+}
+
+void Engine::write_peer(const Peer& peer) {
+  PeerRecord record;
+  record.id = peer.info.id;
+  record.name = peer.info.name;
+  record.address = peer.info.address;
+  record.as = peer.info.as;
+  record.local_as = peer.info.local_as;
+  record.up = peer.up;
+  record.last_change = peer.last_change;
+  for (const FamilyState& state : peer.families)
+    record.families.push_back({state.family, state.baseline_done});
+  commit_.peers.push_back(std::move(record));
+}
+
+std::vector<const PeerCounters*> Engine::peer_counters() const {
+  const std::lock_guard lock(peer_counters_mutex_);
+  std::vector<const PeerCounters*> list;
+  for (const PeerCounters& counters : peer_counters_) list.push_back(&counters);
+  return list;
+}
+
+void Engine::restore_meta(Timestamp alive_until) { now_ = std::max(now_, alive_until); }
+
+bool Engine::restore_peer(const PeerRecord& record) {
+  constexpr PeerId kMaxPeers = 1 << 20;
+  if (record.id >= kMaxPeers || (record.id < peers_.size() && peers_[record.id])) return false;
+  Peer& peer = add_peer(record.id, record.name);
+  next_peer_ = std::max(next_peer_, record.id + 1);
+  peer.info.address = record.address;
+  peer.info.as = record.as;
+  peer.info.local_as = record.local_as;
+  peer.info.internal = record.local_as != 0 && record.as == record.local_as;
+  peer.last_change = record.last_change;
+  // Up when the last commit was written: heard until then, blind from then on.
+  if (record.last_change != Timestamp{}) {
+    peer.blind_since = record.up ? std::max(now_, record.last_change) : record.last_change;
+    peer.blind_reason = record.up ? "Lapwing was not running" : "the session was down";
+  }
+  for (const PeerFamilyRecord& family : record.families) {
+    FamilyState& state = family_of(peer, family.family);
+    state.baseline_done = family.baseline_done;
+    state.last_known = peer.blind_since;
+  }
+  return true;
+}
+
+bool Engine::restore_path(PathId id, Octets octets) {
+  return paths_.restore(id, octets, bgp::hash_octets(bgp::hash_seed(), octets));
+}
+
+bool Engine::restore_route(PeerId peer, const bgp::NlriKey& key, PathId path) {
+  if (peer >= peers_.size() || !peers_[peer] || !paths_.contains(path)) return false;
+  const PrefixId prefix = prefixes_.intern(key, PrefixTable::hash(key));
+  AdjRibIn& rib = peers_[peer]->rib;
+  if (prefix == PrefixTable::kNone || rib.insert(prefix, path) != kNoPath) return false;
+  rib.mark_stale(prefix);
+  prefixes_.acquire(prefix);
+  paths_.acquire(path);
+  ++routes_;
+  const RouteView view{peer, prefix, path, true};
+  for (const auto& host : detectors_) call(*host, [&](Detector& d) { d.restore_route(view); });
+  return true;
+}
+
+void Engine::restore_state(std::string_view detector, std::string_view key,
+                           std::string_view value) {
+  for (const auto& host : detectors_)
+    if (host->name() == detector)
+      call(*host, [&](Detector& d) { d.restore_state(key, value); });
+}
+
+void Engine::end_restore() {
+  paths_.finish_restore();
+  for (const auto& host : detectors_) call(*host, [](Detector& d) { d.start_up(); });
+  flush(false);
+  publish();
+}
+
+void Engine::DetectorHost::for_each_route(PrefixId prefix,
+                                          const std::function<void(const RouteView&)>& fn) const {
+  for (const auto& peer : engine_.peers_) {
+    if (!peer) continue;
+    const PathId path = peer->rib.find(prefix);
+    if (path != kNoPath) fn({peer->info.id, prefix, path, peer->rib.is_stale(prefix)});
+  }
+}
+
+void Engine::DetectorHost::disable(const char* what) {
+  enabled_ = false;
+  engine_.timers_.cancel_all(number_);
+  Event event;
+  event.type = "detector-failed";
+  event.severity = Severity::kError;
+  event.time = engine_.now_;
+  event.cause = engine_.options_.replay ? Cause::kReplay : Cause::kLive;
+  event.fields.push_back({"detector", name_});
+  event.fields.push_back({"error", std::string(what)});
+  event.rule = "a detector that throws is disabled until the next start";
+  event.summary = "detector " + name_ + " failed and is disabled: " + what;
+  const std::uint64_t time = static_cast<std::uint64_t>(unix_micros(engine_.now_));
+  const std::uint64_t name = bgp::hash_octets(
+      0, {reinterpret_cast<const std::uint8_t*>(name_.data()), name_.size()});
+  for (int i = 0; i < 8; ++i) {
+    event.id.bytes[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(name >> 8 * i);
+    event.id.bytes[static_cast<std::size_t>(i) + 8] = static_cast<std::uint8_t>(time >> 8 * i);
+  }
+  event.incident = event.id;
+  emit(std::move(event));
+}
+
+}  // namespace lapwing::rib

@@ -1,0 +1,196 @@
+#include "rib/path_table.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace lapwing::rib {
+
+namespace {
+
+constexpr std::uint32_t kNoBlock = 0xffffffff;
+
+std::size_t varint_size(std::size_t value) {
+  return value < 0x80 ? 1 : value < 0x4000 ? 2 : 3;
+}
+
+std::uint8_t* write_varint(std::uint8_t* p, std::size_t value) {
+  for (; value >= 0x80; value >>= 7) *p++ = static_cast<std::uint8_t>(value | 0x80);
+  *p++ = static_cast<std::uint8_t>(value);
+  return p;
+}
+
+}  // namespace
+
+PathTable::PathTable()
+    : free_blocks_(kSmallUnits + 1, kNoBlock), index_(1024, kNoPath), mask_(index_.size() - 1) {}
+
+const std::uint8_t* PathTable::block(const Entry& entry) const {
+  return entry.units == kLarge ? large_[entry.block].get()
+                               : reinterpret_cast<const std::uint8_t*>(&arena_[entry.block]);
+}
+
+Octets PathTable::octets(PathId id) const {
+  const std::uint8_t* p = block(entries_[id]);
+  const std::uint32_t size = read_varint(p, p + 5);
+  return {p, size};
+}
+
+PathTable::Interned PathTable::intern(Octets octets, std::uint64_t hash) {
+  const auto short_hash = static_cast<std::uint32_t>(hash);
+  for (std::uint64_t at = short_hash & mask_; index_[at] != kNoPath; at = (at + 1) & mask_) {
+    if (entries_[index_[at]].hash != short_hash) continue;
+    const Octets known = this->octets(index_[at]);
+    if (known.size() == octets.size() &&
+        (octets.empty() || std::memcmp(known.data(), octets.data(), octets.size()) == 0))
+      return {index_[at], false};
+  }
+
+  PathId id = free_;
+  if (id == kNoPath) {
+    if (next_ == kNoPath || !entries_.grow_to(next_)) return {};
+    id = next_;
+  }
+  Entry entry;
+  entry.hash = short_hash;
+  if (!place(entry, octets)) return {};
+  if (id == free_)
+    free_ = entries_[id].block;
+  else
+    ++next_;
+  entries_[id] = entry;
+  insert_slot(short_hash, id);
+  return {id, true};
+}
+
+bool PathTable::restore(PathId id, Octets octets, std::uint64_t hash) {
+  if (id == kNoPath || !entries_.grow_to(id) || entries_[id].units != kUnused) return false;
+  Entry entry;
+  entry.hash = static_cast<std::uint32_t>(hash);
+  if (!place(entry, octets)) return false;
+  entries_[id] = entry;
+  next_ = std::max(next_, id + 1);
+  insert_slot(entry.hash, id);
+  return true;
+}
+
+void PathTable::finish_restore() {
+  for (PathId id = next_; id-- > 0;) {
+    if (entries_[id].units == kUnused) {
+      entries_[id].block = free_;
+      free_ = id;
+    } else if (entries_[id].references == 0) {
+      free_entry(id);
+    }
+  }
+}
+
+bool PathTable::place(Entry& entry, Octets octets) {
+  const std::size_t total = varint_size(octets.size()) + octets.size();
+  const auto units = static_cast<std::uint32_t>((total + 3) / 4);
+  std::uint8_t* p = nullptr;
+  if (units > kSmallUnits) {
+    if (!free_large_.empty()) {
+      entry.block = free_large_.back();
+      free_large_.pop_back();
+    } else {
+      if (!large_.grow_to(large_used_)) return false;
+      entry.block = large_used_++;
+    }
+    entry.units = kLarge;
+    large_[entry.block] = std::make_unique<std::uint8_t[]>(total);
+    p = large_[entry.block].get();
+  } else {
+    entry.units = static_cast<std::uint16_t>(units);
+    if (free_blocks_[units] != kNoBlock) {
+      entry.block = free_blocks_[units];
+      free_blocks_[units] = arena_[entry.block];
+    } else {
+      // A block does not cross chunks: reads take a plain pointer.
+      constexpr std::uint64_t kChunkUnits = std::uint64_t{1} << 18;
+      if (arena_used_ / kChunkUnits != (arena_used_ + units - 1) / kChunkUnits)
+        arena_used_ = (arena_used_ / kChunkUnits + 1) * kChunkUnits;
+      if (!arena_.grow_to(arena_used_ + units - 1)) return false;
+      entry.block = static_cast<std::uint32_t>(arena_used_);
+      arena_used_ += units;
+    }
+    p = reinterpret_cast<std::uint8_t*>(&arena_[entry.block]);
+  }
+  p = write_varint(p, octets.size());
+  if (!octets.empty()) std::memcpy(p, octets.data(), octets.size());
+  return true;
+}
+
+void PathTable::free_block(Entry& entry) {
+  if (entry.units == kLarge) {
+    large_[entry.block].reset();
+    free_large_.push_back(entry.block);
+  } else {
+    arena_[entry.block] = free_blocks_[entry.units];
+    free_blocks_[entry.units] = entry.block;
+  }
+}
+
+void PathTable::free_entry(PathId id) {
+  Entry& entry = entries_[id];
+  erase_slot(entry.hash, id);
+  free_block(entry);
+  entry = Entry{};
+  entry.block = free_;
+  free_ = id;
+}
+
+void PathTable::release(PathId id, std::uint64_t commit) {
+  Entry& entry = entries_[id];
+  if (--entry.references != 0) return;
+  ++entry.quarantined;
+  quarantine_.add(commit, id);
+}
+
+void PathTable::drain(std::uint64_t durable, const std::function<void(PathId)>& fn) {
+  quarantine_.drain(durable, [&](PathId id) {
+    Entry& entry = entries_[id];
+    if (--entry.quarantined != 0 || entry.references != 0) return;
+    fn(id);
+    free_entry(id);
+  });
+}
+
+void PathTable::insert_slot(std::uint32_t hash, PathId id) {
+  if ((size_ + 1) * 10 > index_.size() * 7) grow();
+  std::uint64_t at = hash & mask_;
+  while (index_[at] != kNoPath) at = (at + 1) & mask_;
+  index_[at] = id;
+  ++size_;
+}
+
+void PathTable::erase_slot(std::uint32_t hash, PathId id) {
+  std::uint64_t hole = hash & mask_;
+  while (index_[hole] != id) hole = (hole + 1) & mask_;
+  for (std::uint64_t at = (hole + 1) & mask_; index_[at] != kNoPath; at = (at + 1) & mask_) {
+    const std::uint64_t home = entries_[index_[at]].hash & mask_;
+    if (((at - home) & mask_) < ((at - hole) & mask_)) continue;
+    index_[hole] = index_[at];
+    hole = at;
+  }
+  index_[hole] = kNoPath;
+  --size_;
+}
+
+void PathTable::grow() {
+  std::vector<PathId> old(index_.size() * 2, kNoPath);
+  old.swap(index_);
+  mask_ = index_.size() - 1;
+  for (const PathId id : old) {
+    if (id == kNoPath) continue;
+    std::uint64_t at = entries_[id].hash & mask_;
+    while (index_[at] != kNoPath) at = (at + 1) & mask_;
+    index_[at] = id;
+  }
+}
+
+std::uint64_t PathTable::footprint() const {
+  return entries_.footprint() + arena_.footprint() + index_.capacity() * sizeof(PathId);
+}
+
+}  // namespace lapwing::rib

@@ -1,0 +1,87 @@
+// Every attribute set that any neighbour announces, interned once: octets to PathId and back.
+//
+// A set takes its own octets (rounded up to four), 16 for its entry and about 7 for its slot of the
+// index. Equal octets have equal ids; the codec's canonical form makes equal paths equal octets.
+// A reference is one route of one neighbour. Release and `drain` work as in PrefixTable.
+// Thread: engine; `octets` also from the store thread (see rib::Dictionary).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "lapwing/detector.h"
+#include "lapwing/path.h"
+#include "rib/chunked_array.h"
+#include "rib/quarantine.h"
+
+namespace lapwing::rib {
+
+class PathTable {
+ public:
+  PathTable();
+
+  void prefetch(std::uint64_t hash) const { __builtin_prefetch(&index_[hash & mask_]); }
+
+  struct Interned {
+    PathId id = kNoPath;
+    bool added = false;  // not known before, nor waiting in quarantine
+  };
+  /// Finds or adds it, without a reference. `hash` is hash_octets of `octets`. id is kNoPath only
+  /// when no memory or id is left.
+  Interned intern(Octets octets, std::uint64_t hash);
+  /// Adds it under that id; for loading, before any `intern`. False when the id is in use.
+  bool restore(PathId id, Octets octets, std::uint64_t hash);
+  /// Frees what `restore` added and nothing references; ends loading.
+  void finish_restore();
+
+  Octets octets(PathId id) const;
+  bool contains(PathId id) const { return id < next_ && entries_[id].units != kUnused; }
+  void acquire(PathId id) { ++entries_[id].references; }
+  void release(PathId id, std::uint64_t commit);
+  void drain(std::uint64_t durable, const std::function<void(PathId)>& fn);
+
+  std::uint64_t size() const { return size_; }
+  std::uint64_t footprint() const;
+
+ private:
+  // Blocks are measured in units of four octets; a block begins with the varint of its size.
+  using Unit = std::uint32_t;
+  static constexpr std::uint32_t kSmallUnits = 256;  // larger blocks have memory of their own
+  static constexpr std::uint16_t kLarge = 0xffff;
+  static constexpr std::uint16_t kUnused = 0;
+
+  struct Entry {
+    std::uint32_t block = 0;        // first unit, or index into large_; next free id while free
+    std::uint32_t references = 0;
+    std::uint32_t hash = 0;
+    std::uint16_t quarantined = 0;
+    std::uint16_t units = kUnused;  // of the block, or kLarge
+  };
+  static_assert(sizeof(Entry) == 16);
+
+  bool place(Entry& entry, Octets octets);
+  void free_block(Entry& entry);
+  void free_entry(PathId id);
+  void insert_slot(std::uint32_t hash, PathId id);
+  void erase_slot(std::uint32_t hash, PathId id);
+  void grow();
+  const std::uint8_t* block(const Entry& entry) const;
+
+  ChunkedArray<Entry, 14, 18> entries_;
+  ChunkedArray<Unit, 18, 14> arena_;
+  std::uint64_t arena_used_ = 0;
+  std::vector<std::uint32_t> free_blocks_;  // by units: head of a list through the blocks
+  ChunkedArray<std::unique_ptr<std::uint8_t[]>, 8, 24> large_;
+  std::vector<std::uint32_t> free_large_;
+  std::uint32_t large_used_ = 0;
+  std::vector<PathId> index_;
+  std::uint64_t mask_ = 0;
+  std::uint64_t size_ = 0;
+  PathId next_ = 0;
+  PathId free_ = kNoPath;
+  Quarantine quarantine_;
+};
+
+}  // namespace lapwing::rib

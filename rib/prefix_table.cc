@@ -1,0 +1,154 @@
+#include "rib/prefix_table.h"
+
+#include <utility>
+
+#include "bgp/hash.h"
+
+namespace lapwing::rib {
+
+PrefixTable::PrefixTable() : index_(1024), mask_(index_.size() - 1) {}
+
+std::uint64_t PrefixTable::hash(const bgp::NlriKey& key) {
+  const std::uint64_t meta = static_cast<std::uint64_t>(key.path_id) << 32 |
+                             static_cast<std::uint64_t>(key.afi) << 24 |
+                             static_cast<std::uint64_t>(key.safi) << 16 |
+                             static_cast<std::uint64_t>(key.length) << 8 | key.has_path_id;
+  static const std::uint64_t seed = bgp::hash_seed();
+  const std::uint64_t h = bgp::hash_words(seed, key.high, meta);
+  if ((key.low | key.rd) == 0) return h;
+  return bgp::hash_words(h, key.low, key.rd);
+}
+
+PrefixTable::Kind PrefixTable::kind_of(const bgp::NlriKey& key) {
+  if (key.safi != kSafiUnicast || key.has_path_id != 0 || key.low != 0 || key.length > 64)
+    return Kind::kExtended;
+  return key.afi == kAfiIpv4 ? Kind::kIpv4 : Kind::kIpv6;
+}
+
+bool PrefixTable::matches(const Record& record, const bgp::NlriKey& key, Kind kind) const {
+  if (record.kind != kind) return false;
+  if (kind == Kind::kExtended) return extended_[record.high] == key;
+  return record.high == key.high && record.length == key.length;
+}
+
+void PrefixTable::prefetch_record(std::uint64_t hash) const {
+  const PrefixId id = index_[hash & mask_].id;
+  if (id != kNone) __builtin_prefetch(&records_[id]);
+}
+
+PrefixId PrefixTable::find(const bgp::NlriKey& key, std::uint64_t hash) const {
+  const Kind kind = kind_of(key);
+  const auto tag = static_cast<std::uint32_t>(hash);
+  for (std::uint64_t at = hash & mask_; index_[at].id != kNone; at = (at + 1) & mask_)
+    if (index_[at].tag == tag && matches(records_[index_[at].id], key, kind)) return index_[at].id;
+  return kNone;
+}
+
+PrefixId PrefixTable::intern(const bgp::NlriKey& key, std::uint64_t hash) {
+  const PrefixId found = find(key, hash);
+  if (found != kNone) return found;
+  if ((size_ + 1) * 10 > index_.size() * 7) grow();
+
+  PrefixId id = free_;
+  if (id != kNone) {
+    free_ = records_[id].references;
+  } else {
+    if (!records_.grow_to(next_) || next_ == kNone) return kNone;
+    id = next_++;
+  }
+  Record& record = records_[id];
+  record.kind = kind_of(key);
+  record.length = key.length;
+  record.references = 0;
+  record.quarantined = 0;
+  if (record.kind == Kind::kExtended) {
+    std::uint32_t slot = 0;
+    if (!free_extended_.empty()) {
+      slot = free_extended_.back();
+      free_extended_.pop_back();
+    } else {
+      slot = extended_used_++;
+      extended_.grow_to(slot);
+    }
+    extended_[slot] = key;
+    record.high = slot;
+  } else {
+    record.high = key.high;
+  }
+  std::uint64_t at = hash & mask_;
+  while (index_[at].id != kNone) at = (at + 1) & mask_;
+  index_[at] = {id, static_cast<std::uint32_t>(hash)};
+  ++size_;
+  return id;
+}
+
+bgp::NlriKey PrefixTable::key(PrefixId id) const {
+  const Record& record = records_[id];
+  if (record.kind == Kind::kExtended) return extended_[record.high];
+  bgp::NlriKey key;
+  key.high = record.high;
+  key.afi = static_cast<std::uint8_t>(record.kind == Kind::kIpv4 ? kAfiIpv4 : kAfiIpv6);
+  key.safi = kSafiUnicast;
+  key.length = record.length;
+  return key;
+}
+
+Family PrefixTable::family(PrefixId id) const {
+  const Record& record = records_[id];
+  if (record.kind == Kind::kIpv4) return kIpv4Unicast;
+  if (record.kind == Kind::kIpv6) return kIpv6Unicast;
+  return extended_[record.high].family();
+}
+
+void PrefixTable::release(PrefixId id, std::uint64_t commit) {
+  Record& record = records_[id];
+  if (--record.references != 0) return;
+  ++record.quarantined;
+  quarantine_.add(commit, id);
+}
+
+void PrefixTable::drain(std::uint64_t durable, const std::function<void(PrefixId)>& fn) {
+  quarantine_.drain(durable, [&](PrefixId id) {
+    Record& record = records_[id];
+    if (--record.quarantined != 0 || record.references != 0) return;
+    fn(id);
+    erase_slot(hash(key(id)), id);
+    if (record.kind == Kind::kExtended)
+      free_extended_.push_back(static_cast<std::uint32_t>(record.high));
+    record.kind = Kind::kFree;
+    record.references = free_;
+    free_ = id;
+    --size_;
+  });
+}
+
+void PrefixTable::grow() {
+  std::vector<Slot> old(index_.size() * 2);
+  old.swap(index_);
+  mask_ = index_.size() - 1;
+  for (const Slot& slot : old) {
+    if (slot.id == kNone) continue;
+    std::uint64_t at = slot.tag & mask_;
+    while (index_[at].id != kNone) at = (at + 1) & mask_;
+    index_[at] = slot;
+  }
+}
+
+// Linear probing without tombstones: later entries of the run move up into the hole.
+void PrefixTable::erase_slot(std::uint64_t hash, PrefixId id) {
+  std::uint64_t hole = hash & mask_;
+  while (index_[hole].id != id) hole = (hole + 1) & mask_;
+  for (std::uint64_t at = (hole + 1) & mask_; index_[at].id != kNone; at = (at + 1) & mask_) {
+    const std::uint64_t home = index_[at].tag & mask_;
+    if (((at - home) & mask_) < ((at - hole) & mask_)) continue;
+    index_[hole] = index_[at];
+    hole = at;
+  }
+  index_[hole] = Slot{};
+}
+
+std::uint64_t PrefixTable::footprint() const {
+  return records_.footprint() + extended_.footprint() + index_.capacity() * sizeof(Slot);
+}
+
+}  // namespace lapwing::rib

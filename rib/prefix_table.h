@@ -1,0 +1,81 @@
+// Every NLRI that any neighbour announces, interned once: NLRI to PrefixId and back.
+//
+// An IPv4 or IPv6 unicast prefix of up to 64 bits without a path identifier takes 16 octets and 8
+// for each slot of the index; any other NLRI 32 more. The index is an open-addressed table with
+// linear probing, at most 70 % full.
+// A reference is one route of one neighbour. An id without references stays valid until `drain`
+// is told that the commit which released it is durable; announced again before, it is revived.
+// Thread: engine; `key` also from the store thread (see rib::Dictionary).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "bgp/record.h"
+#include "rib/chunked_array.h"
+#include "rib/quarantine.h"
+
+namespace lapwing::rib {
+
+class PrefixTable {
+ public:
+  static constexpr PrefixId kNone = 0xffffffff;
+
+  PrefixTable();
+
+  static std::uint64_t hash(const bgp::NlriKey& key);
+  void prefetch(std::uint64_t hash) const { __builtin_prefetch(&index_[hash & mask_]); }
+  /// The record behind the first candidate slot: worth a prefetch once the slot has arrived.
+  void prefetch_record(std::uint64_t hash) const;
+
+  /// kNone when it is not there.
+  PrefixId find(const bgp::NlriKey& key, std::uint64_t hash) const;
+  /// Finds or adds it, without a reference. kNone only when 2^32 - 1 ids are in use.
+  PrefixId intern(const bgp::NlriKey& key, std::uint64_t hash);
+  bgp::NlriKey key(PrefixId id) const;
+  Family family(PrefixId id) const;
+
+  void acquire(PrefixId id) { ++records_[id].references; }
+  /// `commit`: number of the commit being built.
+  void release(PrefixId id, std::uint64_t commit);
+  /// Frees what commits up to `durable` released; `fn(id)` before an id is free.
+  void drain(std::uint64_t durable, const std::function<void(PrefixId)>& fn);
+
+  std::uint64_t size() const { return size_; }
+  std::uint64_t footprint() const;
+
+ private:
+  enum class Kind : std::uint8_t { kFree, kIpv4, kIpv6, kExtended };
+  struct Record {
+    std::uint64_t high = 0;        // address, or index into extended_
+    std::uint32_t references = 0;  // next free id while free
+    std::uint8_t length = 0;
+    Kind kind = Kind::kFree;
+    std::uint16_t quarantined = 0;
+  };
+  static_assert(sizeof(Record) == 16);
+  struct Slot {
+    PrefixId id = kNone;
+    std::uint32_t tag = 0;  // low half of the hash
+  };
+  static_assert(sizeof(Slot) == 8);
+
+  static Kind kind_of(const bgp::NlriKey& key);
+  bool matches(const Record& record, const bgp::NlriKey& key, Kind kind) const;
+  void grow();
+  void erase_slot(std::uint64_t hash, PrefixId id);
+
+  ChunkedArray<Record, 16, 16> records_;
+  ChunkedArray<bgp::NlriKey, 12, 20> extended_;
+  std::vector<std::uint32_t> free_extended_;
+  std::uint32_t extended_used_ = 0;
+  std::vector<Slot> index_;
+  std::uint64_t mask_ = 0;
+  std::uint64_t size_ = 0;   // ids in use or in quarantine
+  PrefixId next_ = 0;        // first id never used
+  PrefixId free_ = kNone;    // head of the list of free ids
+  Quarantine quarantine_;
+};
+
+}  // namespace lapwing::rib

@@ -1,0 +1,385 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "bgp/hash.h"
+#include "rib/engine.h"
+
+namespace lapwing::rib {
+namespace {
+
+Timestamp at(std::int64_t seconds) { return from_unix_micros(seconds * 1000000); }
+
+/// A canonical attribute set with this AS_PATH and no other attribute.
+std::vector<std::uint8_t> path_of(const std::vector<Asn>& ases) {
+  std::vector<std::uint8_t> value{2, static_cast<std::uint8_t>(ases.size())};
+  for (Asn as : ases) {
+    for (; as >= 0x80; as >>= 7) value.push_back(static_cast<std::uint8_t>(as | 0x80));
+    value.push_back(static_cast<std::uint8_t>(as));
+  }
+  std::vector<std::uint8_t> set{attribute::kAsPath, static_cast<std::uint8_t>(value.size())};
+  set.insert(set.end(), value.begin(), value.end());
+  return set;
+}
+
+bgp::NlriKey key_of(const std::string& prefix) {
+  Nlri nlri;
+  nlri.prefix = *parse_prefix(prefix);
+  nlri.family = nlri.prefix.address.version == IpVersion::kV4 ? kIpv4Unicast : kIpv6Unicast;
+  return bgp::to_key(nlri);
+}
+
+/// What the detector was told, in words.
+struct Log {
+  std::vector<std::string> lines;
+  std::vector<std::string> take() { return std::exchange(lines, {}); }
+};
+using Lines = std::vector<std::string>;
+
+class Recorder : public Detector {
+ public:
+  explicit Recorder(Log& log) : log_(log) {}
+  std::string_view name() const override { return "recorder"; }
+  void attach(Host& host) override { host_ = &host; }
+  void restore_state(std::string_view key, std::string_view value) override {
+    log_.lines.push_back("state " + std::string(key) + "=" + std::string(value));
+  }
+  void restore_route(const RouteView& route) override {
+    log_.lines.push_back("restore " + host_->peer(route.peer).name + " " + prefix(route.prefix));
+  }
+  void start_up() override { log_.lines.push_back("start"); }
+  void on_route_change(const RouteChange& c) override {
+    std::string line = host_->peer(c.peer).name + " " + prefix(c.prefix) + " " + path(c.before) +
+                       " -> " + path(c.after) + " " + std::string(to_string(c.cause));
+    if (c.baseline) line += " baseline";
+    if (c.last_known)
+      line += " since " + std::to_string(unix_micros(*c.last_known) / 1000000);
+    log_.lines.push_back(line);
+    if (path(c.after) == "666") throw std::runtime_error("six six six");
+    if (path(c.after) == "777") {
+      host_->put_state("k", "v");
+      Event event;
+      event.type = "seen";
+      host_->emit(std::move(event));
+    }
+  }
+  void on_update_end() override { log_.lines.push_back("end"); }
+  void on_peer_change(const PeerChange& c) override {
+    constexpr const char* kNames[] = {"up", "down", "baseline-done", "synchronized", "removed"};
+    log_.lines.push_back(std::string(kNames[static_cast<int>(c.event)]));
+  }
+  void on_timer(std::uint64_t key) override {
+    log_.lines.push_back("timer " + std::to_string(key) + " at " +
+                         std::to_string(unix_micros(host_->now()) / 1000000));
+  }
+  Host* host_ = nullptr;
+
+ private:
+  std::string prefix(PrefixId id) const { return format_prefix(host_->nlri(id).prefix); }
+  std::string path(PathId id) const {
+    return id == kNoPath ? "none" : format_as_path(host_->path(id).as_path());
+  }
+  Log& log_;
+};
+
+class Commits : public CommitSink {
+ public:
+  void submit(Commit&& commit) override { list.push_back(std::move(commit)); }
+  std::uint64_t durable_sequence() const override { return durable; }
+  std::vector<Commit> list;
+  std::uint64_t durable = 0;
+};
+
+struct Bench {
+  Log log;
+  Commits commits;
+  Engine engine{EngineOptions{}, commits};
+  Recorder* recorder = nullptr;
+
+  Bench() {
+    auto detector = std::make_unique<Recorder>(log);
+    recorder = detector.get();
+    engine.add_detector(std::move(detector));
+  }
+  void start() {
+    engine.end_restore();
+    log.take();
+  }
+  Lines run(bgp::RecordBatch& batch) {
+    engine.process(batch);
+    return log.take();
+  }
+};
+
+struct Batch : bgp::RecordBatch {
+  Batch& declare(std::int64_t t, const std::string& name, bool midway = false) {
+    bgp::PeerDetail detail;
+    detail.name = name;
+    detail.as = 3333;
+    detail.local_as = 64512;
+    detail.joined_midway = midway;
+    add_peer(at(t), 0, detail);
+    return *this;
+  }
+  Batch& up(std::int64_t t) {
+    bgp::SessionDetail detail;
+    detail.families = {kIpv4Unicast};
+    add_session(at(t), 0, bgp::RecordKind::kPeerUp, detail);
+    return *this;
+  }
+  Batch& down(std::int64_t t) {
+    add_session(at(t), 0, bgp::RecordKind::kPeerDown, {});
+    return *this;
+  }
+  Batch& mark(std::int64_t t, bgp::RecordKind kind) {
+    add_mark(at(t), 0, kind, kIpv4Unicast);
+    return *this;
+  }
+  Batch& end_of_rib(std::int64_t t) { return mark(t, bgp::RecordKind::kEndOfRib); }
+  Batch& update(std::int64_t t, const std::vector<std::string>& withdrawn,
+                const std::vector<std::string>& announced, const std::vector<Asn>& ases) {
+    bgp::Record r;
+    r.time = at(t);
+    r.kind = bgp::RecordKind::kUpdate;
+    r.nlri_at = static_cast<std::uint32_t>(nlri.size());
+    for (const auto& p : withdrawn) nlri.push_back(key_of(p));
+    for (const auto& p : announced) nlri.push_back(key_of(p));
+    r.withdrawn = static_cast<std::uint32_t>(withdrawn.size());
+    r.announced = static_cast<std::uint32_t>(announced.size());
+    const auto set = path_of(ases);
+    r.attributes_at = static_cast<std::uint32_t>(octets.size());
+    r.attributes_size = static_cast<std::uint32_t>(set.size());
+    octets.insert(octets.end(), set.begin(), set.end());
+    r.attributes_hash = bgp::hash_octets(bgp::hash_seed(), set);
+    records.push_back(r);
+    return *this;
+  }
+  Batch& announce(std::int64_t t, const std::string& prefix, const std::vector<Asn>& ases) {
+    return update(t, {}, {prefix}, ases);
+  }
+};
+
+const std::string kP = "192.0.2.0/24";
+const std::string kQ = "198.51.100.0/24";
+
+TEST_CASE("the first table is baseline, later changes are live, repetition is no change") {
+  Bench b;
+  b.start();
+  Batch first;
+  first.declare(1, "edge1").up(2).announce(3, kP, {1, 2}).end_of_rib(4);
+  CHECK(b.run(first) == Lines{"up", "edge1 192.0.2.0/24 none -> 1 2 live baseline", "end",
+                              "baseline-done"});
+  CHECK(b.commits.list.size() == 1);
+  CHECK_FALSE(b.commits.list[0].record_history);
+  Batch second;
+  second.announce(5, kP, {1, 2}).announce(6, kP, {1, 3}).update(7, {kP, kQ}, {}, {});
+  CHECK(b.run(second) == Lines{"edge1 192.0.2.0/24 1 2 -> 1 3 live", "end",
+                               "edge1 192.0.2.0/24 1 3 -> none live", "end"});
+  CHECK(b.commits.list[1].record_history);
+  CHECK(b.engine.counters().duplicates == 1);
+  CHECK(b.engine.counters().routes == 0);
+}
+
+TEST_CASE("a lost session leaves routes stale; the same table again is no change (promise 2)") {
+  Bench b;
+  b.start();
+  Batch first;
+  first.declare(1, "edge1").up(2).announce(3, kP, {1, 2}).announce(3, kQ, {1, 2}).end_of_rib(4);
+  b.run(first);
+  Batch lost;
+  lost.down(10);
+  CHECK(b.run(lost) == Lines{"down"});
+  CHECK(b.engine.counters().routes == 2);
+  Batch back;
+  back.up(20).announce(21, kP, {1, 2}).announce(21, kQ, {1, 2}).end_of_rib(22);
+  CHECK(b.run(back) == Lines{"up", "synchronized"});
+  REQUIRE(b.commits.list.back().blind.size() == 1);
+  CHECK(b.commits.list.back().blind[0].range == TimeRange{at(10), at(20)});
+}
+
+TEST_CASE("what changed in a gap is found as resync, with the time it was last known (promise 3)") {
+  Bench b;
+  b.start();
+  Batch first;
+  first.declare(1, "edge1").up(2).announce(3, kP, {1, 2}).announce(3, kQ, {1, 2}).end_of_rib(4);
+  b.run(first);
+  Batch gap;
+  gap.down(10).up(20).announce(21, kP, {1, 9}).announce(22, kP, {1, 8}).end_of_rib(23);
+  CHECK(b.run(gap) == Lines{"down", "up", "edge1 192.0.2.0/24 1 2 -> 1 9 resync since 10", "end",
+                            "edge1 192.0.2.0/24 1 9 -> 1 8 live", "end",
+                            "edge1 198.51.100.0/24 1 2 -> none resync since 10", "end",
+                            "synchronized"});
+}
+
+TEST_CASE("a neighbour joined midway teaches at first sight of a prefix and alarms after it") {
+  Bench b;
+  b.start();
+  Batch batch;
+  batch.declare(1, "x", true).up(1).announce(2, kP, {1, 2}).announce(3, kP, {1, 3});
+  CHECK(b.run(batch) == Lines{"up", "x 192.0.2.0/24 none -> 1 2 live baseline", "end",
+                              "x 192.0.2.0/24 1 2 -> 1 3 live", "end"});
+}
+
+TEST_CASE("RFC 7313: what a refresh does not repeat is swept at EoRR, nothing else changes") {
+  Bench b;
+  b.start();
+  Batch first;
+  first.declare(1, "edge1").up(2).announce(3, kP, {1, 2}).announce(3, kQ, {1, 2}).end_of_rib(4);
+  b.run(first);
+  Batch refresh;
+  refresh.mark(10, bgp::RecordKind::kRefreshBegin)
+      .announce(11, kP, {1, 2})
+      .end_of_rib(12)
+      .mark(13, bgp::RecordKind::kRefreshEnd);
+  CHECK(b.run(refresh) ==
+        Lines{"edge1 198.51.100.0/24 1 2 -> none resync since 10", "end", "synchronized"});
+  Batch lonely;
+  lonely.mark(14, bgp::RecordKind::kRefreshEnd);
+  CHECK(b.run(lonely) == Lines{});
+}
+
+TEST_CASE("timers fire in event time, before any record of that time") {
+  Bench b;
+  b.start();
+  Batch one;
+  one.add_tick(at(100));
+  b.run(one);
+  b.recorder->host_->set_timer(1, at(105));
+  b.recorder->host_->set_timer(2, at(103));
+  Batch two;
+  two.declare(104, "edge1").up(105);
+  CHECK(b.run(two) == Lines{"timer 2 at 103", "timer 1 at 105", "up"});
+}
+
+TEST_CASE("event time never steps back") {
+  Bench b;
+  b.start();
+  Batch batch;
+  batch.declare(100, "edge1").up(100);
+  batch.add_tick(at(50));
+  b.run(batch);
+  CHECK(b.engine.now() == at(100));
+}
+
+TEST_CASE("route change, detector state and event are in one commit (promise 4)") {
+  Bench b;
+  b.start();
+  Batch batch;
+  batch.declare(1, "edge1").up(2).announce(3, kP, {777});
+  b.run(batch);
+  const Commit& commit = b.commits.list.back();
+  CHECK(commit.routes.size() == 1);
+  CHECK(commit.new_paths.size() == 1);
+  CHECK(commit.states.size() == 1);
+  CHECK(commit.events.size() == 1);
+  CHECK(commit.sequence == 1);
+}
+
+TEST_CASE("a detector that throws is disabled and an event says so") {
+  Bench b;
+  b.start();
+  Batch batch;
+  batch.declare(1, "edge1").up(2).announce(3, kP, {666}).announce(4, kQ, {1});
+  CHECK(b.run(batch) == Lines{"up", "edge1 192.0.2.0/24 none -> 666 live baseline"});
+  REQUIRE(b.commits.list.back().events.size() == 1);
+  CHECK(b.commits.list.back().events[0].type == "detector-failed");
+  CHECK(b.engine.counters().routes == 2);
+}
+
+TEST_CASE("restored routes are stale until announced again; identical ones are no change") {
+  Bench b;
+  PeerRecord record;
+  record.id = 4;
+  record.name = "edge1";
+  record.up = true;
+  record.last_change = at(2);
+  record.families = {{kIpv4Unicast, true}};
+  const auto set = path_of({1, 2});
+  b.engine.restore_meta(at(50));
+  CHECK(b.engine.restore_peer(record));
+  CHECK_FALSE(b.engine.restore_peer(record));
+  CHECK(b.engine.restore_path(9, set));
+  b.engine.restore_state("recorder", "a", "b");
+  b.engine.restore_state("other", "a", "b");
+  CHECK(b.engine.restore_route(4, key_of(kP), 9));
+  CHECK(b.engine.restore_route(4, key_of(kQ), 9));
+  CHECK_FALSE(b.engine.restore_route(4, key_of(kQ), 8));
+  CHECK_FALSE(b.engine.restore_route(5, key_of(kQ), 9));
+  b.engine.end_restore();
+  CHECK(b.log.take() == Lines{"state a=b", "restore edge1 192.0.2.0/24",
+                              "restore edge1 198.51.100.0/24", "start"});
+  CHECK(b.recorder->host_->is_stale(4, 0));
+  Batch batch;
+  batch.declare(60, "edge1").up(60).announce(61, kP, {1, 2}).announce(61, kQ, {1, 3}).end_of_rib(62);
+  CHECK(b.run(batch) == Lines{"up", "edge1 198.51.100.0/24 1 2 -> 1 3 resync since 50", "end",
+                              "synchronized"});
+  CHECK(b.commits.list.back().routes.size() == 1);
+  CHECK(b.commits.list.back().blind[0].range == TimeRange{at(50), at(60)});
+}
+
+TEST_CASE("ids return only after the commit that released them is durable") {
+  Bench b;
+  b.start();
+  Batch batch;
+  batch.declare(1, "edge1").up(2).announce(3, kP, {1}).end_of_rib(3);
+  b.run(batch);
+  Batch gone;
+  gone.update(4, {kP}, {}, {});
+  b.run(gone);
+  Batch other;
+  other.announce(5, kQ, {2});
+  b.run(other);
+  CHECK(b.commits.list.back().routes[0].prefix == 1);
+  CHECK(b.commits.list.back().new_paths[0] == 1);
+  b.commits.durable = b.commits.list.back().sequence;
+  Batch again;
+  again.announce(6, "203.0.113.0/24", {3});
+  b.run(again);
+  CHECK(b.commits.list.back().routes[0].prefix == 0);
+  CHECK(b.commits.list.back().new_paths[0] == 0);
+}
+
+TEST_CASE("a removed neighbour's routes teach their absence silently") {
+  Bench b;
+  b.start();
+  Batch batch;
+  batch.declare(1, "edge1").up(2).announce(3, kP, {1}).end_of_rib(3);
+  b.run(batch);
+  b.engine.remove_peer("edge1");
+  CHECK(b.log.take() == Lines{"edge1 192.0.2.0/24 1 -> none live baseline", "end", "removed"});
+  CHECK(b.commits.list.back().removed_peers == std::vector<PeerId>{0});
+  CHECK(b.commits.list.back().routes.empty());
+  CHECK(b.engine.peer_names().empty());
+  Batch returns;
+  returns.declare(10, "edge1");
+  b.run(returns);
+  CHECK(b.commits.list.back().peers[0].id == 1);
+}
+
+TEST_CASE("how records are grouped into batches changes nothing") {
+  const auto play = [](bool split) {
+    Bench b;
+    b.start();
+    Batch all;
+    all.declare(1, "edge1").up(2);
+    for (int i = 0; i < 200; ++i)
+      all.announce(3 + i, "10." + std::to_string(i % 50) + ".0.0/16", {1, Asn(i % 7 + 2)});
+    all.end_of_rib(300);
+    Lines lines;
+    if (!split) return b.run(all);
+    for (const bgp::Record& record : all.records) {
+      Batch part;
+      static_cast<bgp::RecordBatch&>(part) = all;
+      part.records = {record};
+      for (auto& line : b.run(part)) lines.push_back(line);
+    }
+    return lines;
+  };
+  CHECK(play(false) == play(true));
+}
+
+}  // namespace
+}  // namespace lapwing::rib

@@ -1,0 +1,242 @@
+#include <doctest/doctest.h>
+
+#include <map>
+#include <random>
+#include <set>
+
+#include "bgp/hash.h"
+#include "rib/adj_rib_in.h"
+#include "rib/event_timers.h"
+#include "rib/path_table.h"
+#include "rib/prefix_table.h"
+
+namespace lapwing::rib {
+namespace {
+
+bgp::NlriKey key_of(const char* prefix, std::uint32_t path_id = 0, bool add_path = false) {
+  Nlri nlri;
+  nlri.prefix = *parse_prefix(prefix);
+  nlri.family = nlri.prefix.address.version == IpVersion::kV4 ? kIpv4Unicast : kIpv6Unicast;
+  nlri.has_path_id = add_path;
+  nlri.path_id = path_id;
+  return bgp::to_key(nlri);
+}
+
+PrefixId intern(PrefixTable& table, const bgp::NlriKey& key) {
+  return table.intern(key, PrefixTable::hash(key));
+}
+
+std::vector<std::uint8_t> octets_of(std::uint32_t value, std::size_t size) {
+  std::vector<std::uint8_t> octets(size);
+  for (std::size_t i = 0; i < size; ++i)
+    octets[i] = static_cast<std::uint8_t>(value >> 8 * (i % 4)) ^ static_cast<std::uint8_t>(i / 4);
+  return octets;
+}
+
+PathTable::Interned intern(PathTable& table, Octets octets) {
+  return table.intern(octets, bgp::hash_octets(bgp::hash_seed(), octets));
+}
+
+TEST_CASE("PrefixTable: every kind of NLRI has one id and gives its key back") {
+  PrefixTable table;
+  std::vector<bgp::NlriKey> keys{key_of("0.0.0.0/0"),
+                                 key_of("::/0"),
+                                 key_of("10.0.0.0/8"),
+                                 key_of("10.0.0.0/9"),
+                                 key_of("2001:db8::/32"),
+                                 key_of("2001:db8::1/128"),
+                                 key_of("10.0.0.0/8", 0, true),
+                                 key_of("10.0.0.0/8", 7, true),
+                                 key_of("2001:db8::/32", 7, true)};
+  bgp::NlriKey vpn = key_of("10.0.0.0/8");
+  vpn.safi = kSafiVpn;
+  vpn.rd = 0x0000fde800000001;
+  keys.push_back(vpn);
+  vpn.rd = 2;
+  keys.push_back(vpn);
+  bgp::NlriKey multicast = key_of("10.0.0.0/8");
+  multicast.safi = kSafiMulticast;
+  keys.push_back(multicast);
+
+  std::set<PrefixId> ids;
+  for (const auto& key : keys) {
+    const PrefixId id = intern(table, key);
+    CHECK(ids.insert(id).second);
+    CHECK(intern(table, key) == id);
+    CHECK(table.key(id) == key);
+    CHECK(table.family(id) == key.family());
+    CHECK(bgp::to_key(bgp::to_nlri(key)) == key);
+  }
+  CHECK(table.size() == keys.size());
+}
+
+TEST_CASE("PrefixTable: an id is kept until its release is durable, and revived before that") {
+  PrefixTable table;
+  const bgp::NlriKey key = key_of("192.0.2.0/24");
+  const PrefixId id = intern(table, key);
+  table.acquire(id);
+  table.release(id, 5);
+  CHECK(intern(table, key) == id);
+  table.acquire(id);
+  std::vector<PrefixId> freed;
+  const auto note = [&](PrefixId i) { freed.push_back(i); };
+  table.drain(5, note);
+  CHECK(freed.empty());
+  CHECK(table.key(id) == key);
+  table.release(id, 6);
+  table.drain(5, note);
+  CHECK(freed.empty());
+  table.drain(6, note);
+  CHECK(freed == std::vector<PrefixId>{id});
+  CHECK(table.find(key, PrefixTable::hash(key)) == PrefixTable::kNone);
+  CHECK(intern(table, key_of("198.51.100.0/24")) == id);
+}
+
+TEST_CASE("PrefixTable: released twice while in quarantine, freed once, by the later commit") {
+  PrefixTable table;
+  const bgp::NlriKey key = key_of("192.0.2.0/24");
+  const PrefixId id = intern(table, key);
+  for (const std::uint64_t commit : {1, 2}) {
+    table.acquire(id);
+    table.release(id, commit);
+  }
+  int freed = 0;
+  table.drain(1, [&](PrefixId) { ++freed; });
+  CHECK(freed == 0);
+  table.drain(2, [&](PrefixId) { ++freed; });
+  CHECK(freed == 1);
+}
+
+TEST_CASE("PrefixTable: equals a model over random insertions and removals") {
+  PrefixTable table;
+  std::map<std::uint32_t, PrefixId> model;
+  std::mt19937 random(42);
+  std::uint64_t commit = 0;
+  for (int i = 0; i < 60000; ++i) {
+    const auto n = static_cast<std::uint32_t>(random() % 9000);
+    bgp::NlriKey key;
+    key.afi = static_cast<std::uint8_t>(n % 3 == 0 ? kAfiIpv6 : kAfiIpv4);
+    key.safi = kSafiUnicast;
+    key.high = static_cast<std::uint64_t>(n) << 40;
+    key.length = 24;
+    key.has_path_id = n % 7 == 0;
+    key.path_id = key.has_path_id ? n : 0;
+    const std::uint64_t hash = PrefixTable::hash(key);
+    const auto it = model.find(n);
+    REQUIRE((table.find(key, hash) != PrefixTable::kNone) == (it != model.end()));
+    if (it == model.end()) {
+      const PrefixId id = table.intern(key, hash);
+      table.acquire(id);
+      model[n] = id;
+    } else {
+      REQUIRE(table.find(key, hash) == it->second);
+      if (random() % 2 == 0) {
+        table.release(it->second, ++commit);
+        table.drain(commit, [](PrefixId) {});
+        model.erase(it);
+      }
+    }
+    REQUIRE(table.size() == model.size());
+  }
+}
+
+TEST_CASE("PathTable: equal octets have equal ids, over all block sizes") {
+  PathTable table;
+  std::map<std::vector<std::uint8_t>, PathId> model;
+  for (std::uint32_t i = 0; i < 5000; ++i) {
+    const auto octets = octets_of(i * 2654435761u, i % 1300);
+    const auto [id, added] = intern(table, octets);
+    const auto [it, is_new] = model.emplace(octets, id);
+    CHECK(added == is_new);
+    CHECK(it->second == id);
+  }
+  const auto large = octets_of(1, 65535);
+  model[large] = intern(table, large).id;
+  for (const auto& [octets, id] : model) {
+    const Octets stored = table.octets(id);
+    REQUIRE(std::equal(stored.begin(), stored.end(), octets.begin(), octets.end()));
+  }
+}
+
+TEST_CASE("PathTable: memory of freed sets is used again") {
+  PathTable table;
+  const auto fill = [&](std::uint32_t salt) {
+    std::vector<PathId> ids;
+    for (std::uint32_t i = 0; i < 20000; ++i) {
+      ids.push_back(intern(table, octets_of(i + salt, 60 + i % 8)).id);
+      table.acquire(ids.back());
+    }
+    return ids;
+  };
+  const auto first = fill(0);
+  const std::uint64_t before = table.footprint();
+  for (const PathId id : first) table.release(id, 1);
+  table.drain(1, [](PathId) {});
+  CHECK(table.size() == 0);
+  fill(1u << 20);
+  CHECK(table.footprint() == before);
+}
+
+TEST_CASE("PathTable: restored ids keep their number; unreferenced ones are freed") {
+  PathTable table;
+  const auto a = octets_of(1, 40), b = octets_of(2, 40);
+  CHECK(table.restore(7, a, bgp::hash_octets(bgp::hash_seed(), a)));
+  CHECK(table.restore(3, b, bgp::hash_octets(bgp::hash_seed(), b)));
+  CHECK_FALSE(table.restore(3, a, 0));
+  table.acquire(7);
+  table.finish_restore();
+  CHECK(table.size() == 1);
+  CHECK(intern(table, a).id == 7);
+  const auto [id, added] = intern(table, b);
+  CHECK(added);
+  CHECK(id < 7);
+}
+
+TEST_CASE("AdjRibIn: insert, replace, stale marks and erase keep the counts") {
+  AdjRibIn rib;
+  CHECK(rib.insert(5, 1) == kNoPath);
+  CHECK(rib.insert(5, 2) == 1);
+  CHECK(rib.insert(1000000, 3) == kNoPath);
+  CHECK(rib.size() == 2);
+  rib.mark_all_stale();
+  CHECK(rib.stale() == 2);
+  CHECK(rib.stale_routes() == std::vector<PrefixId>{5, 1000000});
+  CHECK(rib.clear_stale(5));
+  CHECK_FALSE(rib.clear_stale(5));
+  CHECK(rib.insert(1000000, 4) == 3);
+  CHECK(rib.stale() == 0);
+  rib.mark_stale(5);
+  CHECK(rib.erase(5) == 2);
+  CHECK(rib.erase(5) == kNoPath);
+  CHECK(rib.erase(77) == kNoPath);
+  CHECK(rib.stale() == 0);
+  CHECK(rib.size() == 1);
+}
+
+TEST_CASE("AdjRibIn: a full feed takes less than five octets a route") {
+  AdjRibIn rib;
+  for (PrefixId id = 0; id < 1000000; ++id) rib.insert(id, id);
+  CHECK(rib.footprint() < 5000000);
+  for (PrefixId id = 0; id < 1000000; ++id) rib.erase(id);
+  CHECK(rib.footprint() < 300000);
+}
+
+TEST_CASE("EventTimers: due order, then order of setting; a key set again moves") {
+  EventTimers timers;
+  const auto at = [](int s) { return from_unix_micros(s * 1000000ll); };
+  timers.set({0, 1}, at(10));
+  timers.set({0, 2}, at(10));
+  timers.set({1, 1}, at(5));
+  timers.set({0, 1}, at(10));
+  timers.set({2, 9}, at(1));
+  timers.cancel_all(2);
+  CHECK_FALSE(timers.due(at(4)));
+  CHECK(timers.due(at(5)));
+  CHECK(timers.pop().key == EventTimers::Key{1, 1});
+  CHECK(timers.pop().key == EventTimers::Key{0, 2});
+  CHECK(timers.pop().key == EventTimers::Key{0, 1});
+  CHECK_FALSE(timers.due(at(100)));
+}
+
+}  // namespace
+}  // namespace lapwing::rib
