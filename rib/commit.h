@@ -81,6 +81,15 @@ struct Commit {
   }
 };
 
+/// Where commits go. The engine calls from its own thread.
+class CommitSink {
+ public:
+  virtual ~CommitSink() = default;
+  virtual void submit(Commit&& commit) = 0;
+  /// All commits up to this number are durable: their released ids may be used again.
+  virtual std::uint64_t durable_sequence() const = 0;
+};
+
 /// Reads what ids stand for. [Threading] may be called from the store thread while the engine runs,
 /// for ids named by a commit that is not yet reported durable.
 class Dictionary {

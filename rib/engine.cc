@@ -238,6 +238,12 @@ std::optional<std::string> Engine::query(std::string_view what, std::string_view
   return answer;
 }
 
+bool Engine::is_stale(PeerId peer, const bgp::NlriKey& key) const {
+  const PrefixId prefix = prefixes_.find(key, PrefixTable::hash(key));
+  return prefix != PrefixTable::kNone && peer < peers_.size() && peers_[peer] &&
+         peers_[peer]->rib.is_stale(prefix);
+}
+
 Engine::Footprint Engine::footprint() const {
   Footprint sum{prefixes_.footprint(), paths_.footprint(), 0};
   for (const auto& peer : peers_) sum.routes += peer ? peer->rib.footprint() : 0;

@@ -43,15 +43,6 @@ struct EngineOptions {
   std::vector<Asn> route_server_ases;
 };
 
-/// Where commits go. The engine calls from its own thread.
-class CommitSink {
- public:
-  virtual ~CommitSink() = default;
-  virtual void submit(Commit&& commit) = 0;
-  /// All commits up to this number are durable: their released ids may be used again.
-  virtual std::uint64_t durable_sequence() const = 0;
-};
-
 /// Counters that any thread may read.
 struct PeerCounters {
   std::string name;
@@ -101,6 +92,9 @@ class Engine final : public Dictionary {
 
   /// `Detector::query` of the first detector that answers.
   std::optional<std::string> query(std::string_view what, std::string_view argument);
+
+  /// True while that route is kept from a session that was lost.
+  bool is_stale(PeerId peer, const bgp::NlriKey& key) const;
 
   Timestamp now() const { return now_; }
   /// [Threading] any.

@@ -73,7 +73,7 @@ class PathTable {
   ChunkedArray<Unit, 18, 14> arena_;
   std::uint64_t arena_used_ = 0;
   std::vector<std::uint32_t> free_blocks_;  // by units: head of a list through the blocks
-  ChunkedArray<std::unique_ptr<std::uint8_t[]>, 8, 24> large_;
+  ChunkedArray<std::unique_ptr<std::uint8_t[]>, 10, 14> large_;
   std::vector<std::uint32_t> free_large_;
   std::uint32_t large_used_ = 0;
   std::vector<PathId> index_;

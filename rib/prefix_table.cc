@@ -49,6 +49,9 @@ PrefixId PrefixTable::intern(const bgp::NlriKey& key, std::uint64_t hash) {
   if (found != kNone) return found;
   if ((size_ + 1) * 10 > index_.size() * 7) grow();
 
+  const Kind kind = kind_of(key);
+  if (kind == Kind::kExtended && free_extended_.empty() && !extended_.grow_to(extended_used_))
+    return kNone;
   PrefixId id = free_;
   if (id != kNone) {
     free_ = records_[id].references;
@@ -57,18 +60,17 @@ PrefixId PrefixTable::intern(const bgp::NlriKey& key, std::uint64_t hash) {
     id = next_++;
   }
   Record& record = records_[id];
-  record.kind = kind_of(key);
+  record.kind = kind;
   record.length = key.length;
   record.references = 0;
   record.quarantined = 0;
   if (record.kind == Kind::kExtended) {
-    std::uint32_t slot = 0;
-    if (!free_extended_.empty()) {
+    std::uint32_t slot = extended_used_;
+    if (free_extended_.empty()) {
+      ++extended_used_;
+    } else {
       slot = free_extended_.back();
       free_extended_.pop_back();
-    } else {
-      slot = extended_used_++;
-      extended_.grow_to(slot);
     }
     extended_[slot] = key;
     record.high = slot;

@@ -67,7 +67,7 @@ class PrefixTable {
   void erase_slot(std::uint64_t hash, PrefixId id);
 
   ChunkedArray<Record, 16, 16> records_;
-  ChunkedArray<bgp::NlriKey, 12, 20> extended_;
+  ChunkedArray<bgp::NlriKey, 14, 14> extended_;
   std::vector<std::uint32_t> free_extended_;
   std::uint32_t extended_used_ = 0;
   std::vector<Slot> index_;

@@ -66,13 +66,11 @@ class LoadVisitor {
   virtual void on_state(std::string_view detector, std::string_view key, std::string_view value) = 0;
 };
 
-class Store {
+class Store : public CommitSink {
  public:
   /// nullptr and a sentence in `error` when the database cannot be opened: it names the path, the
   /// cause and the way out.
   static std::unique_ptr<Store> open(const StoreOptions& options, std::string& error);
-  virtual ~Store() = default;
-
   /// False and a sentence in `error` when what is stored cannot be read.
   virtual bool load(LoadVisitor& visitor, std::string& error) = 0;
   /// `dictionary` must live until `stop` returns.
@@ -82,9 +80,9 @@ class Store {
 
   /// Blocks while `max_pending_bytes` are waiting and the disk is well; when it is not, see
   /// "Failure" above.
-  virtual void submit(Commit&& commit) = 0;
-  /// All commits up to this one are durable (as far as the sync setting promises).
-  virtual std::uint64_t durable_sequence() const = 0;
+  void submit(Commit&& commit) override = 0;
+  /// As far as the sync setting promises.
+  std::uint64_t durable_sequence() const override = 0;
   /// Route changes not yet durable.
   virtual std::uint64_t pending() const = 0;
   virtual std::uint64_t error_count() const = 0;

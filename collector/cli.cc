@@ -1,0 +1,181 @@
+#include "collector/cli.h"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <ostream>
+
+#include "collector/client.h"
+#include "collector/show.h"
+#include "collector/show_table.h"
+
+namespace lapwing::collector {
+namespace {
+
+class Runner {
+ public:
+  Runner(const CommandLine& line, const Commands& commands, std::ostream& out, std::ostream& err)
+      : line_(line), commands_(commands), out_(out), err_(err) {}
+
+  int run() {
+    switch (line_.verb) {
+      case Verb::kRun:
+        return run_collector();
+      case Verb::kCheck:
+        return check();
+      case Verb::kReplay:
+        return replay();
+      case Verb::kShow:
+        return show();
+      case Verb::kMonitor:
+        return monitor();
+    }
+    return kExitUsage;
+  }
+
+ private:
+  // Reads the configuration, has its tables checked and prints every diagnostic.
+  std::optional<Config> load(bool live) {
+    LoadOptions options;
+    options.detectors = commands_.detectors;
+    options.live = live;
+    diagnostics_.clear();
+    std::optional<Config> config = load_config(line_.config_path, diagnostics_, options);
+    if (config && commands_.check_settings) commands_.check_settings(*config, diagnostics_);
+    for (const Diagnostic& diagnostic : diagnostics_) err_ << format_diagnostic(diagnostic) << '\n';
+    err_.flush();
+    if (has_errors(diagnostics_)) config.reset();
+    return config;
+  }
+
+  int run_collector() {
+    const auto config = load(true);
+    return config ? commands_.run(*config, line_.config_path) : kExitFailed;
+  }
+
+  int check() {
+    const auto config = load(true);
+    if (!config) return kExitFailed;
+    out_ << fmt::format("{}: valid; neighbours: {}, detectors: {}, sinks: {}, warnings: {}\n",
+                        line_.config_path, config->neighbors.size(), config->detectors.size(),
+                        config->sinks.size(), diagnostics_.size());
+    return kExitDone;
+  }
+
+  int replay() {
+    std::optional<Config> config;
+    if (!line_.config_path.empty()) {
+      config = load(false);
+      if (!config) return kExitFailed;
+    }
+    return commands_.replay(config, line_.files);
+  }
+
+  static ClientOptions client_options() {
+    ClientOptions options;
+    if (const char* token = std::getenv("LAPWING_TOKEN")) options.token = token;
+    return options;
+  }
+
+  int no_daemon(const std::string& error) {
+    err_ << "lapwing: " << printable(error) << '\n';
+    return kExitNoDaemon;
+  }
+
+  int problem(const Reply& reply) {
+    if (line_.json && !reply.body.empty()) out_ << reply.body << '\n';
+    err_ << "lapwing: " << problem_text(reply.status, reply.body) << '\n';
+    return kExitFailed;
+  }
+
+  static Screen screen() {
+    Screen screen;
+    screen.now = std::chrono::time_point_cast<microseconds>(std::chrono::system_clock::now());
+    winsize size{};
+    if (::isatty(STDOUT_FILENO) != 0 && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+      screen.width = size.ws_col;
+    return screen;
+  }
+
+  Shown render(const std::string& body) const {
+    switch (line_.subject) {
+      case Subject::kPeers:
+        return show_peers(body, screen());
+      case Subject::kPeer:
+        return show_peer(body, screen());
+      case Subject::kRoute:
+        return show_routes(body, screen());
+      case Subject::kUpstreams:
+        return show_upstreams(body, screen());
+      case Subject::kEvents:
+        return show_events(body, screen());
+      case Subject::kStatus:
+        return show_status(body);
+    }
+    return std::nullopt;
+  }
+
+  // No route and no upstream is an answer to a question for one thing: not found.
+  bool found_nothing(const std::string& body) const {
+    return (line_.subject == Subject::kRoute && is_empty_answer(body, "routes")) ||
+           (line_.subject == Subject::kUpstreams && is_empty_answer(body, "upstreams"));
+  }
+
+  int show() {
+    std::string error;
+    const auto reply = get(*parse_api_address(line_.api), line_.target, client_options(), error);
+    if (!reply) return no_daemon(error);
+    if (reply->status != 200) return problem(*reply);
+    const bool nothing = found_nothing(reply->body);
+    if (line_.json) {
+      out_ << reply->body;
+      if (!reply->body.ends_with('\n')) out_ << '\n';
+    } else if (nothing) {
+      err_ << (line_.subject == Subject::kRoute ? "lapwing: no such route\n"
+                                                : "lapwing: no upstream is known\n");
+    } else if (const auto text = render(reply->body)) {
+      out_ << *text;
+    } else {
+      err_ << "lapwing: this is not the answer of a lapwing daemon\n";
+      return kExitFailed;
+    }
+    out_.flush();
+    return nothing ? kExitFailed : kExitDone;
+  }
+
+  int monitor() {
+    std::string error;
+    const auto print = [this](std::string_view data) {
+      if (line_.json)
+        out_ << data << '\n';
+      else if (const auto text = show_event_line(data))
+        out_ << *text;
+      out_.flush();
+      return out_.good();
+    };
+    const auto reply =
+        follow(*parse_api_address(line_.api), line_.target, client_options(), print, error);
+    if (!reply) return no_daemon(error);
+    return reply->status == 200 ? kExitDone : problem(*reply);
+  }
+
+  const CommandLine& line_;
+  const Commands& commands_;
+  std::ostream& out_;
+  std::ostream& err_;
+  std::vector<Diagnostic> diagnostics_;
+};
+
+}  // namespace
+
+int run_command_line(const std::vector<std::string>& arguments, const Commands& commands,
+                     std::ostream& out, std::ostream& err) {
+  const ParsedCommandLine parsed = parse_command_line(arguments, commands.version);
+  if (parsed.line) return Runner(*parsed.line, commands, out, err).run();
+  (parsed.exit_code == kExitDone ? out : err) << parsed.text;
+  return parsed.exit_code;
+}
+
+}  // namespace lapwing::collector

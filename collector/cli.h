@@ -1,0 +1,65 @@
+// The command line of `lapwing`: what was asked for, and the code that does it.
+//
+// `parse_command_line` turns arguments into a `CommandLine`; `run_command_line` does what it says.
+// The program passes what needs the whole collector as functions (`Commands`), so that this room
+// depends on none of it.
+//
+// Exit codes: 0 done, 1 not found or check failed, 2 usage, 3 no daemon.
+// Thread: main.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <iosfwd>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "collector/config.h"
+
+namespace lapwing::collector {
+
+inline constexpr int kExitDone = 0;
+inline constexpr int kExitFailed = 1;
+inline constexpr int kExitUsage = 2;
+inline constexpr int kExitNoDaemon = 3;
+
+enum class Verb : std::uint8_t { kRun, kCheck, kReplay, kShow, kMonitor };
+enum class Subject : std::uint8_t { kPeers, kPeer, kRoute, kUpstreams, kEvents, kStatus };
+
+struct CommandLine {
+  Verb verb = Verb::kRun;
+  std::string config_path;            // run, check: the default where not given; replay: "" then
+  std::vector<std::string> files;     // replay
+  Subject subject = Subject::kPeers;  // show
+  std::string api;                    // show, monitor
+  bool json = false;                  // show, monitor
+  std::string target;                 // show, monitor: what to GET, "/api/v1/…"
+};
+
+struct ParsedCommandLine {
+  std::optional<CommandLine> line;  // none: nothing to do but to print `text` and exit
+  int exit_code = kExitDone;
+  std::string text;  // help or version (exit code 0, standard output), or an error (standard error)
+};
+
+/// `arguments` without the program's name; `version` is what --version prints.
+ParsedCommandLine parse_command_line(const std::vector<std::string>& arguments,
+                                     const std::string& version);
+
+struct Commands {
+  std::string version;
+  std::function<int(const Config& config, const std::string& config_path)> run;
+  std::function<int(const std::optional<Config>& config, const std::vector<std::string>& files)>
+      replay;
+  /// Lets detectors and sinks check their tables (see `note_setting_errors`). May be empty.
+  std::function<void(const Config& config, std::vector<Diagnostic>& diagnostics)> check_settings;
+  std::vector<std::string> detectors;  // LoadOptions::detectors
+};
+
+/// Returns the exit code.
+int run_command_line(const std::vector<std::string>& arguments, const Commands& commands,
+                     std::ostream& out, std::ostream& err);
+
+}  // namespace lapwing::collector

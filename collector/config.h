@@ -1,0 +1,111 @@
+// The configuration: one TOML file, read whole, every fault in it named with its line and column.
+//
+// `load_config` returns the configuration when the file holds no error; warnings do not prevent it.
+// All errors are reported, not the first one only. Detectors and sinks check their own tables: hand
+// each `SettingsTable` to its maker and give the errors back to `note_setting_errors`, which turns
+// them into diagnostics with a position.
+//
+// Secrets (passwords, the API token) are in the result and nowhere else: no diagnostic shows one.
+// Thread: main. Owns: all text.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bgp/config.h"
+#include "lapwing/detector.h"
+#include "lapwing/settings.h"
+#include "rib/store.h"
+
+namespace lapwing::collector {
+
+/// Where something stands in the file, from 1; columns count characters, not octets. 0: nowhere.
+struct Position {
+  unsigned line = 0;
+  unsigned column = 0;
+  friend auto operator<=>(const Position&, const Position&) = default;
+};
+
+enum class DiagnosticKind : std::uint8_t { kError, kWarning };
+
+struct Diagnostic {
+  std::string file;
+  Position at;
+  DiagnosticKind kind = DiagnosticKind::kError;
+  std::string message;  // says what was expected
+  friend bool operator==(const Diagnostic&, const Diagnostic&) = default;
+};
+
+/// "lapwing.toml:3:13: error: …"; without a position "lapwing.toml: error: …".
+std::string format_diagnostic(const Diagnostic& diagnostic);
+bool has_errors(const std::vector<Diagnostic>& diagnostics);
+
+/// A table that its consumer checks: [detector.NAME] or [[sink.KIND]].
+struct SettingsTable {
+  std::string name;  // "new-upstream", "syslog"
+  Position at;       // of the table; nowhere for a detector that runs by default
+  Settings settings;
+  std::map<std::string, Position, std::less<>> positions;  // of each key's value
+  std::map<std::string, Position, std::less<>> key_positions;
+};
+
+/// An address to serve the API on: TCP, or a Unix socket where `unix_path` is not empty.
+struct HttpListen {
+  bgp::Endpoint endpoint;
+  std::string unix_path;
+  friend bool operator==(const HttpListen&, const HttpListen&) = default;
+};
+
+/// "127.0.0.1:8179", "[::1]:8179" or "unix:/run/lapwing/lapwing.sock".
+std::string format_http_listen(const HttpListen& listen);
+
+struct HttpConfig {
+  std::vector<HttpListen> listen;
+  std::string token;  // empty: none is asked for. Never shown
+};
+
+inline constexpr std::string_view kDefaultSocket = "/run/lapwing/lapwing.sock";
+inline constexpr std::string_view kDefaultConfigPath = "/etc/lapwing/lapwing.toml";
+
+struct Config {
+  std::string file;
+  bgp::SpeakerConfig speaker;
+  std::vector<Asn> route_server_ases;          // [speaker] route-server-as
+  std::vector<bgp::NeighborConfig> neighbors;  // in the order of the file
+  rib::StoreOptions store;
+  unsigned history_days = 30;  // route changes are kept that long; 0: none
+  Watch watch;
+  std::vector<SettingsTable> detectors;  // in the order of the file; only enabled ones
+  std::vector<SettingsTable> sinks;      // in the order of the file; only enabled ones
+  HttpConfig http;
+};
+
+struct LoadOptions {
+  /// Names that [detector.NAME] may have; empty: any. `detector_names()` is meant for this.
+  std::vector<std::string> detectors;
+  std::vector<std::string> sinks = {"syslog", "jsonl"};
+  /// False for a replay: [speaker] may be missing, and that there is nobody to listen to or to
+  /// report to is not worth a warning.
+  bool live = true;
+};
+
+/// Diagnostics are appended in the order of the file. nullopt when one of them is an error.
+std::optional<Config> load_config(const std::string& path, std::vector<Diagnostic>& diagnostics,
+                                  const LoadOptions& options = {});
+/// The same for text at hand; `name` stands for the file in diagnostics, and `password-file` is
+/// relative to its directory.
+std::optional<Config> parse_config(std::string_view text, const std::string& name,
+                                   std::vector<Diagnostic>& diagnostics,
+                                   const LoadOptions& options = {});
+
+/// Adds one error for each of `errors`, at the key it names, or at the table where it has no such
+/// key.
+void note_setting_errors(const Config& config, const SettingsTable& table,
+                         const std::vector<SettingError>& errors,
+                         std::vector<Diagnostic>& diagnostics);
+
+}  // namespace lapwing::collector

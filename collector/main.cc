@@ -1,0 +1,22 @@
+// The program: commands of the command line, connected to what does them.
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "collector/cli.h"
+#include "collector/replay.h"
+#include "collector/run.h"
+#include "collector/setup.h"
+
+int main(int argc, char** argv) {
+  using namespace lapwing::collector;
+  Commands commands;
+  commands.version = kVersion;
+  commands.run = run;
+  commands.replay = replay;
+  commands.check_settings = check_settings;
+  for (const std::string_view name : lapwing::detector_names())
+    commands.detectors.emplace_back(name);
+  return run_command_line(std::vector<std::string>(argv + 1, argv + argc), commands, std::cout,
+                          std::cerr);
+}

@@ -1,0 +1,131 @@
+#include "collector/mrt_peers.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace lapwing::collector {
+
+MrtPeers::MrtPeers(NameOf name_of, std::chrono::seconds quiet_period)
+    : name_of_(std::move(name_of)), quiet_period_(quiet_period) {}
+
+MrtPeer& MrtPeers::find(const IpAddress& address, Asn as, Asn local_as) {
+  if (last_found_ == nullptr || last_found_->address != address || last_found_->as != as) {
+    auto it = by_identity_.find({address, as});
+    if (it == by_identity_.end() && as == bgp::kAsTrans) {
+      it = by_identity_.lower_bound({address, 0});
+      if (it != by_identity_.end() && it->first.first != address) it = by_identity_.end();
+    }
+    if (it == by_identity_.end()) {
+      MrtPeer& peer = peers_.emplace_back();
+      peer.address = address;
+      peer.as = as;
+      it = by_identity_.emplace(std::pair(address, as), &peer).first;
+    }
+    last_found_ = it->second;
+  }
+  if (local_as != 0) last_found_->local_as = local_as;
+  return *last_found_;
+}
+
+std::string MrtPeers::choose_name(const MrtPeer& peer) {
+  const std::string address = format_address(peer.address);
+  const std::string suffix = '#' + std::to_string(peer.as);
+  const std::optional<std::string> configured = name_of_ ? name_of_(peer.address) : std::nullopt;
+  if (configured)
+    for (const std::string& name : {*configured, *configured + suffix})
+      if (names_.insert(name).second) return name;
+  if (names_.insert(address).second) return address;
+  names_.insert(address + suffix);
+  return address + suffix;
+}
+
+void MrtPeers::declare(MrtPeer& peer, Timestamp time, bgp::RecordBatch& batch) {
+  peer.number = declared_++;
+  bgp::PeerDetail detail;
+  detail.name = choose_name(peer);
+  detail.address = peer.address;
+  detail.as = peer.as;
+  detail.local_as = peer.local_as;
+  detail.joined_midway = !peer.start_seen;
+  batch.add_peer(time, peer.number, std::move(detail));
+}
+
+void MrtPeers::up(MrtPeer& peer, Timestamp time, bgp::RecordBatch& batch) {
+  if (peer.up) return;
+  if (peer.number == MrtPeer::kUndeclared) declare(peer, time, batch);
+  peer.up = true;
+  peer.last_update = time;
+  bgp::SessionDetail detail;
+  for (MrtFamily& family : peer.families) {
+    family.has_routes = family.ended = false;
+    detail.families.push_back(family.family);
+  }
+  detail.router_id = peer.router_id;
+  if (peer.their_open) {
+    const bgp::Open& open = *peer.their_open;
+    detail.router_id = open.router_id;
+    detail.expects_end_of_rib = open.capabilities.graceful_restart.has_value();
+    if (peer.our_open)
+      detail.families = bgp::negotiate(*peer.our_open, open).families.to_vector();
+  }
+  batch.add_session(time, peer.number, bgp::RecordKind::kPeerUp, std::move(detail));
+  if (!peer.start_seen || peer.awaits_quiet) return;
+  peer.awaits_quiet = true;
+  next_quiet_ = quiet_.empty() ? time + quiet_period_ : std::min(next_quiet_, time + quiet_period_);
+  quiet_.push_back(&peer);
+}
+
+void MrtPeers::down(MrtPeer& peer, Timestamp time, std::string reason, bgp::RecordBatch& batch) {
+  peer.start_seen = true;
+  peer.their_open.reset();
+  peer.our_open.reset();
+  peer.add_path.reset();
+  if (!peer.up) return;
+  peer.up = false;
+  peer.awaits_quiet = false;
+  std::erase(quiet_, &peer);
+  bgp::SessionDetail detail;
+  detail.reason = std::move(reason);
+  batch.add_session(time, peer.number, bgp::RecordKind::kPeerDown, std::move(detail));
+}
+
+MrtFamily& MrtPeers::family_of(MrtPeer& peer, Family family) {
+  for (MrtFamily& f : peer.families)
+    if (f.family == family) return f;
+  peer.families.emplace_back().family = family;
+  return peer.families.back();
+}
+
+void MrtPeers::end_of_rib(MrtPeer& peer, Timestamp time, Family family, bgp::RecordBatch& batch) {
+  family_of(peer, family).ended = true;
+  batch.add_mark(time, peer.number, bgp::RecordKind::kEndOfRib, family);
+}
+
+void MrtPeers::end_quiet(Timestamp time, std::uint64_t table, bgp::RecordBatch& batch) {
+  std::vector<MrtPeer*> due;
+  for (MrtPeer* peer : quiet_)
+    if (peer->last_update + quiet_period_ <= time) due.push_back(peer);
+  std::sort(due.begin(), due.end(), [](const MrtPeer* a, const MrtPeer* b) {
+    return std::pair(a->last_update, a->number) < std::pair(b->last_update, b->number);
+  });
+  for (MrtPeer* peer : due) {
+    bool in_table = false;
+    for (MrtFamily& family : peer->families) {
+      if (family.ended) continue;
+      // The end of the table dump that is being read will end it.
+      if (table != 0 && family.table == table)
+        in_table = true;
+      else
+        end_of_rib(*peer, peer->last_update + quiet_period_, family.family, batch);
+    }
+    if (in_table) continue;
+    peer->awaits_quiet = false;
+    std::erase(quiet_, peer);
+  }
+  next_quiet_ = Timestamp::max();
+  for (const MrtPeer* peer : quiet_)
+    next_quiet_ = std::min(next_quiet_, std::max<Timestamp>(peer->last_update + quiet_period_,
+                                                            time + std::chrono::seconds(1)));
+}
+
+}  // namespace lapwing::collector

@@ -1,0 +1,98 @@
+// The neighbours that MRT files tell of: identity, name, session, and the end of their tables.
+//
+// A neighbour is an address and an AS. It is declared when it first has something to say, and its
+// name is the configured one, else its address ("195.66.224.175"); where the name is taken by
+// another neighbour "#" and the AS follow it.
+//
+// Quiet period: files rarely hold End-of-RIB. A neighbour whose session was seen to begin and that
+// has sent no UPDATE for the period, by the records' time, has given its table: kEndOfRib is made for
+// each family with routes that had none.
+// Thread: its owner's. Owns: the neighbours; references live as long as the table.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "bgp/open.h"
+#include "bgp/record.h"
+#include "lapwing/prefix.h"
+#include "lapwing/time.h"
+
+namespace lapwing::collector {
+
+struct MrtFamily {
+  Family family;
+  bool has_routes = false;   // announced in this session
+  bool ended = false;        // its End-of-RIB in this session was seen or made
+  bool refresh = false;      // the table of `table` is not its first one
+  std::uint64_t table = 0;   // the last table dump that it had a route in
+};
+
+struct MrtPeer {
+  static constexpr std::uint32_t kUndeclared = UINT32_MAX;
+
+  std::uint32_t number = kUndeclared;
+  IpAddress address;
+  Asn as = 0;
+  Asn local_as = 0;           // 0: not known
+  IpAddress router_id;
+  bool up = false;
+  bool start_seen = false;    // the next session's beginning is in the files
+  bool states_seen = false;   // its files have STATE_CHANGE records
+  bool awaits_quiet = false;  // listed in `MrtPeers`
+  Timestamp last_update;
+  std::vector<MrtFamily> families;  // all that it ever had routes in
+  std::optional<bgp::Open> their_open;
+  std::optional<bgp::Open> our_open;
+  std::optional<bgp::FamilySet> add_path;  // families with path identifiers, where known
+};
+
+class MrtPeers {
+ public:
+  using NameOf = std::function<std::optional<std::string>(const IpAddress&)>;
+
+  MrtPeers(NameOf name_of, std::chrono::seconds quiet_period);
+
+  /// Finds or makes the neighbour. AS_TRANS stands for the AS that the address is known with.
+  MrtPeer& find(const IpAddress& address, Asn as, Asn local_as);
+
+  /// Adds kPeerUp, after kPeerDeclare where it is due. Nothing if it is up.
+  void up(MrtPeer& peer, Timestamp time, bgp::RecordBatch& batch);
+  /// Adds kPeerDown if it was up. The next session is seen from its beginning in any case.
+  void down(MrtPeer& peer, Timestamp time, std::string reason, bgp::RecordBatch& batch);
+
+  MrtFamily& family_of(MrtPeer& peer, Family family);
+  /// An End-of-RIB of the neighbour.
+  void end_of_rib(MrtPeer& peer, Timestamp time, Family family, bgp::RecordBatch& batch);
+
+  /// To be called with the time of each record before it is used; `table` is the table dump that is
+  /// being read, 0 for none.
+  void advance(Timestamp time, std::uint64_t table, bgp::RecordBatch& batch) {
+    if (!quiet_.empty() && time >= next_quiet_) end_quiet(time, table, batch);
+  }
+
+ private:
+  void declare(MrtPeer& peer, Timestamp time, bgp::RecordBatch& batch);
+  std::string choose_name(const MrtPeer& peer);
+  void end_quiet(Timestamp time, std::uint64_t table, bgp::RecordBatch& batch);
+
+  NameOf name_of_;
+  std::chrono::seconds quiet_period_;
+  std::deque<MrtPeer> peers_;
+  std::map<std::pair<IpAddress, Asn>, MrtPeer*> by_identity_;
+  MrtPeer* last_found_ = nullptr;
+  std::set<std::string> names_;
+  std::uint32_t declared_ = 0;
+  std::vector<MrtPeer*> quiet_;  // sessions whose tables have not ended
+  Timestamp next_quiet_;         // not later than the first end of a quiet period
+};
+
+}  // namespace lapwing::collector

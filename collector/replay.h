@@ -1,0 +1,19 @@
+// `lapwing replay`: the detectors over MRT files, in event time, without store and without network.
+//
+// Events go to standard output as JSON lines, a summary to standard error. The same files give the
+// same octets on every run.
+// Thread: main.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "collector/config.h"
+
+namespace lapwing::collector {
+
+/// Exit code: 0, or 1 when a file cannot be opened or the configuration is wrong.
+int replay(const std::optional<Config>& config, const std::vector<std::string>& files);
+
+}  // namespace lapwing::collector

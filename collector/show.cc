@@ -1,0 +1,310 @@
+#include "collector/show.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+
+#include "collector/show_table.h"
+
+namespace lapwing::collector {
+namespace {
+
+namespace json = boost::json;
+
+std::optional<json::value> parse_value(std::string_view body) {
+  boost::system::error_code error;
+  json::value value = json::parse({body.data(), body.size()}, error);
+  if (error) return std::nullopt;
+  return value;
+}
+
+std::optional<json::object> parse_object(std::string_view body) {
+  auto value = parse_value(body);
+  if (!value || !value->is_object()) return std::nullopt;
+  return std::move(value->as_object());
+}
+
+const json::array* array_of(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains({name.data(), name.size()});
+  return value == nullptr ? nullptr : value->if_array();
+}
+
+// The list that an answer consists of: a member of an object, or the whole answer.
+const json::array* list_of(const json::value& answer, std::string_view name) {
+  return answer.is_object() ? array_of(answer.get_object(), name) : answer.if_array();
+}
+
+// Its objects; nullopt where there is no such list or something else stands in it.
+std::optional<std::vector<json::object>> objects_of(std::string_view body, std::string_view name) {
+  const auto root = parse_value(body);
+  const json::array* array = root ? list_of(*root, name) : nullptr;
+  if (array == nullptr) return std::nullopt;
+  std::vector<json::object> objects;
+  for (const json::value& item : *array) {
+    if (!item.is_object()) return std::nullopt;
+    objects.push_back(item.as_object());
+  }
+  return objects;
+}
+
+std::string text_of(const json::value& value) {
+  if (const auto* text = value.if_string()) return std::string(text->data(), text->size());
+  if (value.is_null()) return "-";
+  if (const auto* flag = value.if_bool()) return *flag ? "yes" : "no";
+  if (const auto* array = value.if_array()) {
+    std::string joined;
+    for (const json::value& item : *array) joined += (joined.empty() ? "" : " ") + text_of(item);
+    return joined.empty() ? "-" : joined;
+  }
+  return json::serialize(value);
+}
+
+// One word or number of the object; "-" where it is missing, null or empty.
+std::string cell(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains({name.data(), name.size()});
+  if (value == nullptr) return "-";
+  std::string text = text_of(*value);
+  return text.empty() ? "-" : text;
+}
+
+bool flag(const json::object& object, std::string_view name, bool fallback) {
+  const json::value* value = object.if_contains({name.data(), name.size()});
+  return value != nullptr && value->is_bool() ? value->as_bool() : fallback;
+}
+
+std::string as_text(const json::object& object, std::string_view name) {
+  std::string text = cell(object, name);
+  return text == "-" ? text : "AS" + text;
+}
+
+// "2017-10-01 09:07:51Z".
+std::string short_time(const std::string& text) {
+  const auto time = parse_rfc3339(text);
+  if (!time) return text;
+  std::string out = format_rfc3339(*time).substr(0, 19) + 'Z';
+  out[10] = ' ';
+  return out;
+}
+
+std::string time_cell(const json::object& object, std::string_view name) {
+  return short_time(cell(object, name));
+}
+
+std::string age_cell(const json::object& object, std::string_view name, Timestamp now) {
+  const std::string text = cell(object, name);
+  const auto time = parse_rfc3339(text);
+  if (!time) return text;
+  return format_age(std::chrono::floor<std::chrono::seconds>(now - *time));
+}
+
+std::string count_cell(const json::object& object, std::string_view name) {
+  const json::array* array = array_of(object, name);
+  return array == nullptr ? cell(object, name) : std::to_string(array->size());
+}
+
+std::string state_cell(const json::object& peer) {
+  return flag(peer, "enabled", true) ? cell(peer, "state") : "disabled";
+}
+
+class Lines {
+ public:
+  void add(std::string_view title, std::string_view value) {
+    out_ += fmt::format("{:<19}{}\n", title, printable(value));
+  }
+  void add_number(std::string_view title, const json::object& object, std::string_view name) {
+    add(title, cell(object, name));
+  }
+  std::string take() { return std::move(out_); }
+
+ private:
+  std::string out_;
+};
+
+std::string event_subject(const json::object& event) {
+  const std::string origin = as_text(event, "origin_as");
+  const std::string upstream = as_text(event, "upstream_as");
+  if (origin == "-") return "-";
+  return upstream == "-" ? origin : origin + " < " + upstream;
+}
+
+}  // namespace
+
+std::string format_age(std::chrono::seconds age) {
+  const auto s = std::max<std::int64_t>(0, age.count());
+  if (s < 60) return fmt::format("{}s", s);
+  if (s < 3600) return fmt::format("{}m{:02}s", s / 60, s % 60);
+  if (s < 86400) return fmt::format("{}h{:02}m", s / 3600, s / 60 % 60);
+  if (s < 100 * 86400) return fmt::format("{}d{:02}h", s / 86400, s / 3600 % 24);
+  return fmt::format("{}d", s / 86400);
+}
+
+Shown show_status(std::string_view body) {
+  const auto status = parse_object(body);
+  if (!status) return std::nullopt;
+  Lines lines;
+  lines.add("Version", cell(*status, "version"));
+  const json::value* uptime = status->if_contains("uptime_seconds");
+  if (uptime != nullptr && uptime->is_number()) {
+    boost::system::error_code error;
+    const auto seconds = uptime->to_number<std::int64_t>(error);
+    lines.add("Uptime", error ? "-" : format_age(std::chrono::seconds(seconds)));
+  }
+  lines.add("Ready", cell(*status, "ready"));
+  lines.add("Neighbours up",
+            cell(*status, "peers_up") + " of " + cell(*status, "peers_configured"));
+  lines.add_number("Routes", *status, "routes");
+  lines.add_number("Prefixes", *status, "prefixes");
+  lines.add_number("Paths", *status, "paths");
+  lines.add_number("Not yet on disk", *status, "store_pending");
+  lines.add_number("Events", *status, "events");
+  lines.add_number("Storage errors", *status, "store_errors");
+  if (cell(*status, "store_error") != "-")
+    lines.add("Last storage error", cell(*status, "store_error"));
+  const json::array* sinks = array_of(*status, "sinks");
+  for (std::size_t i = 0; sinks != nullptr && i < sinks->size(); ++i)
+    if (const json::object* sink = (*sinks)[i].if_object())
+      lines.add("Sink", cell(*sink, "name") + ", " + cell(*sink, "state") + ", at event " +
+                            cell(*sink, "cursor"));
+  return lines.take();
+}
+
+Shown show_peers(std::string_view body, const Screen& screen) {
+  const auto peers = objects_of(body, "peers");
+  if (!peers) return std::nullopt;
+  Table table;
+  table.add_column("Neighbour");
+  table.add_column("Address");
+  table.add_column("AS", Table::Align::kRight);
+  table.add_column("State");
+  table.add_column("For", Table::Align::kRight);
+  table.add_column("Routes", Table::Align::kRight);
+  table.add_column("Stale", Table::Align::kRight);
+  table.add_column("Updates", Table::Align::kRight);
+  table.add_column("Description", Table::Align::kLeft, true);
+  for (const json::object& peer : *peers)
+    table.add_row({cell(peer, "name"), cell(peer, "address"), cell(peer, "as"), state_cell(peer),
+                   age_cell(peer, "since", screen.now), cell(peer, "routes"), cell(peer, "stale"),
+                   cell(peer, "updates_received"), cell(peer, "description")});
+  return table.render(screen.width);
+}
+
+Shown show_peer(std::string_view body, const Screen& screen) {
+  const auto peer = parse_object(body);
+  if (!peer || !peer->contains("name")) return std::nullopt;
+  Lines lines;
+  lines.add("Neighbour", cell(*peer, "name"));
+  lines.add("Description", cell(*peer, "description"));
+  lines.add("Address", cell(*peer, "address") + " port " + cell(*peer, "port"));
+  lines.add("AS", cell(*peer, "as") + ", ours " + cell(*peer, "local_as"));
+  lines.add("State", state_cell(*peer) + " for " + age_cell(*peer, "since", screen.now));
+  lines.add("Since", time_cell(*peer, "since"));
+  lines.add("Last heard", time_cell(*peer, "last_heard"));
+  lines.add("Router ID", cell(*peer, "router_id"));
+  lines.add("Hold time", cell(*peer, "hold_time") + " s");
+  lines.add("Families", cell(*peer, "families"));
+  const json::array* capabilities = array_of(*peer, "capabilities");
+  bool first = true;
+  if (capabilities != nullptr)
+    for (const json::value& capability : *capabilities) {
+      lines.add(first ? "Capabilities" : "", text_of(capability));
+      first = false;
+    }
+  if (first) lines.add("Capabilities", "-");
+  lines.add("Routes", cell(*peer, "routes") + ", stale " + cell(*peer, "stale"));
+  lines.add("Messages", cell(*peer, "messages_received") + " received, " +
+                            cell(*peer, "messages_sent") + " sent");
+  lines.add("Updates", cell(*peer, "updates_received") + " received, " + cell(*peer, "malformed") +
+                           " malformed");
+  lines.add("Established", cell(*peer, "established") + " times");
+  lines.add("Last error", cell(*peer, "last_error"));
+  return lines.take();
+}
+
+Shown show_routes(std::string_view body, const Screen& screen) {
+  const auto routes = objects_of(body, "routes");
+  if (!routes) return std::nullopt;
+  const auto root = parse_object(body);
+  Table table;
+  table.add_column("Prefix");
+  table.add_column("Neighbour");
+  table.add_column("Age", Table::Align::kRight);
+  table.add_column("");
+  table.add_column("Next hop");
+  table.add_column("AS path", Table::Align::kLeft, true);
+  for (const json::object& route : *routes) {
+    std::string prefix = cell(route, "prefix");
+    if (const std::string rd = cell(route, "rd"); rd != "-") prefix = rd + ' ' + prefix;
+    if (const std::string id = cell(route, "path_id"); id != "-") prefix += " #" + id;
+    std::string path = cell(route, "as_path");
+    if (path == "-") path = "(empty)";
+    table.add_row({prefix, cell(route, "peer"), age_cell(route, "since", screen.now),
+                   flag(route, "stale", false) ? "stale" : "", cell(route, "next_hop"), path});
+  }
+  std::string text = table.render(screen.width);
+  if (root && flag(*root, "truncated", false)) text += "There are more routes; see --limit.\n";
+  return text;
+}
+
+Shown show_upstreams(std::string_view body, const Screen& screen) {
+  const auto upstreams = objects_of(body, "upstreams");
+  if (!upstreams) return std::nullopt;
+  Table table;
+  table.add_column("Upstream", Table::Align::kRight);
+  table.add_column("Active");
+  table.add_column("Prefixes", Table::Align::kRight);
+  table.add_column("Times", Table::Align::kRight);
+  table.add_column("First seen");
+  table.add_column("Last seen");
+  for (const json::object& upstream : *upstreams)
+    table.add_row({as_text(upstream, "as"), cell(upstream, "active"),
+                   count_cell(upstream, "prefixes"), cell(upstream, "activations"),
+                   time_cell(upstream, "first_seen"), time_cell(upstream, "last_seen")});
+  return table.render(screen.width);
+}
+
+Shown show_events(std::string_view body, const Screen& screen) {
+  const auto events = objects_of(body, "events");
+  if (!events) return std::nullopt;
+  Table table;
+  table.add_column("Number", Table::Align::kRight);
+  table.add_column("Time");
+  table.add_column("Severity");
+  table.add_column("Type");
+  table.add_column("Action");
+  table.add_column("Subject");
+  table.add_column("Summary", Table::Align::kLeft, true);
+  for (const json::object& event : *events)
+    table.add_row({cell(event, "number"), time_cell(event, "time"), cell(event, "severity"),
+                   cell(event, "type"), cell(event, "action"), event_subject(event),
+                   cell(event, "summary")});
+  return table.render(screen.width);
+}
+
+Shown show_event_line(std::string_view text) {
+  const auto event = parse_object(text);
+  if (!event || !event->contains("type")) return std::nullopt;
+  return printable(fmt::format("{} {:<9} {} {}: {}", time_cell(*event, "time"),
+                               cell(*event, "severity"), cell(*event, "type"),
+                               cell(*event, "action"), cell(*event, "summary"))) +
+         '\n';
+}
+
+bool is_empty_answer(std::string_view body, std::string_view member) {
+  const auto root = parse_value(body);
+  const json::array* array = root ? list_of(*root, member) : nullptr;
+  return array != nullptr && array->empty();
+}
+
+std::string problem_text(unsigned status, std::string_view body) {
+  const auto problem = parse_object(body);
+  const std::string title = problem ? cell(*problem, "title") : "-";
+  const std::string detail = problem ? cell(*problem, "detail") : "-";
+  if (title == "-" && detail == "-") return fmt::format("HTTP status {}", status);
+  if (title == "-") return printable(detail);
+  return printable(detail == "-" ? title : title + ": " + detail);
+}
+
+}  // namespace lapwing::collector

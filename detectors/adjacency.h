@@ -1,0 +1,67 @@
+// Which AS originates a route and which AS is its upstream, read from one AS_PATH.
+//
+// Two steps, so that the first can be kept for each attribute set: `read_path_end` looks at the
+// path alone, `judge_adjacency` adds what depends on the neighbour (one-hop and empty paths, the
+// tag `direct`). Both are pure.
+//
+// Confederation segments (RFC 5065) and route-server ASNs are dropped, prepending is collapsed.
+// Ambiguous, and therefore no adjacency: an AS_SET at the end or directly before the origin
+// (RFC 9774 deprecates sets), and AS_TRANS (RFC 6793 9) in either place, since it hides the AS.
+// Thread: any. Owns: nothing.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "lapwing/detector.h"
+#include "lapwing/path.h"
+
+namespace lapwing::detectors {
+
+enum class PathShape : std::uint8_t {
+  kEmpty,      // nothing left after dropping
+  kOneHop,     // only the origin, prepended or not
+  kLink,       // an origin and an AS before it
+  kAmbiguous,  // the origin or the AS before it cannot be told
+};
+
+/// The end of a path, where its origin stands. `upstream` counts for kLink only.
+struct PathEnd {
+  PathShape shape = PathShape::kEmpty;
+  Asn origin = 0;
+  Asn upstream = 0;
+  bool two_hops = false;  // nothing stands before `upstream`
+  bool poisoned = false;  // the origin also stands earlier
+  friend bool operator==(const PathEnd&, const PathEnd&) = default;
+};
+
+enum class AdjacencyKind : std::uint8_t {
+  kAdjacency,
+  kOwn,        // the local AS's own route
+  kAmbiguous,
+  kNone,       // an empty path from another AS, or a local AS that is not known
+};
+
+struct Adjacency {
+  AdjacencyKind kind = AdjacencyKind::kNone;
+  Asn origin = 0;
+  Asn upstream = 0;
+  bool direct = false;    // the upstream is the neighbour itself, or the local AS
+  bool poisoned = false;
+  friend bool operator==(const Adjacency&, const Adjacency&) = default;
+};
+
+PathEnd read_path_end(AsPathView path, std::span<const Asn> route_servers);
+Adjacency judge_adjacency(const PathEnd& end, const PeerInfo& peer);
+
+inline Adjacency extract_adjacency(AsPathView path, const PeerInfo& peer,
+                                   std::span<const Asn> route_servers) {
+  return judge_adjacency(read_path_end(path, route_servers), peer);
+}
+
+inline constexpr Asn kAsTrans = 23456;
+
+/// Private use (RFC 6996), documentation (RFC 5398), or reserved by IANA: no AS of the Internet.
+bool is_reserved_as(Asn as);
+
+}  // namespace lapwing::detectors

@@ -1,0 +1,86 @@
+#include "detectors/event_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace lapwing::detectors {
+namespace {
+
+template <typename Text>
+std::string join(std::size_t have, std::size_t count, std::size_t show, Text&& text) {
+  const std::size_t shown = std::min(have, show);
+  std::string out;
+  for (std::size_t i = 0; i < shown; ++i) {
+    if (i != 0) out += i + 1 == shown && shown == count ? " and " : ", ";
+    out += text(i);
+  }
+  if (count > shown) out += fmt::format("{}{} more", shown == 0 ? "" : " and ", count - shown);
+  return out;
+}
+
+}  // namespace
+
+std::string bounded_path_text(AsPathView path) {
+  std::string text = format_as_path(path);
+  if (text.size() <= kMaxPathText) return text;
+  std::size_t hops = 0;
+  AsPathSegment segment;
+  while (path.next(segment)) hops += segment.type == SegmentType::kAsSequence ? segment.size : 1;
+  text.resize(kMaxPathText);
+  const std::size_t cut = text.find_last_of(" ,");
+  if (cut != std::string::npos) text.resize(cut);
+  return text + fmt::format("… ({} hops)", hops);
+}
+
+std::int64_t whole_seconds(microseconds d) {
+  return std::chrono::duration_cast<std::chrono::seconds>(d).count();
+}
+
+std::string format_duration(microseconds d) {
+  const std::int64_t s = std::max<std::int64_t>(whole_seconds(d), 0);
+  const std::int64_t minutes = s / 60, hours = minutes / 60, days = hours / 24;
+  if (days != 0)
+    return fmt::format("{} d {:02} h {:02} min {:02} s", days, hours % 24, minutes % 60, s % 60);
+  if (hours != 0) return fmt::format("{} h {:02} min {:02} s", hours, minutes % 60, s % 60);
+  if (minutes != 0) return fmt::format("{} min {:02} s", minutes, s % 60);
+  return fmt::format("{} s", s);
+}
+
+std::string join_names(std::span<const std::string> names, std::size_t count, std::size_t show) {
+  return join(names.size(), count, show, [&](std::size_t i) { return names[i]; });
+}
+
+std::string join_prefixes(std::span<const Prefix> prefixes, std::size_t count, std::size_t show) {
+  return join(prefixes.size(), count, show, [&](std::size_t i) { return format_prefix(prefixes[i]); });
+}
+
+std::string count_of(std::uint64_t n, std::string_view one, std::string_view many) {
+  return fmt::format("{} {}", n, n == 1 ? one : many);
+}
+
+std::string json_string(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\')
+      out += '\\', out += c;
+    else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      out += fmt::format("\\u{:04x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+    else
+      out += c;
+  }
+  return out + '"';
+}
+
+void put_u8(std::string& to, std::uint8_t v) { to += static_cast<char>(v); }
+
+void put_u32(std::string& to, std::uint32_t v) {
+  for (int shift = 24; shift >= 0; shift -= 8) to += static_cast<char>(v >> shift & 0xff);
+}
+
+void put_u64(std::string& to, std::uint64_t v) {
+  put_u32(to, static_cast<std::uint32_t>(v >> 32));
+  put_u32(to, static_cast<std::uint32_t>(v));
+}
+
+}  // namespace lapwing::detectors

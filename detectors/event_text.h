@@ -1,0 +1,109 @@
+// Pieces of text and small collections that events are made of, all of bounded size.
+//
+// Thread: any. Owns: what it returns.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lapwing/event.h"
+#include "lapwing/path.h"
+#include "lapwing/time.h"
+
+namespace lapwing::detectors {
+
+inline constexpr std::size_t kMaxPathText = 1000;
+
+/// The AS path as text. Longer than kMaxPathText: cut after a whole hop, then "… (N hops)".
+std::string bounded_path_text(AsPathView path);
+
+/// "1 h 06 min 54 s", "54 s", "3 d 02 h 00 min 05 s". Fractions of a second are cut.
+std::string format_duration(microseconds d);
+std::int64_t whole_seconds(microseconds d);
+
+/// "a, b and c"; of more than `show`, the first ones "and N more". `count` may be larger than what
+/// is at hand.
+std::string join_names(std::span<const std::string> names, std::size_t count, std::size_t show = 3);
+std::string join_prefixes(std::span<const Prefix> prefixes, std::size_t count,
+                          std::size_t show = 3);
+
+/// "1 prefix", "3 prefixes".
+std::string count_of(std::uint64_t n, std::string_view one, std::string_view many);
+
+/// Inserts in order unless present; keeps the smallest `limit`. False: already present.
+template <typename T>
+bool insert_bounded(std::vector<T>& sorted, const T& value, std::size_t limit) {
+  auto it = sorted.begin();
+  auto end = sorted.end();
+  while (it != end) {
+    auto middle = it + (end - it) / 2;
+    if (*middle < value)
+      it = middle + 1;
+    else
+      end = middle;
+  }
+  if (it != sorted.end() && *it == value) return false;
+  if (sorted.size() >= limit) {
+    if (it == sorted.end()) return true;
+    const auto at = it - sorted.begin();
+    sorted.pop_back();
+    it = sorted.begin() + at;
+  }
+  sorted.insert(it, value);
+  return true;
+}
+
+/// A JSON string with its quotes (RFC 8259 7).
+std::string json_string(std::string_view text);
+
+/// Big-endian octets for durable keys and values.
+void put_u8(std::string& to, std::uint8_t v);
+void put_u32(std::string& to, std::uint32_t v);
+void put_u64(std::string& to, std::uint64_t v);
+
+/// Reads what the put functions wrote; after the first read beyond the end `ok` is false and all
+/// reads give 0.
+class StateReader {
+ public:
+  explicit StateReader(std::string_view octets) : left_(octets) {}
+  std::uint8_t u8() { return static_cast<std::uint8_t>(number(1)); }
+  std::uint32_t u32() { return static_cast<std::uint32_t>(number(4)); }
+  std::uint64_t u64() { return number(8); }
+  Timestamp time() { return from_unix_micros(static_cast<std::int64_t>(number(8))); }
+  std::string text() {
+    const std::size_t size = u32();
+    if (size > left_.size()) ok_ = false;
+    if (!ok_) return {};
+    std::string out(left_.substr(0, size));
+    left_.remove_prefix(size);
+    return out;
+  }
+  bool ok() const { return ok_; }
+  bool at_end() const { return ok_ && left_.empty(); }
+
+ private:
+  std::uint64_t number(std::size_t size) {
+    if (left_.size() < size) ok_ = false;
+    if (!ok_) return 0;
+    std::uint64_t v = 0;
+    for (std::size_t i = 0; i < size; ++i) v = v << 8 | static_cast<std::uint8_t>(left_[i]);
+    left_.remove_prefix(size);
+    return v;
+  }
+  std::string_view left_;
+  bool ok_ = true;
+};
+
+inline void put_time(std::string& to, Timestamp t) {
+  put_u64(to, static_cast<std::uint64_t>(unix_micros(t)));
+}
+inline void put_text(std::string& to, std::string_view text) {
+  put_u32(to, static_cast<std::uint32_t>(text.size()));
+  to += text;
+}
+
+}  // namespace lapwing::detectors

@@ -1,0 +1,166 @@
+#include "detectors/knowledge.h"
+
+#include "detectors/event_text.h"
+
+namespace lapwing::detectors {
+namespace {
+
+constexpr std::uint8_t kFormat = 1;
+constexpr std::uint8_t kOpen = 1, kRaised = 2, kDamped = 4, kFlapReported = 8;
+
+}  // namespace
+
+std::string adjacency_key(Asn origin, Asn upstream) {
+  std::string key;
+  put_u32(key, origin);
+  put_u32(key, upstream);
+  return key;
+}
+
+std::uint32_t Knowledge::find(Asn origin, Asn upstream) const {
+  return index_.find(hash(origin, upstream), [&](std::uint32_t n) {
+    return records_[n].origin == origin && records_[n].upstream == upstream;
+  });
+}
+
+std::uint32_t Knowledge::find_origin(Asn origin) const {
+  return origin_index_.find(hash(origin, 0),
+                            [&](std::uint32_t n) { return origins_[n].as == origin; });
+}
+
+std::uint32_t Knowledge::name_origin(Asn origin) {
+  if (const std::uint32_t found = find_origin(origin); found != kNoNumber) return found;
+  if (origin_index_.full()) {
+    origin_index_.clear(origins_.size() * 2);
+    for (std::uint32_t n = 0; n < origins_.size(); ++n)
+      origin_index_.insert(hash(origins_[n].as, 0), n);
+  }
+  const auto number = static_cast<std::uint32_t>(origins_.size());
+  origins_.emplace_back().as = origin;
+  origin_index_.insert(hash(origin, 0), number);
+  return number;
+}
+
+std::uint32_t Knowledge::name(Asn origin, Asn upstream) {
+  if (const std::uint32_t found = find(origin, upstream); found != kNoNumber) return found;
+  if (index_.full()) {
+    index_.clear(records_.size() * 2);
+    for (std::uint32_t n = 0; n < records_.size(); ++n)
+      index_.insert(hash(records_[n].origin, records_[n].upstream), n);
+  }
+  const auto number = static_cast<std::uint32_t>(records_.size());
+  AdjacencyRecord& r = records_.emplace_back();
+  r.origin = origin;
+  r.upstream = upstream;
+  r.origin_number = name_origin(origin);
+  r.next_of_origin = origins_[r.origin_number].first_adjacency;
+  origins_[r.origin_number].first_adjacency = number;
+  index_.insert(hash(origin, upstream), number);
+  return number;
+}
+
+const std::vector<Interval>& Knowledge::intervals(std::uint32_t number) const {
+  static const std::vector<Interval> kNone;
+  const auto it = intervals_.find(number);
+  return it == intervals_.end() ? kNone : it->second;
+}
+
+void Knowledge::open(std::uint32_t number, Timestamp now) {
+  AdjacencyRecord& r = records_[number];
+  if (!r.known()) {
+    r.first_seen = now;
+    ++origins_[r.origin_number].known;
+  }
+  ++r.activations;
+  r.open = true;
+  r.opened = now;
+  r.last_seen = now;
+  ++origins_[r.origin_number].open;
+}
+
+void Knowledge::close(std::uint32_t number, Timestamp now, Timestamp last_seen) {
+  AdjacencyRecord& r = records_[number];
+  r.open = false;
+  r.last_seen = last_seen;
+  std::vector<Interval>& past = intervals_[number];
+  if (past.size() == kMaxIntervals) past.erase(past.begin());
+  past.push_back({r.opened, now});
+  --origins_[r.origin_number].open;
+}
+
+std::size_t Knowledge::transitions_after(std::uint32_t number, Timestamp after) const {
+  const AdjacencyRecord& r = records_[number];
+  std::size_t n = r.open && r.activations > 1 && r.opened > after ? 1 : 0;
+  for (const Interval& i : intervals(number)) {
+    if (i.to > after) ++n;
+    if (i.from > after && i.from != r.first_seen) ++n;
+  }
+  return n;
+}
+
+/// format (1 octet) | flags (1) | activations (4) | folded (4) | first seen, last seen, opened,
+/// damped since (8 each, microseconds) | number of intervals (1) | from, to (8 each) for each.
+/// All big-endian.
+std::string Knowledge::encode(std::uint32_t number) const {
+  const AdjacencyRecord& r = records_[number];
+  std::string value;
+  put_u8(value, kFormat);
+  put_u8(value, static_cast<std::uint8_t>((r.open ? kOpen : 0) | (r.raised ? kRaised : 0) |
+                                          (r.damped ? kDamped : 0) |
+                                          (r.flap_reported ? kFlapReported : 0)));
+  put_u32(value, r.activations);
+  put_u32(value, r.folded);
+  for (const Timestamp t : {r.first_seen, r.last_seen, r.opened, r.damped_since}) put_time(value, t);
+  const std::vector<Interval>& past = intervals(number);
+  put_u8(value, static_cast<std::uint8_t>(past.size()));
+  for (const Interval& i : past) {
+    put_time(value, i.from);
+    put_time(value, i.to);
+  }
+  return value;
+}
+
+bool Knowledge::restore(Asn origin, Asn upstream, std::string_view value) {
+  StateReader in(value);
+  if (in.u8() != kFormat) return false;
+  const std::uint8_t flags = in.u8();
+  AdjacencyRecord stored;
+  stored.activations = in.u32();
+  stored.folded = in.u32();
+  stored.first_seen = in.time();
+  stored.last_seen = in.time();
+  stored.opened = in.time();
+  stored.damped_since = in.time();
+  std::vector<Interval> past(in.u8());
+  if (past.size() > kMaxIntervals) return false;
+  for (Interval& i : past) {
+    i.from = in.time();
+    i.to = in.time();
+  }
+  if (!in.at_end() || stored.activations == 0) return false;
+  if ((flags & kOpen) == 0 && past.empty()) return false;
+
+  const std::uint32_t number = name(origin, upstream);
+  AdjacencyRecord& r = records_[number];
+  ++origins_[r.origin_number].known;
+  r.activations = stored.activations;
+  r.folded = stored.folded;
+  r.first_seen = stored.first_seen;
+  r.last_seen = stored.last_seen;
+  r.opened = stored.opened;
+  r.damped_since = stored.damped_since;
+  r.open = (flags & kOpen) != 0;
+  r.raised = (flags & kRaised) != 0;
+  r.damped = (flags & kDamped) != 0;
+  r.flap_reported = (flags & kFlapReported) != 0;
+  if (r.open) ++origins_[r.origin_number].open;
+  if (!past.empty()) intervals_[number] = std::move(past);
+  return true;
+}
+
+std::size_t Knowledge::footprint() const {
+  return records_.capacity() * sizeof(AdjacencyRecord) + origins_.capacity() * sizeof(OriginRecord) +
+         intervals_.size() * (kMaxIntervals * sizeof(Interval) / 2 + 64);
+}
+
+}  // namespace lapwing::detectors

@@ -1,0 +1,106 @@
+// What is known of every (origin, upstream): since when, how often, and whether it is active.
+//
+// Origins and adjacencies are numbered densely in the order in which they were first named, and
+// stay for the life of the process. One record is durable as one value: see `Knowledge::encode` for its
+// format. Which prefixes show an adjacency now is not here but in `Sightings`.
+// Thread: engine. Owns: its records.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "detectors/id_table.h"
+#include "lapwing/prefix.h"
+#include "lapwing/time.h"
+
+namespace lapwing::detectors {
+
+inline constexpr std::uint32_t kNoNumber = IdTable::kNone;
+inline constexpr std::size_t kMaxIntervals = 16;
+
+struct Interval {
+  Timestamp from;
+  Timestamp to;
+  friend bool operator==(const Interval&, const Interval&) = default;
+};
+
+struct AdjacencyRecord {
+  Asn origin = 0;
+  Asn upstream = 0;
+  std::uint32_t origin_number = 0;
+  std::uint32_t next_of_origin = kNoNumber;
+  std::uint32_t touch = 0;        // hint: where the present UPDATE keeps its notes of it
+  std::uint32_t activations = 0;  // 0: never seen; otherwise also the ordinal of its events
+  std::uint32_t folded = 0;       // transitions since it was damped
+  bool open = false;              // seen, and not seen to go; its routes may be unobserved
+  bool raised = false;            // a new-upstream event was raised for it
+  bool damped = false;            // it comes and goes too quickly to be reported
+  bool flap_reported = false;     // …and an upstream-flap event said so
+  Timestamp first_seen;
+  Timestamp last_seen;            // when `open` changed last
+  Timestamp opened;               // start of the present interval, where open
+  Timestamp damped_since;
+
+  bool known() const { return activations != 0; }
+};
+
+struct OriginRecord {
+  Asn as = 0;
+  std::uint32_t first_adjacency = kNoNumber;  // list through `next_of_origin`, newest first
+  std::uint32_t known = 0;                    // adjacencies ever seen
+  std::uint32_t open = 0;                     // adjacencies that are open
+  // Set while a single-homed event stands: the upstream that went, and the ordinal of its going.
+  std::optional<Asn> single_homed_after;
+  std::uint32_t single_homed_ordinal = 0;
+};
+
+class Knowledge {
+ public:
+  /// `seed` comes from this process, so that nobody can choose ASNs that collide in the index.
+  void set_seed(std::uint64_t seed) { seed_ = seed; }
+
+  /// kNoNumber where it was never named.
+  std::uint32_t find(Asn origin, Asn upstream) const;
+  std::uint32_t find_origin(Asn origin) const;
+  /// Finds or adds. A new one has `activations` 0.
+  std::uint32_t name(Asn origin, Asn upstream);
+  std::uint32_t name_origin(Asn origin);
+
+  std::size_t size() const { return records_.size(); }
+  AdjacencyRecord& operator[](std::uint32_t number) { return records_[number]; }
+  const AdjacencyRecord& operator[](std::uint32_t number) const { return records_[number]; }
+  OriginRecord& origin(std::uint32_t number) { return origins_[number]; }
+  const OriginRecord& origin(std::uint32_t number) const { return origins_[number]; }
+
+  /// Closed intervals, oldest first, the last kMaxIntervals.
+  const std::vector<Interval>& intervals(std::uint32_t number) const;
+  void open(std::uint32_t number, Timestamp now);
+  void close(std::uint32_t number, Timestamp now, Timestamp last_seen);
+  /// Times at which it came back or went, later than `after`; its first appearance does not count.
+  std::size_t transitions_after(std::uint32_t number, Timestamp after) const;
+
+  std::string encode(std::uint32_t number) const;
+  /// Takes over a stored record. False: the value is of another format or damaged.
+  bool restore(Asn origin, Asn upstream, std::string_view value);
+
+  std::size_t footprint() const;
+
+ private:
+  std::uint64_t hash(Asn a, Asn b) const { return mix_words(seed_, a, b); }
+
+  std::uint64_t seed_ = 0;
+  std::vector<AdjacencyRecord> records_;
+  std::vector<OriginRecord> origins_;
+  IdTable index_;
+  IdTable origin_index_;
+  std::map<std::uint32_t, std::vector<Interval>> intervals_;  // only where there is one
+};
+
+/// The durable key of an adjacency: origin and upstream, big-endian, eight octets.
+std::string adjacency_key(Asn origin, Asn upstream);
+
+}  // namespace lapwing::detectors

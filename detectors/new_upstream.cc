@@ -1,0 +1,285 @@
+#include "detectors/new_upstream.h"
+
+#include <algorithm>
+
+#include "detectors/event_text.h"
+
+namespace lapwing::detectors {
+
+std::unique_ptr<Detector> make_new_upstream(Settings& settings) {
+  NewUpstreamSettings s;
+  const auto seconds = [&](std::string_view key, std::chrono::seconds fallback, std::int64_t min,
+                           std::int64_t max) {
+    return std::chrono::seconds(settings.integer(key, fallback.count(), min, max));
+  };
+  s.share_window = seconds("share-window", s.share_window, 1, 3600);
+  s.share_window_quiet = seconds("share-window-quiet", s.share_window_quiet, 1, 86400);
+  s.flap_threshold = static_cast<std::size_t>(
+      settings.integer("flap-threshold", static_cast<std::int64_t>(s.flap_threshold), 2, 30));
+  s.flap_window = seconds("flap-window", s.flap_window, 10, 86400);
+  s.flap_quiet = seconds("flap-quiet", s.flap_quiet, 10, 86400);
+  s.storm_limit =
+      static_cast<std::uint32_t>(settings.integer("storm-limit", s.storm_limit, 1, 1000000));
+  s.incident_days =
+      std::chrono::days(settings.integer("incident-days", s.incident_days.count(), 0, 3650));
+  return std::make_unique<NewUpstream>(s);
+}
+
+void NewUpstream::attach(Host& host) {
+  host_ = &host;
+  sightings_.attach(host);
+  knowledge_.set_seed(static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(this)));
+}
+
+void NewUpstream::on_route_change(const RouteChange& change) {
+  const std::uint32_t before = adjacency_of(change.before, change.peer);
+  const std::uint32_t after = adjacency_of(change.after, change.peer);
+  if (before == after) return;
+  if (before != kNoNumber) note(before, change, false);
+  if (after != kNoNumber) note(after, change, true);
+}
+
+std::uint32_t NewUpstream::adjacency_of(PathId path, PeerId peer) {
+  if (path == kNoPath) return kNoNumber;
+  if (path == memo_path_ && peer == memo_peer_) return memo_;
+  if (path >= by_path_.size()) by_path_.resize(path + 1, kUnset);
+  std::uint32_t number = by_path_[path];
+  if (number == kUnset || number == kByPeer) number = look_up(path, peer);
+  if (number == kNothing) number = kNoNumber;
+  memo_path_ = path;
+  memo_peer_ = peer;
+  memo_ = number;
+  return number;
+}
+
+std::uint32_t NewUpstream::look_up(PathId path, PeerId peer) {
+  const PathEnd end = read_path_end(host_->path(path).as_path(), host_->route_server_ases());
+  const Adjacency a = judge_adjacency(end, host_->peer(peer));
+  const bool by_peer = end.shape == PathShape::kEmpty || end.shape == PathShape::kOneHop;
+  const bool first = by_path_[path] == kUnset;
+  std::uint32_t number = kNothing;
+  switch (a.kind) {
+    case AdjacencyKind::kAdjacency: number = number_of(a.origin, a.upstream); break;
+    case AdjacencyKind::kOwn: counters_.own += first; break;
+    case AdjacencyKind::kAmbiguous: counters_.ambiguous += first; break;
+    case AdjacencyKind::kNone: counters_.none += first; break;
+  }
+  by_path_[path] = by_peer ? kByPeer : number;
+  return number;
+}
+
+std::uint32_t NewUpstream::number_of(Asn origin, Asn upstream) {
+  const std::uint32_t found = knowledge_.find(origin, upstream);
+  if (found != kNoNumber) return found;
+  if (knowledge_.size() >= Sightings::kMaxAdjacencies) {
+    ++counters_.beyond_limit;
+    return kNothing;
+  }
+  const std::uint32_t number = knowledge_.name(origin, upstream);
+  sightings_.add_adjacency(knowledge_[number].origin_number);
+  return number;
+}
+
+NewUpstream::Touch& NewUpstream::touch(std::uint32_t adjacency) {
+  AdjacencyRecord& r = knowledge_[adjacency];
+  if (r.touch < touched_.size() && touched_[r.touch].adjacency == adjacency)
+    return touched_[r.touch];
+  r.touch = static_cast<std::uint32_t>(touched_.size());
+  Touch& t = touched_.emplace_back();
+  t.adjacency = adjacency;
+  t.prefixes_before = sightings_.prefixes(adjacency);
+  t.origin_prefixes_before = sightings_.origin_prefixes(r.origin_number);
+  return t;
+}
+
+void NewUpstream::note(std::uint32_t adjacency, const RouteChange& change, bool added) {
+  Touch& t = touch(adjacency);
+  const bool changed = added ? sightings_.add(change.prefix, adjacency)
+                             : sightings_.remove(change.prefix, adjacency);
+  if (!changed) return;
+  if (change.baseline) {
+    t.baseline_delta += added ? 1 : -1;
+    return;
+  }
+  (added ? t.added_live : t.removed_live) = true;
+  t.cause = change.cause;
+  if (change.last_known && (!t.last_known || *change.last_known < *t.last_known))
+    t.last_known = change.last_known;
+  if (knowledge_[adjacency].damped) return;
+  const PeerInfo& peer = host_->peer(change.peer);
+  insert_bounded(t.peers, change.peer, kMaxPeers);
+  const Prefix prefix = host_->nlri(change.prefix).prefix;
+  t.toggles.add(prefix, added);
+  if (t.evidence.size() == Event::kMaxEvidence) return;
+  Evidence& e = t.evidence.emplace_back();
+  e.peer = peer.name;
+  e.peer_as = peer.as;
+  e.prefix = prefix;
+  e.time = host_->now();
+  if (change.before != kNoPath) e.old_path = bounded_path_text(host_->path(change.before).as_path());
+  if (change.after != kNoPath) e.new_path = bounded_path_text(host_->path(change.after).as_path());
+  if (!added) return;
+  const Adjacency a = extract_adjacency(host_->path(change.after).as_path(), peer,
+                                        host_->route_server_ases());
+  t.direct = t.direct || a.direct;
+  t.poisoned = t.poisoned || a.poisoned;
+}
+
+void NewUpstream::on_update_end() {
+  if (touched_.empty()) return;
+  std::sort(touched_.begin(), touched_.end(), [&](const Touch& a, const Touch& b) {
+    const AdjacencyRecord &x = knowledge_[a.adjacency], &y = knowledge_[b.adjacency];
+    return std::pair(x.origin, x.upstream) < std::pair(y.origin, y.upstream);
+  });
+  // A new adjacency of an origin that this same UPDATE introduces is that of a new origin, however
+  // many come with it: looked at before any of them is known.
+  for (Touch& t : touched_)
+    t.new_origin = knowledge_.origin(knowledge_[t.adjacency].origin_number).known == 0;
+  for (Touch& t : touched_) decide(t);
+  for (const Touch& t : touched_)
+    if (t.outcome == Outcome::kNew) emit_new(t);
+  for (const Touch& t : touched_)
+    if (t.outcome == Outcome::kReturned) emit_returned(t);
+  for (Touch& t : touched_) {
+    if (t.outcome == Outcome::kGone) emit_gone(t);
+    if (t.outcome == Outcome::kForgotten) close_window(t.adjacency, false);
+    if (t.outcome == Outcome::kFlapBegins) emit_flap_begins(t);
+  }
+  for (Touch& t : touched_) note_share(t);
+  for (const OriginTouch& o : origins_touched_) judge_single_homed(o);
+  for (const Touch& t : touched_)
+    if (t.outcome != Outcome::kNone) store(t.adjacency);
+  touched_.clear();
+  origins_touched_.clear();
+}
+
+void NewUpstream::decide(Touch& t) {
+  const AdjacencyRecord& r = knowledge_[t.adjacency];
+  const std::uint32_t now = sightings_.prefixes(t.adjacency);
+  // Open and without prefixes is unobserved (see `recount`): its coming back is no news.
+  if (!r.open && now > 0) appear(t);
+  if (r.open && now == 0 && t.prefixes_before > 0) vanish(t);
+}
+
+void NewUpstream::appear(Touch& t) {
+  const AdjacencyRecord& r = knowledge_[t.adjacency];
+  const bool known = r.known();
+  touch_origin(r.origin_number);
+  knowledge_.open(t.adjacency, host_->now());
+  if (!t.added_live) {
+    t.outcome = Outcome::kTaught;
+  } else if (!known) {
+    knowledge_[t.adjacency].raised = true;
+    t.outcome = Outcome::kNew;
+  } else if (!damp(t)) {
+    t.outcome = Outcome::kReturned;
+  }
+}
+
+void NewUpstream::vanish(Touch& t) {
+  touch_origin(knowledge_[t.adjacency].origin_number);
+  knowledge_.close(t.adjacency, host_->now(), t.last_known.value_or(host_->now()));
+  if (!t.removed_live)
+    t.outcome = Outcome::kForgotten;
+  else if (!damp(t))
+    t.outcome = Outcome::kGone;
+}
+
+/// Decides whether this transition is one too many; sets the outcome then.
+bool NewUpstream::damp(Touch& t) {
+  AdjacencyRecord& r = knowledge_[t.adjacency];
+  if (r.damped) {
+    ++r.folded;
+    t.outcome = Outcome::kFolded;
+  } else if (knowledge_.transitions_after(t.adjacency, host_->now() - settings_.flap_window) >
+             settings_.flap_threshold) {
+    r.damped = true;
+    r.damped_since = host_->now();
+    r.folded = 1;
+    t.outcome = Outcome::kFlapBegins;
+  } else {
+    return false;
+  }
+  host_->set_timer(kFlapTimer | t.adjacency, host_->now() + settings_.flap_quiet);
+  return true;
+}
+
+void NewUpstream::touch_origin(std::uint32_t origin) {
+  // Transitions are decided in ascending order of origin.
+  if (!origins_touched_.empty() && origins_touched_.back().origin == origin) return;
+  origins_touched_.push_back({origin, knowledge_.origin(origin).open});
+}
+
+bool NewUpstream::watched(Asn origin) const {
+  const Watch& watch = host_->watch();
+  const auto in = [origin](const std::vector<Asn>& list) {
+    return std::find(list.begin(), list.end(), origin) != list.end();
+  };
+  return in(watch.origins) || in(watch.ases);
+}
+
+bool NewUpstream::loud(const AdjacencyRecord& r) const {
+  return (r.raised && host_->now() - r.first_seen < settings_.incident_days) || watched(r.origin);
+}
+
+void NewUpstream::on_peer_change(const PeerChange& change) {
+  if (change.peer >= lost_at_.size()) lost_at_.resize(change.peer + 1);
+  if (change.event == PeerEvent::kDown) lost_at_[change.peer] = host_->now();
+  if (change.event == PeerEvent::kUp && change.blind_since)
+    lost_at_[change.peer] = change.blind_since;
+  if (change.event != PeerEvent::kRemoved) return;
+  // What only this neighbour showed stays open and is unobserved.
+  std::map<std::uint32_t, std::uint32_t> counted;
+  for (const auto& [adjacency, w] : windows_) counted[adjacency] = sightings_.prefixes(adjacency);
+  sightings_.recount([this](const RouteView& r) { return adjacency_of(r.path, r.peer); });
+  for (auto& [adjacency, w] : windows_) {
+    const std::uint32_t lost = counted[adjacency] - sightings_.prefixes(adjacency);
+    w.old_count -= std::min(w.old_count, lost);
+  }
+}
+
+void NewUpstream::on_timer(std::uint64_t key) {
+  const auto adjacency = static_cast<std::uint32_t>(key);
+  if (key == kStormTimer) return end_storm_minute();
+  if (adjacency >= knowledge_.size()) return;
+  if ((key & kShareTimer) != 0 && (key & kFlapTimer) == 0) return close_window(adjacency, true);
+  if (!knowledge_[adjacency].damped) return;
+  emit_flap_state(adjacency, Action::kClear);
+  AdjacencyRecord& r = knowledge_[adjacency];
+  r.damped = r.flap_reported = false;
+  r.folded = 0;
+  judge_single_homed_after_flap(adjacency);
+  store(adjacency);
+}
+
+void NewUpstream::path_released(PathId path) {
+  if (path < by_path_.size()) by_path_[path] = kUnset;
+  if (path == memo_path_) memo_path_ = kNoPath;
+}
+
+void NewUpstream::prefix_released(PrefixId prefix) { sightings_.release(prefix); }
+
+void NewUpstream::finish() {
+  flush_windows();
+  std::vector<std::uint32_t> damped;
+  for (std::uint32_t n = 0; n < knowledge_.size(); ++n)
+    if (knowledge_[n].damped) damped.push_back(n);
+  std::sort(damped.begin(), damped.end(), [&](std::uint32_t a, std::uint32_t b) {
+    return adjacency_key(knowledge_[a].origin, knowledge_[a].upstream) <
+           adjacency_key(knowledge_[b].origin, knowledge_[b].upstream);
+  });
+  for (const std::uint32_t n : damped) emit_flap_state(n, Action::kUpdate);
+  end_storm_minute();
+}
+
+std::optional<std::string> NewUpstream::query(std::string_view what, std::string_view argument) {
+  if (what == "upstream-statistics") return statistics_as_json();
+  if (what != "upstreams") return std::nullopt;
+  Asn origin = 0;
+  const char* end = argument.data() + argument.size();
+  const auto [rest, error] = std::from_chars(argument.data(), end, origin);
+  if (error != std::errc{} || rest != end) return std::nullopt;
+  return upstreams_as_json(origin);
+}
+
+}  // namespace lapwing::detectors

@@ -1,0 +1,220 @@
+// Detector `new-upstream`: an origin AS that gains, loses, regains or shifts an upstream.
+//
+// For every origin in the tables, without configuration: knowledge of each (origin, upstream) that
+// outlives restarts, and exact counts of the prefixes that show it now. What a neighbour's first
+// table shows is learnt in silence. Meaning, settings and limits: docs/DETECTORS.md; the events:
+// docs/EVENTS.md.
+//
+// One UPDATE is judged at its end, so that an event names all of its prefixes:
+//   on_route_change   counts, and notes what changed for each adjacency (`Touch`)
+//   on_update_end     decides the transitions, then emits, then stores knowledge
+//   on_timer          ends share windows, damping and storm minutes
+// Thread: engine. Owns: knowledge, sightings, pending windows.
+#pragma once
+
+#include <array>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "detectors/adjacency.h"
+#include "detectors/knowledge.h"
+#include "detectors/sightings.h"
+#include "lapwing/detector.h"
+
+namespace lapwing::detectors {
+
+struct NewUpstreamSettings {
+  std::chrono::seconds share_window{1};         // watched origins and raised incidents
+  std::chrono::seconds share_window_quiet{60};  // all others
+  std::size_t flap_threshold = 4;
+  std::chrono::seconds flap_window{600};
+  std::chrono::seconds flap_quiet{900};
+  std::uint32_t storm_limit = 600;              // events a minute
+  std::chrono::days incident_days{30};          // how long a raised upstream is followed closely
+};
+
+std::unique_ptr<Detector> make_new_upstream(Settings& settings);
+
+class NewUpstream final : public Detector {
+ public:
+  explicit NewUpstream(const NewUpstreamSettings& settings) : settings_(settings) {}
+
+  std::string_view name() const override { return "new-upstream"; }
+  void attach(Host& host) override;
+  void restore_state(std::string_view key, std::string_view value) override;
+  void restore_route(const RouteView& route) override;
+  void start_up() override;
+  void on_route_change(const RouteChange& change) override;
+  void on_update_end() override;
+  void on_peer_change(const PeerChange& change) override;
+  void on_timer(std::uint64_t key) override;
+  void path_released(PathId path) override;
+  void prefix_released(PrefixId prefix) override;
+  void finish() override;
+  std::optional<std::string> query(std::string_view what, std::string_view argument) override;
+
+ private:
+  /// A prefix that came behind an adjacency or left it.
+  struct Toggle {
+    Prefix prefix;
+    bool added = false;
+  };
+  /// The net change of a set of prefixes, bounded: after kMaxToggles only counts are compared.
+  struct Toggles {
+    std::vector<Toggle> list;  // by prefix
+    bool overflow = false;
+    void add(const Prefix& prefix, bool added);
+    void merge(const Toggles& later);
+    std::vector<Prefix> of(bool added) const;
+  };
+
+  enum class Outcome : std::uint8_t {
+    kNone, kTaught, kForgotten, kNew, kReturned, kGone, kFlapBegins, kFolded
+  };
+
+  /// What one UPDATE did to one adjacency.
+  struct Touch {
+    std::uint32_t adjacency = 0;
+    std::uint32_t prefixes_before = 0;
+    std::uint32_t origin_prefixes_before = 0;
+    bool added_live = false;    // a prefix came, or left, outside the baseline
+    bool removed_live = false;
+    std::int64_t baseline_delta = 0;
+    Outcome outcome = Outcome::kNone;
+    bool new_origin = false;
+    bool direct = false;
+    bool poisoned = false;
+    Cause cause = Cause::kLive;
+    std::optional<Timestamp> last_known;  // the earliest of its changes
+    std::vector<PeerId> peers;
+    Toggles toggles;
+    std::vector<Evidence> evidence;
+  };
+
+  /// Changes of an adjacency's prefixes that wait to be reported as one.
+  struct ShareWindow {
+    Timestamp opened, due, last;
+    std::uint32_t old_count = 0;
+    std::uint32_t old_origin_count = 0;
+    bool restored = false;  // from before a restart: what changed is not known, only how many
+    Cause cause = Cause::kLive;
+    std::optional<Timestamp> last_known;
+    Toggles toggles;
+    std::vector<Evidence> evidence;
+  };
+
+  /// An origin whose number of open adjacencies this UPDATE may have changed.
+  struct OriginTouch {
+    std::uint32_t origin = 0;
+    std::uint32_t open_before = 0;
+  };
+
+  enum StormType : std::size_t { kShare, kGone, kReturned, kSingleHomed, kFlap, kStormTypes };
+  struct Storm {
+    bool running = false;  // a minute has begun
+    Timestamp began;
+    std::uint32_t emitted = 0;
+    std::array<std::uint32_t, kStormTypes> folded{};
+    std::vector<std::string> samples;
+    std::uint32_t folded_total() const;
+  };
+
+  struct Shown {
+    std::vector<Prefix> prefixes;    // the smallest Event::kMaxPrefixes
+    std::vector<std::string> peers;  // sorted
+    std::uint32_t peer_count = 0;
+    bool sampled = false;            // neighbours are those of a sample of the prefixes
+  };
+
+  struct Counters {
+    std::uint64_t own = 0, ambiguous = 0, none = 0, beyond_limit = 0;
+  };
+
+  // new_upstream.cc: counting and deciding
+  std::uint32_t adjacency_of(PathId path, PeerId peer);
+  std::uint32_t look_up(PathId path, PeerId peer);
+  std::uint32_t number_of(Asn origin, Asn upstream);
+  Touch& touch(std::uint32_t adjacency);
+  void note(std::uint32_t adjacency, const RouteChange& change, bool added);
+  void decide(Touch& t);
+  void appear(Touch& t);
+  void vanish(Touch& t);
+  bool damp(Touch& t);
+  void touch_origin(std::uint32_t origin);
+  bool watched(Asn origin) const;
+  bool loud(const AdjacencyRecord& r) const;
+  bool admit(StormType type, const AdjacencyRecord& r);
+  void end_storm_minute();
+
+  // new_upstream_events.cc: what is said
+  Event make_event(const AdjacencyRecord& r, std::string_view type, Action action,
+                   Severity severity) const;
+  void fill_from_touch(Event& e, const Touch& t) const;
+  void emit_new(const Touch& t);
+  void emit_returned(const Touch& t);
+  void emit_gone(Touch& t);
+  void emit_flap_begins(const Touch& t);
+  void emit_flap_state(std::uint32_t adjacency, Action action);
+  void judge_single_homed(const OriginTouch& o);
+  void judge_single_homed_after_flap(std::uint32_t adjacency);
+  void raise_single_homed(std::uint32_t origin, std::uint32_t went, const Touch* t);
+  void clear_single_homed(std::uint32_t origin, const Touch* t);
+  std::vector<KnownUpstream> known_upstreams(std::uint32_t origin, Asn except) const;
+  Timestamp last_seen(std::uint32_t adjacency) const;
+  Shown shown(std::uint32_t adjacency) const;
+  bool shows(const RouteView& route, std::uint32_t adjacency) const;
+  std::vector<std::string> peer_names(const std::vector<PeerId>& peers) const;
+
+  // new_upstream_share.cc: windows
+  void note_share(Touch& t);
+  void close_window(std::uint32_t adjacency, bool report);
+  void emit_share(std::uint32_t adjacency, const ShareWindow& w);
+  void flush_windows();
+
+  // new_upstream_state.cc: what is kept
+  void store(std::uint32_t adjacency);
+  void store_window(std::uint32_t adjacency, const ShareWindow& w);
+  void store_single_homed(std::uint32_t origin);
+  void store_storm();
+  void restore_window(Asn origin, Asn upstream, std::string_view value);
+  void restore_single_homed(Asn origin, std::string_view value);
+  void restore_storm(std::string_view value);
+  std::string upstreams_as_json(Asn origin) const;
+  std::string statistics_as_json() const;
+
+  static constexpr std::size_t kMaxToggles = 64;
+  static constexpr std::size_t kMaxWindows = 65536;
+  static constexpr std::size_t kPrefixSample = 64;
+  static constexpr std::size_t kMaxPeers = 64;
+  static constexpr std::size_t kMaxKnown = 100;
+  static constexpr std::uint64_t kShareTimer = 1ull << 32;  // and the adjacency
+  static constexpr std::uint64_t kFlapTimer = 2ull << 32;
+  static constexpr std::uint64_t kStormTimer = 3ull << 32;
+
+  NewUpstreamSettings settings_;
+  Host* host_ = nullptr;
+  Knowledge knowledge_;
+  Sightings sightings_;
+
+  // The adjacency that each path shows, by PathId.
+  static constexpr std::uint32_t kUnset = 0xffffffff;
+  static constexpr std::uint32_t kNothing = 0xfffffffe;
+  static constexpr std::uint32_t kByPeer = 0xfffffffd;  // depends on who shows it
+  std::vector<std::uint32_t> by_path_;
+  PathId memo_path_ = kNoPath;
+  PeerId memo_peer_ = 0;
+  std::uint32_t memo_ = kNoNumber;
+  Counters counters_;  // distinct paths, not routes
+
+  std::vector<Touch> touched_;            // by the present UPDATE
+  std::vector<OriginTouch> origins_touched_;
+  std::map<std::uint32_t, ShareWindow> windows_;
+  std::uint64_t windows_refused_ = 0;
+  Storm storm_;
+  std::vector<std::optional<Timestamp>> lost_at_;  // by PeerId: when it was last lost
+};
+
+}  // namespace lapwing::detectors

@@ -1,0 +1,364 @@
+// Detector `new-upstream`: what its events say. Types and members: docs/EVENTS.md.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "detectors/event_text.h"
+#include "detectors/new_upstream.h"
+
+namespace lapwing::detectors {
+namespace {
+
+EventId incident_of(const AdjacencyRecord& r) {
+  const std::uint64_t parts[] = {r.origin, r.upstream};
+  return make_event_id("upstream", parts);
+}
+
+std::string seen_by(const std::vector<std::string>& peers, std::size_t count) {
+  return peers.empty() ? std::string() : ", seen by " + join_names(peers, count);
+}
+
+/// "175.45.176.0/24 and 175.45.178.0/24 (2 of 4 prefixes)"
+std::string share_text(const Event& e) {
+  return fmt::format("{} ({} of {})", join_prefixes(e.prefixes, e.prefix_count), e.prefix_count,
+                     count_of(e.origin_prefix_count.value_or(0), "prefix", "prefixes"));
+}
+
+void add_reserved(Event& e, const AdjacencyRecord& r) {
+  std::vector<Asn> reserved;
+  for (const Asn as : {r.origin, r.upstream})
+    if (is_reserved_as(as)) reserved.push_back(as);
+  if (!reserved.empty()) e.fields.push_back({"reserved_as", reserved});
+}
+
+}  // namespace
+
+Event NewUpstream::make_event(const AdjacencyRecord& r, std::string_view type, Action action,
+                              Severity severity) const {
+  Event e;
+  const std::uint64_t parts[] = {r.origin, r.upstream, r.activations};
+  e.id = make_event_id(type, parts);
+  e.incident = incident_of(r);
+  e.type = type;
+  e.action = action;
+  e.severity = severity;
+  e.time = host_->now();
+  e.origin_as = r.origin;
+  e.upstream_as = r.upstream;
+  e.origin_prefix_count = sightings_.origin_prefixes(r.origin_number);
+  return e;
+}
+
+void NewUpstream::fill_from_touch(Event& e, const Touch& t) const {
+  e.cause = t.cause;
+  if (t.last_known) e.changed_between = TimeRange{*t.last_known, host_->now()};
+  e.evidence = t.evidence;
+  const AdjacencyRecord& r = knowledge_[t.adjacency];
+  e.known_upstreams = known_upstreams(r.origin_number, r.upstream);
+}
+
+std::vector<std::string> NewUpstream::peer_names(const std::vector<PeerId>& peers) const {
+  std::vector<std::string> names;
+  for (const PeerId p : peers) names.push_back(host_->peer(p).name);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+void NewUpstream::emit_new(const Touch& t) {
+  const AdjacencyRecord& r = knowledge_[t.adjacency];
+  Event e = make_event(r, "new-upstream", Action::kRaise,
+                       t.new_origin ? Severity::kNotice : Severity::kWarning);
+  fill_from_touch(e, t);
+  e.prefixes = shown(t.adjacency).prefixes;
+  e.prefix_count = sightings_.prefixes(t.adjacency);
+  e.peers = peer_names(t.peers);
+  e.direct = t.direct;
+  e.fields.push_back({"new_origin", t.new_origin});
+  if (t.poisoned) e.fields.push_back({"poisoned", true});
+  add_reserved(e, r);
+  e.rule = t.new_origin ? "an origin that was never seen before appeared with this upstream"
+                        : "this AS was never seen as upstream of this origin before";
+  e.summary =
+      t.new_origin
+          ? fmt::format("AS{} appeared as a new origin behind AS{} for {}{}", r.origin, r.upstream,
+                        share_text(e), seen_by(e.peers, e.peers.size()))
+          : fmt::format("AS{} has a new upstream AS{} for {}{}", r.origin, r.upstream,
+                        share_text(e), seen_by(e.peers, e.peers.size()));
+  host_->emit(std::move(e));
+}
+
+void NewUpstream::emit_returned(const Touch& t) {
+  const AdjacencyRecord& r = knowledge_[t.adjacency];
+  const bool is_loud = loud(r);
+  if (!admit(kReturned, r)) return;
+  Event e = make_event(r, "upstream-returned", Action::kRaise,
+                       is_loud ? Severity::kWarning : Severity::kNotice);
+  fill_from_touch(e, t);
+  e.prefixes = shown(t.adjacency).prefixes;
+  e.prefix_count = sightings_.prefixes(t.adjacency);
+  e.peers = peer_names(t.peers);
+  e.direct = t.direct;
+  const Timestamp went = knowledge_.intervals(t.adjacency).back().to;
+  const microseconds gap = host_->now() - went;
+  e.fields.push_back({"times", static_cast<std::int64_t>(r.activations)});
+  e.fields.push_back({"gap_seconds", whole_seconds(gap)});
+  e.fields.push_back({"gone_since", went});
+  e.fields.push_back({"first_seen", r.first_seen});
+  if (t.poisoned) e.fields.push_back({"poisoned", true});
+  add_reserved(e, r);
+  e.rule = "a known upstream that had gone is active again";
+  e.summary = fmt::format("AS{} has its known upstream AS{} back after {} for {}{}", r.origin,
+                          r.upstream, format_duration(gap), share_text(e),
+                          seen_by(e.peers, e.peers.size()));
+  host_->emit(std::move(e));
+}
+
+void NewUpstream::emit_gone(Touch& t) {
+  const AdjacencyRecord& r = knowledge_[t.adjacency];
+  std::uint32_t count = t.prefixes_before;
+  if (const auto it = windows_.find(t.adjacency); it != windows_.end()) {
+    // Prefixes that left moments ago and are not reported yet went with it.
+    Toggles all = it->second.toggles;
+    all.merge(t.toggles);
+    t.toggles = std::move(all);
+    count = std::max(it->second.old_count, count);
+    for (const Evidence& e : t.evidence)
+      if (it->second.evidence.size() < Event::kMaxEvidence) it->second.evidence.push_back(e);
+    t.evidence = std::move(it->second.evidence);
+    close_window(t.adjacency, false);
+  }
+  if (!admit(kGone, r)) return;
+  Event e = make_event(r, "upstream-gone", Action::kClear, Severity::kNotice);
+  fill_from_touch(e, t);
+  for (const Prefix& p : t.toggles.of(false))
+    insert_bounded(e.prefixes, p, Event::kMaxPrefixes);
+  e.prefix_count = count;
+  e.peers = peer_names(t.peers);
+  const microseconds duration = host_->now() - r.opened;
+  e.fields.push_back({"duration_seconds", whole_seconds(duration)});
+  e.fields.push_back({"active_since", r.opened});
+  e.fields.push_back({"times", static_cast<std::int64_t>(r.activations)});
+  add_reserved(e, r);
+  e.rule = "the last route that showed this upstream was withdrawn or changed";
+  e.summary = fmt::format("AS{} no longer has upstream AS{}, after {}; it was seen for {}", r.origin,
+                          r.upstream, format_duration(duration),
+                          join_prefixes(e.prefixes, e.prefix_count));
+  host_->emit(std::move(e));
+}
+
+void NewUpstream::emit_flap_begins(const Touch& t) {
+  close_window(t.adjacency, false);
+  AdjacencyRecord& r = knowledge_[t.adjacency];
+  if (!admit(kFlap, r)) return;
+  r.flap_reported = true;
+  Event e = make_event(r, "upstream-flap", Action::kRaise, Severity::kNotice);
+  const std::uint64_t parts[] = {r.origin, r.upstream,
+                                 static_cast<std::uint64_t>(unix_micros(r.damped_since)), 0};
+  e.id = make_event_id("upstream-flap", parts);
+  fill_from_touch(e, t);
+  if (r.open) e.prefixes = shown(t.adjacency).prefixes;
+  e.prefix_count = sightings_.prefixes(t.adjacency);
+  e.peers = peer_names(t.peers);
+  const auto transitions = static_cast<std::int64_t>(
+      knowledge_.transitions_after(t.adjacency, host_->now() - settings_.flap_window));
+  e.fields.push_back({"transitions", transitions});
+  e.fields.push_back({"window_seconds", static_cast<std::int64_t>(settings_.flap_window.count())});
+  e.fields.push_back({"state", std::string(r.open ? "active" : "gone")});
+  e.rule = fmt::format("more than {} changes between gone and active within {} s",
+                       settings_.flap_threshold, settings_.flap_window.count());
+  e.summary = fmt::format(
+      "AS{} loses and regains upstream AS{} again and again: {} changes in {}; silent until it is "
+      "stable for {}",
+      r.origin, r.upstream, transitions, format_duration(settings_.flap_window),
+      format_duration(settings_.flap_quiet));
+  host_->emit(std::move(e));
+}
+
+/// The end of damping (kClear), or how far it came when the records end (kUpdate). Silent where the
+/// beginning was folded into a storm report.
+void NewUpstream::emit_flap_state(std::uint32_t adjacency, Action action) {
+  const AdjacencyRecord& r = knowledge_[adjacency];
+  if (!r.flap_reported) return;
+  Event e = make_event(r, "upstream-flap", action, Severity::kNotice);
+  const std::uint64_t parts[] = {r.origin, r.upstream,
+                                 static_cast<std::uint64_t>(unix_micros(r.damped_since)),
+                                 action == Action::kClear ? 1u : 2u};
+  e.id = make_event_id("upstream-flap", parts);
+  const Shown now = shown(adjacency);
+  e.prefixes = now.prefixes;
+  e.peers = now.peers;
+  e.prefix_count = sightings_.prefixes(adjacency);
+  e.fields.push_back({"folded", static_cast<std::int64_t>(r.folded)});
+  e.fields.push_back({"since", r.damped_since});
+  e.fields.push_back({"state", std::string(r.open ? "active" : "gone")});
+  e.rule = action == Action::kClear
+               ? fmt::format("no change for {} s", settings_.flap_quiet.count())
+               : "the records ended while changes were being folded";
+  e.summary = fmt::format("AS{} and upstream AS{}: {} folded since {}; the upstream is now {}",
+                          r.origin, r.upstream, count_of(r.folded, "change", "changes"),
+                          format_rfc3339(r.damped_since), r.open ? "active" : "gone");
+  host_->emit(std::move(e));
+}
+
+void NewUpstream::judge_single_homed(const OriginTouch& o) {
+  const OriginRecord& origin = knowledge_.origin(o.origin);
+  if (origin.open == 1 && o.open_before >= 2 && !origin.single_homed_after) {
+    for (const Touch& t : touched_)
+      if (t.outcome == Outcome::kGone && knowledge_[t.adjacency].origin_number == o.origin)
+        return raise_single_homed(o.origin, t.adjacency, &t);
+  }
+  if (origin.open >= 2 && origin.single_homed_after) {
+    for (const Touch& t : touched_)
+      if (knowledge_[t.adjacency].origin_number == o.origin && knowledge_[t.adjacency].open &&
+          !knowledge_[t.adjacency].damped && t.outcome != Outcome::kNone)
+        return clear_single_homed(o.origin, &t);
+  }
+}
+
+/// While an upstream is damped its coming and going says nothing of the origin; now it does.
+void NewUpstream::judge_single_homed_after_flap(std::uint32_t adjacency) {
+  const AdjacencyRecord& r = knowledge_[adjacency];
+  const OriginRecord& origin = knowledge_.origin(r.origin_number);
+  if (!r.open && origin.open == 1 && !origin.single_homed_after)
+    raise_single_homed(r.origin_number, adjacency, nullptr);
+  if (origin.open >= 2 && origin.single_homed_after) clear_single_homed(r.origin_number, nullptr);
+}
+
+void NewUpstream::raise_single_homed(std::uint32_t number, std::uint32_t went, const Touch* t) {
+  const AdjacencyRecord& gone = knowledge_[went];
+  if (!admit(kSingleHomed, gone)) return;
+  OriginRecord& origin = knowledge_.origin(number);
+  origin.single_homed_after = gone.upstream;
+  origin.single_homed_ordinal = gone.activations;
+  store_single_homed(number);
+  std::uint32_t left = origin.first_adjacency;
+  while (!knowledge_[left].open) left = knowledge_[left].next_of_origin;
+
+  Event e = make_event(gone, "single-homed", Action::kRaise, Severity::kNotice);
+  if (t != nullptr) fill_from_touch(e, *t);
+  e.upstream_as = knowledge_[left].upstream;
+  const Shown now = shown(left);
+  e.prefixes = now.prefixes;
+  e.prefix_count = sightings_.prefixes(left);
+  e.peers = now.peers;
+  e.known_upstreams = known_upstreams(number, knowledge_[left].upstream);
+  e.fields.push_back({"lost_upstream", static_cast<std::int64_t>(gone.upstream)});
+  e.rule = "an origin that had several upstreams has one";
+  e.summary = fmt::format("AS{} has only one upstream left, AS{}, after AS{} went", gone.origin,
+                          knowledge_[left].upstream, gone.upstream);
+  host_->emit(std::move(e));
+}
+
+void NewUpstream::clear_single_homed(std::uint32_t number, const Touch* t) {
+  OriginRecord& origin = knowledge_.origin(number);
+  const Asn lost = *origin.single_homed_after;
+  const std::uint64_t incident[] = {origin.as, lost};
+  const std::uint64_t parts[] = {origin.as, lost, origin.single_homed_ordinal, 1};
+  Event e;
+  e.id = make_event_id("single-homed", parts);
+  e.incident = make_event_id("upstream", incident);
+  e.type = "single-homed";
+  e.action = Action::kClear;
+  e.severity = Severity::kNotice;
+  e.time = host_->now();
+  e.origin_as = origin.as;
+  e.origin_prefix_count = sightings_.origin_prefixes(number);
+  if (t != nullptr) {
+    fill_from_touch(e, *t);
+    e.upstream_as = knowledge_[t->adjacency].upstream;
+    const Shown now = shown(t->adjacency);
+    e.prefixes = now.prefixes;
+    e.prefix_count = sightings_.prefixes(t->adjacency);
+    e.peers = now.peers;
+  }
+  e.known_upstreams = known_upstreams(number, 0);
+  e.fields.push_back({"lost_upstream", static_cast<std::int64_t>(lost)});
+  e.fields.push_back({"upstreams", static_cast<std::int64_t>(origin.open)});
+  e.rule = "an origin that had one upstream has several again";
+  e.summary = fmt::format("AS{} has {} upstreams again", origin.as, origin.open);
+  origin.single_homed_after.reset();
+  store_single_homed(number);
+  host_->emit(std::move(e));
+}
+
+std::vector<KnownUpstream> NewUpstream::known_upstreams(std::uint32_t origin, Asn except) const {
+  std::vector<KnownUpstream> all;
+  std::uint32_t n = knowledge_.origin(origin).first_adjacency;
+  // Newest first; an origin with more upstreams than anyone reads is not walked to its end.
+  for (std::size_t walked = 0; n != kNoNumber && walked < 16 * kMaxKnown; ++walked) {
+    const AdjacencyRecord& r = knowledge_[n];
+    if (r.known() && r.upstream != except) {
+      all.push_back({r.upstream, r.first_seen, r.last_seen, r.open});
+    }
+    n = r.next_of_origin;
+  }
+  if (all.size() > kMaxKnown) {
+    std::sort(all.begin(), all.end(), [](const KnownUpstream& a, const KnownUpstream& b) {
+      if (a.active != b.active) return a.active;
+      return std::tie(b.last_seen, a.as) < std::tie(a.last_seen, b.as);
+    });
+    all.resize(kMaxKnown);
+  }
+  for (KnownUpstream& k : all)
+    if (k.active) k.last_seen = last_seen(knowledge_.find(knowledge_.origin(origin).as, k.as));
+  std::sort(all.begin(), all.end(),
+            [](const KnownUpstream& a, const KnownUpstream& b) { return a.as < b.as; });
+  return all;
+}
+
+/// Now, if a neighbour that is heard shows it; otherwise when the last one that showed it was lost.
+Timestamp NewUpstream::last_seen(std::uint32_t adjacency) const {
+  const AdjacencyRecord& r = knowledge_[adjacency];
+  if (!r.open) return r.last_seen;
+  Timestamp seen = r.last_seen;
+  std::size_t looked = 0;
+  bool heard = false;
+  sightings_.for_each_prefix(adjacency, [&](std::span<const PrefixId> ids) {
+    for (const PrefixId id : ids)
+      host_->for_each_route(id, [&](const RouteView& route) {
+        if (heard || !shows(route, adjacency)) return;
+        if (!route.stale)
+          heard = true;
+        else if (route.peer < lost_at_.size() && lost_at_[route.peer])
+          seen = std::max(seen, *lost_at_[route.peer]);
+      });
+    return !heard && ++looked < kPrefixSample;
+  });
+  return heard ? host_->now() : seen;
+}
+
+bool NewUpstream::shows(const RouteView& route, std::uint32_t adjacency) const {
+  if (route.path < by_path_.size() && by_path_[route.path] < kByPeer)
+    return by_path_[route.path] == adjacency;
+  const Adjacency a = extract_adjacency(host_->path(route.path).as_path(), host_->peer(route.peer),
+                                        host_->route_server_ases());
+  const AdjacencyRecord& r = knowledge_[adjacency];
+  return a.kind == AdjacencyKind::kAdjacency && a.origin == r.origin && a.upstream == r.upstream;
+}
+
+NewUpstream::Shown NewUpstream::shown(std::uint32_t adjacency) const {
+  Shown out;
+  std::vector<Prefix> sample;
+  sightings_.for_each_prefix(adjacency, [&](std::span<const PrefixId> ids) {
+    insert_bounded(sample, host_->nlri(ids[0]).prefix, kPrefixSample);
+    return true;
+  });
+  out.sampled = sightings_.prefixes(adjacency) > kPrefixSample;
+  std::vector<PeerId> peers;
+  sightings_.for_each_prefix(adjacency, [&](std::span<const PrefixId> ids) {
+    if (sample.back() < host_->nlri(ids[0]).prefix) return true;
+    for (const PrefixId id : ids)
+      host_->for_each_route(id, [&](const RouteView& route) {
+        if (shows(route, adjacency)) insert_bounded(peers, route.peer, 65536);
+      });
+    return true;
+  });
+  out.peer_count = static_cast<std::uint32_t>(peers.size());
+  out.peers = peer_names(peers);
+  if (out.peers.size() > kMaxPeers) out.peers.resize(kMaxPeers);
+  sample.resize(std::min(sample.size(), Event::kMaxPrefixes));
+  out.prefixes = std::move(sample);
+  return out;
+}
+
+}  // namespace lapwing::detectors

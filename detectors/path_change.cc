@@ -1,0 +1,219 @@
+#include "detectors/path_change.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "detectors/event_text.h"
+
+namespace lapwing::detectors {
+namespace {
+
+template <typename T>
+void sort_unique(std::vector<T>& list) {
+  std::sort(list.begin(), list.end());
+  list.erase(std::unique(list.begin(), list.end()), list.end());
+}
+
+bool holds(const std::vector<Asn>& sorted, Asn as) {
+  return std::binary_search(sorted.begin(), sorted.end(), as);
+}
+
+constexpr char kLearntKey = 'a', kChildrenKey = 'c', kFoldKey = 'f';
+
+}  // namespace
+
+std::unique_ptr<Detector> make_path_change(Settings& settings) {
+  PathChangeSettings s;
+  s.window = std::chrono::seconds(settings.integer("window", s.window.count(), 1, 3600));
+  s.children = static_cast<std::size_t>(
+      settings.integer("children", static_cast<std::int64_t>(s.children), 10, 1000));
+  s.events_kept = static_cast<std::size_t>(
+      settings.integer("events-with-children", static_cast<std::int64_t>(s.events_kept), 0, 1000));
+  return std::make_unique<PathChange>(s);
+}
+
+void PathChange::attach(Host& host) {
+  host_ = &host;
+  const Watch& watch = host.watch();
+  watched_prefixes_ = watch.prefixes;
+  watched_origins_ = watch.origins;
+  watched_ases_ = watch.ases;
+  sort_unique(watched_prefixes_);
+  sort_unique(watched_origins_);
+  sort_unique(watched_ases_);
+  for (const Prefix& p : watched_prefixes_) watched_lengths_.push_back(p.length);
+  sort_unique(watched_lengths_);
+  anything_watched_ =
+      !watched_prefixes_.empty() || !watched_origins_.empty() || !watched_ases_.empty();
+}
+
+void PathChange::restore_state(std::string_view key, std::string_view value) {
+  StateReader in(key.empty() ? key : key.substr(1));
+  if (key.size() == 9 && key[0] == kLearntKey) {
+    const Asn origin = in.u32();
+    learnt_[{origin, in.u32()}] = true;
+  } else if (key.size() == 17 && key[0] == kChildrenKey) {
+    Kept& kept = kept_.emplace_back();
+    for (std::uint8_t& octet : kept.id.bytes) octet = in.u8();
+    StateReader of_value(value);
+    kept.time = of_value.time();
+    kept.json = of_value.text();
+    if (!of_value.at_end()) throw std::runtime_error("path-change: stored children are damaged");
+  } else if (!key.empty() && key[0] == kFoldKey) {
+    restore_fold(value);
+  } else {
+    throw std::runtime_error("path-change: stored key of a newer format");
+  }
+}
+
+void PathChange::restore_route(const RouteView& route) {
+  if (!anything_watched_) return;
+  if (!watches_prefix(route.prefix) && !watches_path(route.path)) return;
+  learn(adjacency_of(route.path, route.peer), false);
+  RouteChange kept;
+  kept.peer = route.peer;
+  kept.prefix = route.prefix;
+  kept.after = route.path;
+  only_path_id(kept);
+}
+
+void PathChange::start_up() {
+  std::sort(kept_.begin(), kept_.end(), [](const Kept& a, const Kept& b) {
+    return std::tie(a.time, a.id) < std::tie(b.time, b.id);
+  });
+  for (auto& [key, f] : folds_) {
+    f.timer = next_timer_++;
+    by_timer_[f.timer] = key;
+    host_->set_timer(f.timer, f.first + settings_.window);
+  }
+}
+
+void PathChange::on_route_change(const RouteChange& change) {
+  if (!anything_watched_) return;
+  // Not short-circuited: each side is cheap and remembered.
+  const bool before_watched = watches_path(change.before), after_watched = watches_path(change.after);
+  if (!before_watched && !after_watched && !watches_prefix(change.prefix)) return;
+  const bool same_prefix_stays = only_path_id(change);
+  const Adjacency after = adjacency_of(change.after, change.peer);
+  learn(after, !change.baseline);
+  if (change.baseline || same_prefix_stays) return;
+  const Adjacency before = adjacency_of(change.before, change.peer);
+  PathDifference d;
+  if (change.before == kNoPath) {
+    d.kind = PathClass::kAnnounced;
+    d.came = after.origin;
+  } else if (change.after == kNoPath) {
+    d.kind = PathClass::kWithdrawn;
+    d.left = before.origin;
+  } else {
+    const auto difference =
+        compare_paths(host_->path(change.before).as_path(), host_->path(change.after).as_path(),
+                      host_->route_server_ases());
+    if (!difference) return;
+    d = *difference;
+  }
+  fold(change, d, before, after);
+}
+
+/// With ADD-PATH a neighbour has several routes for one prefix. True when this change only adds one
+/// to others or leaves others: the prefix is neither announced nor withdrawn.
+bool PathChange::only_path_id(const RouteChange& change) {
+  if (change.before != kNoPath && change.after != kNoPath) return false;
+  Nlri nlri = host_->nlri(change.prefix);
+  if (!nlri.has_path_id) return false;
+  nlri.has_path_id = false;
+  nlri.path_id = 0;
+  const auto key = std::pair(change.peer, nlri);
+  if (change.after != kNoPath) return ++add_paths_[key] > 1;
+  const auto it = add_paths_.find(key);
+  if (it == add_paths_.end()) return false;
+  if (--it->second != 0) return true;
+  add_paths_.erase(it);
+  return false;
+}
+
+bool PathChange::watches_path(PathId path) {
+  if (path == kNoPath || (watched_origins_.empty() && watched_ases_.empty())) return false;
+  if (path >= by_path_.size()) by_path_.resize(path + 1, Watched::kUnset);
+  if (by_path_[path] == Watched::kUnset)
+    by_path_[path] = judge_path(path) ? Watched::kYes : Watched::kNo;
+  return by_path_[path] == Watched::kYes;
+}
+
+bool PathChange::judge_path(PathId path) const {
+  AsPathView hops = host_->path(path).as_path();
+  const PathEnd end = read_path_end(hops, host_->route_server_ases());
+  if (end.shape != PathShape::kEmpty && holds(watched_origins_, end.origin)) return true;
+  if (watched_ases_.empty()) return false;
+  AsPathSegment segment;
+  while (hops.next(segment))
+    for (Asn as = 0; segment.next(as);)
+      if (holds(watched_ases_, as)) return true;
+  return false;
+}
+
+bool PathChange::watches_prefix(PrefixId prefix) {
+  if (watched_prefixes_.empty()) return false;
+  if (prefix >= by_prefix_.size()) by_prefix_.resize(prefix + 1, Watched::kUnset);
+  if (by_prefix_[prefix] == Watched::kUnset)
+    by_prefix_[prefix] = judge_prefix(host_->nlri(prefix).prefix) ? Watched::kYes : Watched::kNo;
+  return by_prefix_[prefix] == Watched::kYes;
+}
+
+bool PathChange::judge_prefix(const Prefix& prefix) const {
+  for (const std::uint8_t length : watched_lengths_) {
+    if (length > prefix.length) break;
+    if (std::binary_search(watched_prefixes_.begin(), watched_prefixes_.end(),
+                           Prefix::make(prefix.address, length)))
+      return true;
+  }
+  return false;
+}
+
+Adjacency PathChange::adjacency_of(PathId path, PeerId peer) const {
+  if (path == kNoPath) return {};
+  return extract_adjacency(host_->path(path).as_path(), host_->peer(peer),
+                           host_->route_server_ases());
+}
+
+void PathChange::learn(const Adjacency& a, bool live) {
+  if (a.kind != AdjacencyKind::kAdjacency || learnt_.size() >= kMaxLearnt) return;
+  if (!learnt_.emplace(AdjacencyPair(a.origin, a.upstream), live).second || !live) return;
+  std::string key(1, kLearntKey);
+  put_u32(key, a.origin);
+  put_u32(key, a.upstream);
+  host_->put_state(key, "");
+}
+
+std::optional<EventId> PathChange::explanation(const Adjacency& before,
+                                               const Adjacency& after) const {
+  const auto incident = [this](const Adjacency& a) -> std::optional<EventId> {
+    const auto it = learnt_.find({a.origin, a.upstream});
+    if (a.kind != AdjacencyKind::kAdjacency || it == learnt_.end() || !it->second)
+      return std::nullopt;
+    const std::uint64_t parts[] = {a.origin, a.upstream};
+    return make_event_id("upstream", parts);
+  };
+  if (before.kind == after.kind && before.origin == after.origin &&
+      before.upstream == after.upstream)
+    return std::nullopt;
+  if (const auto came = incident(after)) return came;
+  return incident(before);
+}
+
+void PathChange::path_released(PathId path) {
+  if (path < by_path_.size()) by_path_[path] = Watched::kUnset;
+}
+
+void PathChange::prefix_released(PrefixId prefix) {
+  if (prefix < by_prefix_.size()) by_prefix_[prefix] = Watched::kUnset;
+}
+
+std::optional<std::string> PathChange::query(std::string_view what, std::string_view argument) {
+  if (what != "path-change-children") return std::nullopt;
+  for (const Kept& kept : kept_)
+    if (format_event_id(kept.id) == argument) return kept.json;
+  return "[]";
+}
+
+}  // namespace lapwing::detectors

@@ -1,0 +1,131 @@
+// Detector `path-change`: the AS path of something the operator watches is another one.
+//
+// Compares before and after for each neighbour and prefix that [watch] names, classifies the
+// difference (`compare_paths`), and folds what has one cause into one event. Where nothing is
+// watched it does nothing. Meaning, settings and limits: docs/DETECTORS.md.
+//
+// `explained_by`: detectors do not see each other. This one remembers the adjacencies that watched
+// paths show; one that it learnt outside a baseline is what new-upstream follows as an incident,
+// whose id both derive from the two ASNs. A change to such an adjacency, or away from it, names it.
+// Thread: engine. Owns: pending folds and the children of the last events.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "detectors/adjacency.h"
+#include "detectors/path_compare.h"
+#include "lapwing/detector.h"
+
+namespace lapwing::detectors {
+
+struct PathChangeSettings {
+  std::chrono::seconds window{2};    // from the first change of a fold
+  std::size_t children = 100;        // kept of each event
+  std::size_t events_kept = 64;      // whose children can be asked for
+};
+
+std::unique_ptr<Detector> make_path_change(Settings& settings);
+
+class PathChange final : public Detector {
+ public:
+  explicit PathChange(const PathChangeSettings& settings) : settings_(settings) {}
+
+  std::string_view name() const override { return "path-change"; }
+  void attach(Host& host) override;
+  void restore_state(std::string_view key, std::string_view value) override;
+  void restore_route(const RouteView& route) override;
+  void start_up() override;
+  void on_route_change(const RouteChange& change) override;
+  void on_timer(std::uint64_t key) override;
+  void path_released(PathId path) override;
+  void prefix_released(PrefixId prefix) override;
+  void finish() override;
+  std::optional<std::string> query(std::string_view what, std::string_view argument) override;
+
+ private:
+  enum class Watched : std::uint8_t { kUnset, kNo, kYes };
+
+  struct FoldKey {
+    PathClass kind = PathClass::kTransit;
+    Asn left = 0;
+    Asn came = 0;
+    std::optional<EventId> explained_by;
+    friend auto operator<=>(const FoldKey&, const FoldKey&) = default;
+  };
+
+  /// Changes of one cause that wait to be reported as one.
+  struct Fold {
+    std::uint64_t timer = 0;  // also the order in which folds began
+    Timestamp first, last;
+    std::uint64_t count = 0;
+    bool restored = false;    // `count` is a lower bound, from before a restart
+    Cause cause = Cause::kLive;
+    std::optional<Timestamp> last_known;
+    std::optional<Asn> origin, upstream;  // where all agree
+    bool mixed_origin = false, mixed_upstream = false;
+    PathDifference sample;
+    std::vector<Prefix> prefixes;         // smallest kMaxPrefixSet, to count distinct ones
+    bool more_prefixes = false;
+    std::vector<std::string> peers;
+    std::vector<Evidence> children;       // the first of them are the evidence
+  };
+
+  using AdjacencyPair = std::pair<Asn, Asn>;  // origin, upstream
+
+  bool watches_path(PathId path);
+  bool watches_prefix(PrefixId prefix);
+  bool judge_path(PathId path) const;
+  bool judge_prefix(const Prefix& prefix) const;
+  bool only_path_id(const RouteChange& change);
+  Adjacency adjacency_of(PathId path, PeerId peer) const;
+  void learn(const Adjacency& a, bool live);
+  std::optional<EventId> explanation(const Adjacency& before, const Adjacency& after) const;
+
+  // path_change_folds.cc
+  void fold(const RouteChange& change, const PathDifference& d, const Adjacency& before,
+            const Adjacency& after);
+  bool add_child(Fold& f, const RouteChange& change);
+  EventId id_of(const FoldKey& key, const Fold& f) const;
+  void report(const FoldKey& key, Fold&& f);
+  void keep_children(const EventId& id, const Fold& f);
+  static std::string fold_state_key(const FoldKey& key);
+  void store_fold(const FoldKey& key, const Fold& f);
+  void restore_fold(std::string_view value);
+
+  static constexpr std::size_t kMaxFolds = 1024;
+  static constexpr std::size_t kMaxPrefixSet = 4096;
+  static constexpr std::size_t kMaxPeers = 64;
+  static constexpr std::size_t kMaxLearnt = 65536;
+  static constexpr std::size_t kMaxChildren = 20000;  // in all pending folds
+  static constexpr Asn kMany = 0xffffffff;            // in the key of a fold that takes what is too much
+
+  PathChangeSettings settings_;
+  Host* host_ = nullptr;
+  bool anything_watched_ = false;      // [watch] is read once, in `attach`
+  std::vector<Prefix> watched_prefixes_;  // sorted
+  std::vector<std::uint8_t> watched_lengths_;
+  std::vector<Asn> watched_origins_;      // sorted
+  std::vector<Asn> watched_ases_;         // sorted
+  std::map<std::pair<PeerId, Nlri>, std::uint32_t> add_paths_;  // paths of one prefix, if watched
+  std::vector<Watched> by_path_;
+  std::vector<Watched> by_prefix_;
+  std::map<AdjacencyPair, bool> learnt_;  // true: outside a baseline
+  std::map<FoldKey, Fold> folds_;
+  std::map<std::uint64_t, FoldKey> by_timer_;
+  std::uint64_t next_timer_ = 1;
+  std::size_t children_ = 0;
+  struct Kept {
+    EventId id;
+    Timestamp time;
+    std::string json;
+  };
+  std::deque<Kept> kept_;  // oldest first
+};
+
+}  // namespace lapwing::detectors

@@ -1,0 +1,270 @@
+#include "rib/store_group.h"
+
+#include <algorithm>
+#include <array>
+#include <boost/sort/pdqsort/pdqsort.hpp>
+#include <tuple>
+
+#include "rib/store_codec.h"
+#include "rib/store_keys.h"
+
+namespace lapwing::rib {
+
+// Numbers spaces as they come; `finish` renumbers them by their order.
+class Group::SpaceTable {
+ public:
+  std::uint32_t number(const Space& space) {
+    if (!spaces_.empty() && spaces_[last_] == space) return last_;
+    const auto [it, is_new] = numbers_.try_emplace(space, static_cast<std::uint32_t>(spaces_.size()));
+    if (is_new) spaces_.push_back(space);
+    return last_ = it->second;
+  }
+  template <typename Item>
+  std::vector<Space> finish(std::vector<Item>& items) {
+    std::vector<std::uint32_t> order(spaces_.size());
+    for (std::uint32_t i = 0; i < order.size(); ++i) order[i] = i;
+    std::sort(order.begin(), order.end(),
+              [this](std::uint32_t a, std::uint32_t b) { return spaces_[a] < spaces_[b]; });
+    std::vector<std::uint32_t> rank(spaces_.size());
+    std::vector<Space> sorted;
+    sorted.reserve(spaces_.size());
+    for (const std::uint32_t i : order) {
+      rank[i] = static_cast<std::uint32_t>(sorted.size());
+      sorted.push_back(spaces_[i]);
+    }
+    for (Item& item : items) item.space = rank[item.space];
+    return sorted;
+  }
+
+ private:
+  std::unordered_map<Space, std::uint32_t, SpaceHash> numbers_;
+  std::vector<Space> spaces_;
+  std::uint32_t last_ = 0;
+};
+
+void sort_entries(std::vector<Entry>& entries) {
+  std::stable_sort(entries.begin(), entries.end(),
+                   [](const Entry& a, const Entry& b) { return a.key < b.key; });
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    if (i + 1 < entries.size() && entries[i].key == entries[i + 1].key) continue;
+    if (kept != i) entries[kept] = std::move(entries[i]);
+    ++kept;
+  }
+  entries.resize(kept);
+}
+
+Group::Group(const std::vector<Commit>& commits, const Dictionary& dictionary, bool keep_history,
+             std::uint64_t history_row)
+    : dictionary_(dictionary), history_row_(history_row) {
+  add_routes(commits, keep_history);
+  add_paths(commits);
+  add_small(commits);
+}
+
+std::size_t Group::entries() const {
+  std::size_t n = routes_.size() + paths_.size() + history_.size();
+  for (const auto& entries : small_) n += entries.size();
+  return n;
+}
+
+bgp::NlriKey Group::key_of(const Space& space, const RouteItem& item) {
+  bgp::NlriKey key;
+  key.high = item.high;
+  key.low = item.low;
+  key.rd = space.rd;
+  key.path_id = static_cast<std::uint32_t>(item.tail);
+  key.afi = space.afi;
+  key.safi = space.safi;
+  key.length = static_cast<std::uint8_t>(item.tail >> 33);
+  key.has_path_id = static_cast<std::uint8_t>(item.tail >> 32 & 1);
+  return key;
+}
+
+void Group::add_routes(const std::vector<Commit>& commits, bool keep_history) {
+  std::size_t count = 0, with_history = 0;
+  for (const Commit& commit : commits) {
+    count += commit.routes.size();
+    if (keep_history && commit.record_history) with_history += commit.routes.size();
+  }
+  routes_.reserve(count);
+  values_.reserve(count);
+  history_.reserve(with_history);
+  SpaceTable spaces, history_spaces;
+  // Routes of a removed peer that were written before its removal must not come back.
+  std::unordered_map<PeerId, std::uint32_t> removed_at;
+  std::uint64_t history_micros = 0;
+  for (const Commit& commit : commits) {
+    const std::uint64_t base = stored_micros(commit.base);
+    for (const RouteWrite& write : commit.routes) {
+      const bgp::NlriKey key = dictionary_.nlri_key(write.prefix);
+      const std::uint64_t micros = base + write.time_offset_us;
+      const auto index = static_cast<std::uint32_t>(routes_.size());
+      const std::uint64_t tail = static_cast<std::uint64_t>(key.length) << 33 |
+                                 static_cast<std::uint64_t>(key.has_path_id) << 32 | key.path_id;
+      routes_.push_back({key.high, key.low, tail,
+                         spaces.number({write.peer, key.afi, key.safi, key.rd}), index});
+      values_.push_back({micros, write.after});
+      if (!keep_history || !commit.record_history || write.before == write.after) continue;
+      // Rows are numbered in order; their times follow that order.
+      history_micros = std::max(history_micros, micros);
+      history_.push_back(
+          {key.high, key.low, history_micros,
+           history_spaces.number({history_hour(history_micros), key.afi, key.safi, key.rd}),
+           static_cast<std::uint32_t>(history_.size()), write.peer, write.before, key.path_id,
+           key.length, key.has_path_id});
+    }
+    for (const PeerId peer : commit.removed_peers) {
+      removed_.push_back(peer);
+      removed_at[peer] = static_cast<std::uint32_t>(routes_.size());
+    }
+  }
+  spaces_ = spaces.finish(routes_);
+  history_spaces_ = history_spaces.finish(history_);
+  if (!removed_at.empty())
+    std::erase_if(routes_, [&](const RouteItem& item) {
+      const auto it = removed_at.find(spaces_[item.space].peer);
+      return it != removed_at.end() && item.index < it->second;
+    });
+  std::sort(removed_.begin(), removed_.end());
+  removed_.erase(std::unique(removed_.begin(), removed_.end()), removed_.end());
+
+  boost::sort::pdqsort(routes_.begin(), routes_.end(), [](const RouteItem& a, const RouteItem& b) {
+    if (a.space != b.space) return a.space < b.space;
+    if (a.high != b.high) return a.high < b.high;
+    if (a.low != b.low) return a.low < b.low;
+    if (a.tail != b.tail) return a.tail < b.tail;
+    return a.index < b.index;
+  });
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < routes_.size(); ++i) {
+    const RouteItem& item = routes_[i];
+    if (i + 1 < routes_.size()) {
+      const RouteItem& next = routes_[i + 1];
+      if (item.high == next.high && item.tail == next.tail && item.low == next.low &&
+          item.space == next.space)
+        continue;
+    }
+    routes_[kept++] = item;
+  }
+  routes_.resize(kept);
+  boost::sort::pdqsort(history_.begin(), history_.end(),
+                       [](const HistoryItem& a, const HistoryItem& b) {
+                         return std::tie(a.space, a.high, a.low, a.length, a.index) <
+                                std::tie(b.space, b.high, b.low, b.length, b.index);
+                       });
+}
+
+void Group::add_paths(const std::vector<Commit>& commits) {
+  std::size_t count = 0;
+  for (const Commit& commit : commits) count += commit.new_paths.size();
+  paths_.reserve(count);
+  for (const Commit& commit : commits)
+    paths_.insert(paths_.end(), commit.new_paths.begin(), commit.new_paths.end());
+  boost::sort::pdqsort(paths_.begin(), paths_.end());
+  paths_.erase(std::unique(paths_.begin(), paths_.end()), paths_.end());
+}
+
+void Group::add_small(const std::vector<Commit>& commits) {
+  std::optional<Timestamp> alive;
+  for (const Commit& commit : commits) {
+    alive = commit.alive_until;
+    for (const StateWrite& state : commit.states)
+      small(Cf::kState).push_back({state_key(state.detector, state.key), state.value});
+    for (const PeerRecord& peer : commit.peers)
+      small(Cf::kPeers).push_back({be32_key(peer.id), encode_peer(peer)});
+    for (const BlindInterval& interval : commit.blind)
+      small(Cf::kBlind).push_back(
+          {blind_key(interval.peer, interval.range.from), encode_blind(interval)});
+  }
+  if (alive) {
+    std::string value;
+    append_varint(value, stored_micros(*alive));
+    small(Cf::kMeta).push_back({std::string(meta_key::kAlive), std::move(value)});
+  }
+}
+
+void Group::emit_routes(EntrySink& sink) const {
+  if (routes_.empty() && removed_.empty()) return;
+  sink.begin(Cf::kRoutes);
+  for (const PeerId peer : removed_) {
+    const std::string from = be32_key(peer);
+    sink.erase_range(from, key_after(from));
+  }
+  char key[kMaxRouteKey];
+  char value[20];
+  for (const RouteItem& item : routes_) {
+    const Space& space = spaces_[item.space];
+    const char* end = write_nlri(write_be32(key, space.peer), key_of(space, item), true);
+    const std::string_view octets(key, static_cast<std::size_t>(end - key));
+    const RouteValue& route = values_[item.index];
+    if (route.after == kNoPath) {
+      sink.erase(octets);
+    } else {
+      const char* value_end = write_varint64(write_varint64(value, route.after), route.micros);
+      sink.put(octets, {value, static_cast<std::size_t>(value_end - value)});
+    }
+  }
+}
+
+void Group::emit_paths(EntrySink& sink) const {
+  if (paths_.empty()) return;
+  sink.begin(Cf::kPaths);
+  std::string value;
+  char key[4];
+  for (const PathId id : paths_) {
+    value.clear();
+    append_path_value(value, dictionary_.path_octets(id));
+    write_be32(key, id);
+    sink.put({key, sizeof key}, value);
+  }
+}
+
+void Group::emit_history(EntrySink& sink) const {
+  if (history_.empty()) return;
+  sink.begin(Cf::kHistory);
+  char key[kMaxHistoryKey];
+  std::string value;
+  for (const HistoryItem& item : history_) {
+    const Space& space = history_spaces_[item.space];
+    bgp::NlriKey nlri;
+    nlri.high = item.high;
+    nlri.low = item.low;
+    nlri.rd = space.rd;
+    nlri.afi = space.afi;
+    nlri.safi = space.safi;
+    nlri.length = item.length;
+    char* end = write_nlri(write_be32(key, space.peer), nlri, false);
+    end = write_history_tail(end, item.micros, history_row_ + item.index);
+    value.clear();
+    append_varint(value, item.peer);
+    const bool had_route = item.before != kNoPath;
+    value += static_cast<char>((had_route ? 1 : 0) | (item.has_path_id != 0 ? 2 : 0));
+    if (item.has_path_id != 0) append_varint(value, item.path_id);
+    if (had_route) value.append(as_text(dictionary_.path_octets(item.before)));
+    sink.put({key, static_cast<std::size_t>(end - key)}, value);
+  }
+}
+
+void Group::emit(EntrySink& sink) {
+  for (std::size_t i = 0; i < kCfCount; ++i) {
+    const Cf cf = static_cast<Cf>(i);
+    if (cf == Cf::kRoutes) {
+      emit_routes(sink);
+    } else if (cf == Cf::kPaths) {
+      emit_paths(sink);
+    } else if (cf == Cf::kHistory) {
+      emit_history(sink);
+    } else if (!small_[i].empty()) {
+      sort_entries(small_[i]);
+      sink.begin(cf);
+      for (const Entry& entry : small_[i])
+        if (entry.value)
+          sink.put(entry.key, *entry.value);
+        else
+          sink.erase(entry.key);
+    }
+  }
+}
+
+}  // namespace lapwing::rib

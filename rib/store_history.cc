@@ -1,0 +1,146 @@
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <tuple>
+
+#include "rib/store_codec.h"
+#include "rib/store_keys.h"
+#include "rib/store_reader.h"
+
+namespace lapwing::rib {
+
+namespace {
+
+constexpr std::uint64_t kMicrosPerDay = 24 * kMicrosPerHour;
+
+struct Row {
+  HistoryKey key;
+  PeerId peer = 0;
+  std::optional<std::string> before;
+};
+
+bool read_row(std::string_view key, std::string_view value, Row& out) {
+  OctetReader reader(value);
+  std::uint8_t flags = 0;
+  if (!read_history_key(key, out.key) || !reader.varint32(out.peer) || !reader.octet(flags))
+    return false;
+  if ((flags & 2) != 0) {
+    out.key.nlri.has_path_id = 1;
+    if (!reader.varint32(out.key.nlri.path_id)) return false;
+  }
+  if ((flags & 1) != 0) out.before = std::string(reader.rest());
+  return true;
+}
+
+// Walks the hours from the newest to the oldest; in each the families and RDs in which the prefix
+// may stand.
+class HistoryWalk {
+ public:
+  HistoryWalk(const Database& database, const rocksdb::ReadOptions& options, const Prefix& prefix)
+      : database_(database), options_(options), paths_(database, options) {
+    nlri_ = bgp::to_key({{prefix.address.version == IpVersion::kV4 ? kAfiIpv4 : kAfiIpv6,
+                          kSafiUnicast},
+                         0,
+                         prefix,
+                         false,
+                         0});
+    at_.reset(database.db()->NewIterator(options, database.handle(Cf::kHistory)));
+  }
+
+  void walk(std::uint64_t from, std::uint64_t to, const Store::HistoryFn& fn) {
+    at_->SeekToLast();
+    while (at_->Valid() && at_->key().size() >= 4) {
+      const std::uint32_t hour = read_u32(as_octets(view(at_->key())).data());
+      if (hour < history_hour(from)) return;
+      std::vector<Row> rows = rows_of(hour);
+      std::sort(rows.begin(), rows.end(),
+                [](const Row& a, const Row& b) { return a.key.row > b.key.row; });
+      for (Row& row : rows)
+        if (row.key.micros < from || !tell(row, to, fn)) return;
+      at_->SeekForPrev(slice(be32_key(hour)));  // no key is that short
+    }
+  }
+
+ private:
+  using RouteName = std::tuple<PeerId, std::uint8_t, std::uint64_t, std::uint8_t, std::uint32_t>;
+
+  std::vector<Row> rows_of(std::uint32_t hour) {
+    std::vector<Row> rows;
+    const std::string family = be32_key(hour) + static_cast<char>(nlri_.afi);
+    at_->Seek(slice(family));
+    while (at_->Valid() && at_->key().starts_with(slice(family))) {
+      HistoryKey found;
+      if (!read_history_key(view(at_->key()), found)) {
+        at_->Next();
+        continue;
+      }
+      bgp::NlriKey wanted = nlri_;
+      wanted.safi = found.nlri.safi;
+      wanted.rd = found.nlri.rd;
+      const std::string start = history_prefix(hour, wanted);
+      for (at_->Seek(slice(start)); at_->Valid() && at_->key().starts_with(slice(start));
+           at_->Next()) {
+        Row row;
+        if (read_row(view(at_->key()), view(at_->value()), row)) rows.push_back(std::move(row));
+      }
+      const std::size_t space = 4 + 2 + (has_rd(wanted.safi) ? 8u : 0u);
+      at_->Seek(slice(key_after(start.substr(0, space))));
+    }
+    return rows;
+  }
+
+  // What a route is after its newest row is what the table holds now.
+  std::optional<std::string> present(PeerId peer, const bgp::NlriKey& nlri) {
+    std::string value;
+    PathId path = 0;
+    Timestamp since;
+    if (!database_.db()
+             ->Get(options_, database_.handle(Cf::kRoutes), slice(route_key(peer, nlri)), &value)
+             .ok() ||
+        !read_route_value(value, path, since))
+      return std::nullopt;
+    const auto octets = paths_.read(path);
+    return octets ? std::optional(std::string(as_text(*octets))) : std::nullopt;
+  }
+
+  bool tell(Row& row, std::uint64_t to, const Store::HistoryFn& fn) {
+    const bgp::NlriKey& nlri = row.key.nlri;
+    const RouteName name{row.peer, nlri.safi, nlri.rd, nlri.has_path_id, nlri.path_id};
+    auto it = after_.find(name);
+    if (it == after_.end()) it = after_.emplace(name, present(row.peer, nlri)).first;
+    bool more = true;
+    if (row.key.micros <= to) {
+      HistoryRow out;
+      out.time = from_unix_micros(static_cast<std::int64_t>(row.key.micros));
+      out.peer = row.peer;
+      out.nlri = nlri;
+      if (row.before) out.before = as_octets(*row.before);
+      if (it->second) out.after = as_octets(*it->second);
+      more = fn(out);
+    }
+    it->second = std::move(row.before);
+    return more;
+  }
+
+  const Database& database_;
+  const rocksdb::ReadOptions options_;
+  PathReader paths_;
+  bgp::NlriKey nlri_;
+  std::unique_ptr<rocksdb::Iterator> at_;
+  std::map<RouteName, std::optional<std::string>> after_;
+};
+
+}  // namespace
+
+void read_history(const Database& database, const Prefix& prefix, Timestamp from, Timestamp to,
+                  const Store::HistoryFn& fn) {
+  const std::uint64_t alive = database.meta_number(meta_key::kAlive, 0);
+  const std::uint64_t kept = database.options().history_days * kMicrosPerDay;
+  const std::uint64_t oldest = alive > kept ? alive - kept : 0;
+  if (unix_micros(to) < 0) return;
+  const Snapshot snapshot(database.db());
+  HistoryWalk(database, snapshot.options(), prefix)
+      .walk(std::max(oldest, stored_micros(from)), stored_micros(to), fn);
+}
+
+}  // namespace lapwing::rib

@@ -1,0 +1,69 @@
+// The event journal and the sinks' cursors on top of the database.
+//
+// The writer asks `admit` for the entries of a group's events, and tells `published` once they are
+// durable. Cursors live in memory; `take_cursors` gives the writer those that moved.
+// Thread: the Journal interface any; the rest store thread. Owns: cursors, subscribers.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "lapwing/journal.h"
+#include "rib/store_database.h"
+#include "rib/store_group.h"
+
+namespace lapwing::rib {
+
+class StoreJournal : public Journal {
+ public:
+  explicit StoreJournal(Database& database) : database_(database) {}
+
+  /// Reads what the database holds; at start and after each reopening.
+  void reload();
+  void reload_cursors();
+
+  /// Adds the entries of `commits`' events that are new to `events`, and what retention removes.
+  /// `last` is then the last number once they are durable.
+  rocksdb::Status admit(const std::vector<Commit>& commits, std::vector<Entry>& events,
+                        std::uint64_t& last);
+  void published(std::uint64_t last);
+  /// Cursors that moved since the last call, as entries.
+  std::vector<Entry> take_cursors();
+  /// They could not be written: they have moved still.
+  void return_cursors(const std::vector<Entry>& entries);
+  bool cursors_moved() const { return cursors_moved_.load(std::memory_order_relaxed); }
+  std::uint64_t damaged() const { return damaged_.load(std::memory_order_relaxed); }
+
+  std::vector<JournalEntry> read_after(std::uint64_t number, std::size_t limit) const override;
+  std::uint64_t last() const override { return last_.load(std::memory_order_acquire); }
+  std::uint64_t first() const override { return first_.load(std::memory_order_acquire); }
+  std::uint64_t cursor(std::string_view sink) override;
+  void set_cursor(std::string_view sink, std::uint64_t number) override;
+  int subscribe(std::function<void()> fn) override;
+  void unsubscribe(int handle) override;
+
+ private:
+  struct Cursor {
+    std::uint64_t number = 0;
+    bool moved = false;
+  };
+  rocksdb::Status expire(std::uint64_t last, std::vector<Entry>& events);
+
+  Database& database_;
+  std::atomic<std::uint64_t> first_{1};
+  std::atomic<std::uint64_t> last_{0};
+  std::uint64_t next_first_ = 1;  // once the group that is being written is durable
+  mutable std::atomic<std::uint64_t> damaged_{0};
+  std::mutex cursors_mutex_;
+  std::map<std::string, Cursor, std::less<>> cursors_;  // guarded by cursors_mutex_
+  std::atomic<bool> cursors_moved_{false};
+  // Held while subscribers are called, so that `unsubscribe` waits for a call that is under way.
+  std::mutex subscribers_mutex_;
+  std::map<int, std::function<void()>> subscribers_;
+  int next_handle_ = 1;
+};
+
+}  // namespace lapwing::rib

@@ -1,0 +1,199 @@
+#include "rib/store_queue.h"
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <iterator>
+#include <utility>
+
+namespace lapwing::rib {
+
+namespace {
+
+constexpr std::size_t kMaxGroupRoutes = 200'000;
+// Beyond this many routes at once the engine is busy: waiting makes larger, cheaper groups.
+constexpr std::size_t kBusyRoutes = 1024;
+constexpr std::chrono::milliseconds kQuiet{4};
+constexpr std::chrono::milliseconds kLingerRoutes{250};
+constexpr std::chrono::milliseconds kLingerEvents{50};
+
+bool can_join(const Commit& first, const Commit& next) {
+  return first.events.empty() && next.events.empty() &&
+         first.record_history == next.record_history && next.base >= first.base &&
+         next.base - first.base < std::chrono::minutes(35);
+}
+
+void append(Commit& to, Commit&& from) {
+  const auto shift = static_cast<std::uint64_t>((from.base - to.base).count());
+  for (RouteWrite& write : from.routes) {
+    const std::uint64_t offset = shift + write.time_offset_us;
+    write.time_offset_us = static_cast<std::uint32_t>(std::min<std::uint64_t>(offset, UINT32_MAX));
+  }
+  const auto move_all = [](auto& into, auto& source) {
+    into.insert(into.end(), std::make_move_iterator(source.begin()),
+                std::make_move_iterator(source.end()));
+  };
+  move_all(to.routes, from.routes);
+  move_all(to.new_paths, from.new_paths);
+  move_all(to.states, from.states);
+  move_all(to.peers, from.peers);
+  move_all(to.blind, from.blind);
+  move_all(to.removed_peers, from.removed_peers);
+  to.sequence = from.sequence;
+  to.alive_until = from.alive_until;
+}
+
+void coalesce(Commit& commit) {
+  struct Seen {
+    std::size_t last = 0;
+    PathId before = kNoPath;
+  };
+  boost::unordered_flat_map<std::uint64_t, Seen> seen;
+  seen.reserve(commit.routes.size());
+  const auto id = [](const RouteWrite& w) {
+    return static_cast<std::uint64_t>(w.peer) << 32 | w.prefix;
+  };
+  for (std::size_t i = 0; i < commit.routes.size(); ++i)
+    seen.try_emplace(id(commit.routes[i]), Seen{0, commit.routes[i].before}).first->second.last = i;
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < commit.routes.size(); ++i) {
+    const Seen& s = seen.find(id(commit.routes[i]))->second;
+    if (s.last != i) continue;
+    commit.routes[kept] = commit.routes[i];
+    commit.routes[kept++].before = s.before;
+  }
+  commit.routes.resize(kept);
+  commit.routes.shrink_to_fit();
+  boost::unordered_flat_map<std::string, std::size_t> states;
+  for (std::size_t i = 0; i < commit.states.size(); ++i)
+    states[commit.states[i].detector + '\0' + commit.states[i].key] = i;
+  std::vector<StateWrite> last;
+  last.reserve(states.size());
+  for (std::size_t i = 0; i < commit.states.size(); ++i)
+    if (states[commit.states[i].detector + '\0' + commit.states[i].key] == i)
+      last.push_back(std::move(commit.states[i]));
+  commit.states = std::move(last);
+}
+
+}  // namespace
+
+std::size_t footprint(const Commit& commit) {
+  std::size_t n = sizeof(Commit) + commit.routes.capacity() * sizeof(RouteWrite) +
+                  commit.new_paths.capacity() * sizeof(PathId) +
+                  commit.states.capacity() * sizeof(StateWrite) +
+                  commit.peers.size() * 256 + commit.blind.size() * 128 +
+                  commit.events.size() * 4096;
+  for (const StateWrite& state : commit.states)
+    n += state.key.size() + (state.value ? state.value->size() : 0);
+  return n;
+}
+
+void join_commits(std::deque<Commit>& commits) {
+  std::deque<Commit> joined;
+  for (Commit& commit : commits) {
+    if (!joined.empty() && can_join(joined.back(), commit))
+      append(joined.back(), std::move(commit));
+    else
+      joined.push_back(std::move(commit));
+  }
+  for (Commit& commit : joined) coalesce(commit);
+  commits = std::move(joined);
+}
+
+void CommitQueue::push(Commit&& commit) {
+  const std::size_t bytes = footprint(commit);
+  std::unique_lock lock(mutex_);
+  has_room_.wait(lock, [&] {
+    return !well_ || stopped_ || waiting_bytes_ + taken_bytes_ == 0 ||
+           waiting_bytes_ + taken_bytes_ + bytes <= max_bytes_;
+  });
+  pending_.fetch_add(commit.routes.size(), std::memory_order_release);
+  waiting_bytes_ += bytes;
+  waiting_routes_ += commit.routes.size();
+  waiting_events_ += commit.events.size();
+  ++pushes_;
+  waiting_.push_back(std::move(commit));
+  if (!well_ && waiting_bytes_ > join_at_) {
+    join_commits(waiting_);
+    waiting_bytes_ = 0;
+    std::size_t routes = 0;
+    for (const Commit& c : waiting_) {
+      waiting_bytes_ += footprint(c);
+      routes += c.routes.size();
+    }
+    pending_.fetch_sub(waiting_routes_ - routes, std::memory_order_release);
+    waiting_routes_ = routes;
+    join_at_ = std::max(max_bytes_, waiting_bytes_ + max_bytes_ / 4);
+  }
+  if (waiting_.size() == 1 || waiting_routes_ >= kMaxGroupRoutes) not_empty_.notify_one();
+}
+
+void CommitQueue::linger(std::unique_lock<std::mutex>& lock) {
+  const Clock::time_point begin = Clock::now();
+  const bool was_busy = last_group_ >= kBusyRoutes && begin - last_taken_ < kLingerRoutes;
+  if (!was_busy && waiting_routes_ < kBusyRoutes) return;
+  while (waiting_routes_ < kMaxGroupRoutes && !stopped_) {
+    const std::uint64_t pushes = pushes_;
+    not_empty_.wait_for(lock, kQuiet,
+                        [this] { return waiting_routes_ >= kMaxGroupRoutes || stopped_; });
+    if (pushes_ == pushes) return;
+    if (Clock::now() - begin >= (waiting_events_ != 0 ? kLingerEvents : kLingerRoutes)) return;
+  }
+}
+
+bool CommitQueue::take(std::vector<Commit>& group, std::chrono::milliseconds idle) {
+  group.clear();
+  std::unique_lock lock(mutex_);
+  not_empty_.wait_for(lock, idle, [this] { return !waiting_.empty() || stopped_; });
+  if (waiting_.empty()) return false;
+  linger(lock);
+  std::size_t routes = 0, bytes = 0, events = 0;
+  while (!waiting_.empty() && (group.empty() || routes < kMaxGroupRoutes)) {
+    Commit& next = waiting_.front();
+    routes += next.routes.size();
+    bytes += footprint(next);
+    events += next.events.size();
+    group.push_back(std::move(next));
+    waiting_.pop_front();
+  }
+  waiting_bytes_ -= bytes;
+  waiting_routes_ -= routes;
+  waiting_events_ -= events;
+  taken_bytes_ = bytes;
+  last_group_ = routes;
+  last_taken_ = Clock::now();
+  return true;
+}
+
+void CommitQueue::written(const std::vector<Commit>& group) {
+  std::size_t routes = 0;
+  for (const Commit& commit : group) routes += commit.routes.size();
+  pending_.fetch_sub(routes, std::memory_order_release);
+  const std::lock_guard lock(mutex_);
+  taken_bytes_ = 0;
+  has_room_.notify_all();
+}
+
+void CommitQueue::set_well(bool well) {
+  const std::lock_guard lock(mutex_);
+  well_ = well;
+  if (well) join_at_ = max_bytes_;
+  has_room_.notify_all();
+}
+
+bool CommitQueue::sleep(std::chrono::milliseconds time) {
+  std::unique_lock lock(mutex_);
+  return not_empty_.wait_for(lock, time, [this] { return stopped_; });
+}
+
+void CommitQueue::stop() {
+  const std::lock_guard lock(mutex_);
+  stopped_ = true;
+  not_empty_.notify_all();
+  has_room_.notify_all();
+}
+
+bool CommitQueue::stopped() const {
+  const std::lock_guard lock(mutex_);
+  return stopped_;
+}
+
+}  // namespace lapwing::rib

@@ -1,0 +1,137 @@
+#include "sinks/http_events.h"
+
+#include <algorithm>
+#include <charconv>
+#include <vector>
+
+#include "sinks/event_json.h"
+#include "sinks/text.h"
+
+namespace lapwing::sinks {
+
+namespace {
+
+constexpr std::size_t kDefaultLimit = 100;
+constexpr std::size_t kMostEvents = 10000;
+constexpr std::size_t kChunk = 512;
+// A type that never occurs must not read the whole journal in one request.
+constexpr std::size_t kMostScanned = 100000;
+
+template <typename T>
+std::optional<T> parse_number(std::string_view text) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+struct Page {
+  std::vector<JournalEntry> entries;
+  std::uint64_t last = 0;  // the highest number that was looked at
+};
+
+bool wanted(const JournalEntry& entry, const std::optional<std::string>& type) {
+  return !type || entry.event.type == *type;
+}
+
+Page read_forward(const Journal& journal, const Since& since,
+                  const std::optional<std::string>& type, std::size_t limit) {
+  Page page;
+  page.last = number_before(journal, since);
+  for (std::size_t scanned = 0; page.entries.size() < limit && scanned < kMostScanned;) {
+    auto chunk = journal.read_after(page.last, type ? kChunk : std::min(kChunk, limit));
+    if (chunk.empty()) break;
+    scanned += chunk.size();
+    for (JournalEntry& entry : chunk) {
+      if (page.entries.size() == limit) break;
+      page.last = entry.number;
+      if (wanted(entry, type)) page.entries.push_back(std::move(entry));
+    }
+  }
+  return page;
+}
+
+// The youngest `limit` events, oldest first.
+Page read_newest(const Journal& journal, const std::optional<std::string>& type,
+                 std::size_t limit) {
+  Page page;
+  page.last = journal.last();
+  const std::uint64_t first = journal.first();
+  std::uint64_t end = page.last;
+  for (std::size_t scanned = 0;
+       end >= first && end > 0 && page.entries.size() < limit && scanned < kMostScanned;) {
+    const std::uint64_t size = std::min<std::uint64_t>({kChunk, end - first + 1, end});
+    auto chunk = journal.read_after(end - size, static_cast<std::size_t>(size));
+    for (auto it = chunk.rbegin(); it != chunk.rend() && page.entries.size() < limit; ++it)
+      if (it->number <= end && wanted(*it, type)) page.entries.push_back(std::move(*it));
+    scanned += static_cast<std::size_t>(size);
+    end -= size;
+  }
+  std::reverse(page.entries.begin(), page.entries.end());
+  return page;
+}
+
+}  // namespace
+
+std::optional<Since> parse_since(std::string_view text) {
+  if (const auto number = parse_number<std::uint64_t>(text)) return Since{*number, std::nullopt};
+  if (const auto time = parse_rfc3339(text)) return Since{0, *time};
+  return std::nullopt;
+}
+
+std::uint64_t number_before(const Journal& journal, const Since& since) {
+  if (!since.time) return since.number;
+  std::uint64_t low = journal.first(), high = journal.last() + 1;
+  while (low < high) {
+    const std::uint64_t middle = low + (high - low) / 2;
+    const auto entry = journal.read_after(middle - 1, 1);
+    if (entry.empty() || entry.front().event.time >= *since.time)
+      high = middle;
+    else
+      low = middle + 1;
+  }
+  return low == 0 ? 0 : low - 1;
+}
+
+HttpResponse get_events(const HttpContext& context, const HttpRequest& request) {
+  static constexpr std::string_view kKnown[] = {"since", "type", "limit"};
+  if (const auto name = request.unknown_parameter(kKnown))
+    return problem(400, "unknown parameter '" + *name + "'; known: since, type, limit");
+  std::size_t limit = kDefaultLimit;
+  if (const auto text = request.parameter("limit")) {
+    const auto number = parse_number<std::size_t>(*text);
+    if (!number || *number < 1 || *number > kMostEvents)
+      return problem(400, "limit must be a number from 1 to 10000");
+    limit = *number;
+  }
+  const auto type = request.parameter("type");
+  Page page;
+  if (const auto text = request.parameter("since")) {
+    const auto since = parse_since(*text);
+    if (!since) return problem(400, "since must be an event's number or a time (RFC 3339)");
+    page = read_forward(context.journal, *since, type, limit);
+  } else {
+    page = read_newest(context.journal, type, limit);
+  }
+  HttpResponse response;
+  response.body = "{\"events\":[";
+  for (const JournalEntry& entry : page.entries) {
+    if (response.body.back() != '[') response.body += ',';
+    append_event_json(response.body, entry.event, entry.number);
+  }
+  response.body += "],\"last\":";
+  append_number(response.body, page.last);
+  response.body += "}\n";
+  return response;
+}
+
+HttpResponse check_stream(const HttpContext&, const HttpRequest& request) {
+  static constexpr std::string_view kKnown[] = {"since", "type"};
+  if (const auto name = request.unknown_parameter(kKnown))
+    return problem(400, "unknown parameter '" + *name + "'; known: since, type");
+  if (const auto text = request.parameter("since"); text && !parse_since(*text))
+    return problem(400, "since must be an event's number or a time (RFC 3339)");
+  return {};
+}
+
+}  // namespace lapwing::sinks

@@ -1,0 +1,31 @@
+// Reading the journal for the API: pages of events, and where a stream begins.
+// Thread: the server's worker; every call may wait for a disk.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "lapwing/journal.h"
+#include "sinks/http_request.h"
+
+namespace lapwing::sinks {
+
+/// Where to begin: after a journal number, or at a time (RFC 3339).
+struct Since {
+  std::uint64_t number = 0;
+  std::optional<Timestamp> time;
+};
+std::optional<Since> parse_since(std::string_view text);
+
+/// The number after which the events at or after `since` stand. Times are searched by halving: right
+/// while times in the journal do not step back.
+std::uint64_t number_before(const Journal& journal, const Since& since);
+
+/// GET /api/v1/events?since=&type=&limit=
+HttpResponse get_events(const HttpContext& context, const HttpRequest& request);
+/// Checks the parameters of GET /api/v1/events/stream?since=&type=; 200 where they are right.
+HttpResponse check_stream(const HttpContext& context, const HttpRequest& request);
+
+}  // namespace lapwing::sinks

@@ -1,0 +1,82 @@
+// A request and a response of the API without the transport, and the table that joins them.
+//
+// Thread: any. Owns: its text.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "lapwing/journal.h"
+#include "lapwing/reader.h"
+#include "lapwing/sink.h"
+#include "sinks/program.h"
+
+namespace lapwing::sinks {
+
+/// What the handlers read. Reader and journal outlive the server; the functions may be called on
+/// the server's threads at any time until it is stopped, and may be empty.
+struct HttpContext {
+  Reader& reader;
+  Journal& journal;
+  Program program;
+  std::function<std::vector<SinkStatus>()> sinks;
+  std::function<std::string()> more_metrics;  // whole lines of Prometheus text
+};
+
+struct HttpRequest {
+  std::string method;
+  std::vector<std::string> captures;  // what stood for each {} of the pattern, decoded
+  std::vector<std::pair<std::string, std::string>> query;  // decoded, in order
+  std::string last_event_id;
+
+  /// The first value of that name.
+  std::optional<std::string> parameter(std::string_view name) const;
+  /// The first name that is not in `known`.
+  std::optional<std::string> unknown_parameter(std::span<const std::string_view> known) const;
+};
+
+struct HttpResponse {
+  unsigned status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+};
+
+/// RFC 9457: {"type":"about:blank","title":…,"status":…,"detail":…}.
+HttpResponse problem(unsigned status, std::string_view detail);
+std::string_view reason_phrase(unsigned status);
+
+struct HttpRoute {
+  enum class Where : std::uint8_t {
+    kHere,    // cheap: on the server's thread
+    kWorker,  // may wait for a disk or the engine
+    kStream,  // server-sent events; `handle` only checks the request: 200 starts the stream
+  };
+  std::string_view method;
+  std::string_view pattern;  // "/api/v1/peers/{}"
+  Where where = Where::kHere;
+  bool open = false;  // no token needed
+  HttpResponse (*handle)(const HttpContext&, const HttpRequest&) = nullptr;
+};
+
+std::span<const HttpRoute> http_routes();
+
+struct RouteMatch {
+  const HttpRoute* route = nullptr;
+  std::string allow;  // methods of the path, where only the method is wrong
+  HttpRequest request;
+  bool malformed = false;  // the target is no path with a query
+};
+
+/// HEAD finds the routes of GET.
+RouteMatch match_route(std::span<const HttpRoute> routes, std::string_view method,
+                       std::string_view target);
+
+/// RFC 3986 2.1; nullopt for a broken escape or an escaped NUL. `plus_is_blank` in queries.
+std::optional<std::string> percent_decode(std::string_view text, bool plus_is_blank);
+
+}  // namespace lapwing::sinks

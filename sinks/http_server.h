@@ -1,0 +1,57 @@
+// The HTTP API: status, neighbours, routes, upstreams, events, metrics; on TCP and Unix sockets.
+//
+// Use: read the options, construct, `start`, at the end `stop` (before the reader and the journal
+// go). It has a thread for connections and a worker for what may wait for a disk or the engine.
+// HTTP/1.1 (RFC 9110, 9112) with keep-alive and pipelining; errors are RFC 9457 problems. Limits:
+// header 8 KiB, body 64 KiB, connections, waiting jobs, a time for each operation. A listener on
+// TCP is for loopback, or needs a token (RFC 6750 2.1); without one a request by TCP must name an
+// address or "localhost" as its host, so that a web page cannot reach it by DNS rebinding. A Unix
+// socket has mode 0660 and needs no token.
+// Thread: main for start and stop.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lapwing/settings.h"
+#include "sinks/http_request.h"
+
+namespace lapwing::sinks {
+
+struct HttpOptions {
+  std::vector<std::string> listen;  // "127.0.0.1:8179", "[::1]:8179", "unix:/path"; port 0: any free
+  std::string token;                // empty: none
+  std::size_t max_connections = 256;
+  std::size_t max_streams = 64;     // of the connections, those that follow events
+  std::size_t max_jobs = 64;        // requests that wait for the worker
+  std::chrono::milliseconds read_timeout{30000};   // for a whole request, and between two
+  std::chrono::milliseconds write_timeout{30000};  // for a whole answer, or a piece of a stream
+  std::chrono::milliseconds heartbeat{15000};      // of a stream without events
+
+  /// Reads listen and token; notes errors, among them an address that would need a token.
+  static HttpOptions from_settings(Settings& settings);
+};
+
+class HttpServer {
+ public:
+  HttpServer(HttpOptions options, HttpContext context);
+  ~HttpServer();
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  /// Binds every endpoint and starts the threads. Otherwise says what went wrong, and nothing runs.
+  std::optional<std::string> start();
+  /// Ends all connections and removes the Unix sockets.
+  void stop();
+  /// What is bound, with real ports, in the order of `listen`.
+  std::vector<std::string> endpoints() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace lapwing::sinks

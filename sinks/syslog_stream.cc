@@ -1,0 +1,346 @@
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/evp.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/connect.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/ssl.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/write.hpp>
+#include <deque>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "sinks/syslog_link.h"
+
+namespace lapwing::sinks {
+
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using std::chrono::milliseconds;
+
+using Socket = asio::generic::stream_protocol::socket;
+using TlsStream = asio::ssl::stream<Socket&>;
+
+constexpr std::chrono::seconds kConnectTimeout{10};
+constexpr unsigned kUnansweredMilliseconds = 60000;  // then the connection counts as broken
+constexpr std::size_t kChunk = 65536;
+constexpr milliseconds kFirstLook{1};
+constexpr milliseconds kLongestLook{100};
+
+std::string hex_digits(std::string_view text) {
+  std::string hex;
+  for (const char c : text)
+    if (c != ':') hex += static_cast<char>(c >= 'a' && c <= 'f' ? c - 'a' + 'A' : c);
+  return hex;
+}
+
+// The algorithm's name and digest of "sha-256:AB:CD:…".
+std::pair<std::string_view, std::string> split_fingerprint(std::string_view text) {
+  const std::size_t colon = text.find(':');
+  if (colon == std::string_view::npos) return {};
+  return {text.substr(0, colon), hex_digits(text.substr(colon + 1))};
+}
+
+const EVP_MD* digest_of(std::string_view name) {
+  return name == "sha-256" ? EVP_sha256() : name == "sha-1" ? EVP_sha1() : nullptr;
+}
+
+bool fingerprint_matches(SSL* tls, std::string_view wanted) {
+  const auto [name, hex] = split_fingerprint(wanted);
+  const EVP_MD* algorithm = digest_of(name);
+  X509* certificate = SSL_get1_peer_certificate(tls);
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned size = 0;
+  const bool known = certificate != nullptr && algorithm != nullptr &&
+                     X509_digest(certificate, algorithm, digest.data(), &size) == 1;
+  X509_free(certificate);
+  static constexpr char kDigits[] = "0123456789ABCDEF";
+  std::string found;
+  for (unsigned i = 0; i < size; ++i) {
+    found += kDigits[digest[i] >> 4];
+    found += kDigits[digest[i] & 15];
+  }
+  return known && found == hex;
+}
+
+class StreamLink final : public SyslogLink, public std::enable_shared_from_this<StreamLink> {
+ public:
+  StreamLink(asio::io_context& io, const SyslogTarget& target, Framing framing,
+             asio::ssl::context* tls, const TlsOptions& options, Owner& owner)
+      : target_(target),
+        framing_(framing),
+        options_(options),
+        tls_context_(tls),
+        owner_(&owner),
+        socket_(io),
+        connecting_(io),
+        resolver_(io),
+        timer_(io) {}
+
+  void open() override {
+    timer_.expires_after(kConnectTimeout);
+    timer_.async_wait([self = shared_from_this()](const error_code& stopped) {
+      if (!stopped && self->owner_ != nullptr && !self->up_)
+        self->fail(asio::error::timed_out, "cannot connect");
+    });
+    if (target_.kind == SyslogTarget::Kind::kUnix) return open_unix();
+    resolver_.async_resolve(
+        target_.host, target_.port,
+        [self = shared_from_this()](const error_code& error, const auto& results) {
+          if (self->owner_ == nullptr) return;
+          if (error) return self->fail(error, "cannot resolve " + self->target_.host);
+          asio::async_connect(self->connecting_, results,
+                              [self](const error_code& failed, const asio::ip::tcp::endpoint&) {
+                                if (self->owner_ == nullptr) return;
+                                if (failed) return self->fail(failed, "cannot connect");
+                                self->connected();
+                              });
+        });
+  }
+
+  void wake() override {
+    if (up_ && !writing_) write_next();
+  }
+
+  void close() override {
+    owner_ = nullptr;
+    error_code ignored;
+    resolver_.cancel();
+    timer_.cancel();
+    if (tls_ && up_ && !writing_) {  // RFC 5425 4.4: close_notify, without waiting for an answer
+      socket_.non_blocking(true, ignored);
+      tls_->shutdown(ignored);
+    }
+    connecting_.close(ignored);
+    socket_.close(ignored);
+  }
+
+ private:
+  void open_unix() {
+    const asio::local::stream_protocol::endpoint endpoint(target_.path);
+    socket_.async_connect(endpoint, [self = shared_from_this()](const error_code& error) {
+      if (self->owner_ == nullptr) return;
+      if (error) return self->fail(error, "cannot connect");
+      self->ready();
+    });
+  }
+
+  void connected() {
+    socket_ = std::move(connecting_);
+    const int on = 1, idle = 10, interval = 5, count = 3;
+    const int handle = socket_.native_handle();
+    ::setsockopt(handle, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    ::setsockopt(handle, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+    ::setsockopt(handle, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+    ::setsockopt(handle, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
+    ::setsockopt(handle, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    ::setsockopt(handle, IPPROTO_TCP, TCP_USER_TIMEOUT, &kUnansweredMilliseconds,
+                 sizeof kUnansweredMilliseconds);
+    if (tls_context_ == nullptr) return ready();
+    tls_.emplace(socket_, *tls_context_);
+    const std::string& name = options_.server_name.empty() ? target_.host : options_.server_name;
+    const SyslogTarget named{SyslogTarget::Kind::kTls, name, {}, {}};
+    if (!named.is_address()) SSL_set_tlsext_host_name(tls_->native_handle(), name.c_str());
+    if (options_.fingerprint.empty()) {
+      tls_->set_verify_mode(asio::ssl::verify_peer);
+      tls_->set_verify_callback(asio::ssl::host_name_verification(name));
+    } else {
+      tls_->set_verify_mode(asio::ssl::verify_none);
+    }
+    tls_->async_handshake(asio::ssl::stream_base::client,
+                          [self = shared_from_this()](const error_code& error) {
+                            if (self->owner_ == nullptr) return;
+                            if (error) return self->fail(error, "TLS handshake failed");
+                            self->handshaken();
+                          });
+  }
+
+  void handshaken() {
+    if (!options_.fingerprint.empty() &&
+        !fingerprint_matches(tls_->native_handle(), options_.fingerprint))
+      return fail(asio::error::access_denied, "the receiver's certificate has another fingerprint");
+    ready();
+  }
+
+  void ready() {
+    up_ = true;
+    timer_.cancel();
+    read();
+    owner_->link_up();
+    wake();
+  }
+
+  template <typename Fn>
+  void with_stream(Fn&& fn) {
+    if (tls_)
+      fn(*tls_);
+    else
+      fn(socket_);
+  }
+
+  // A receiver says nothing; reading shows when it closes.
+  void read() {
+    with_stream([this](auto& stream) {
+      stream.async_read_some(asio::buffer(ignored_input_),
+                             [self = shared_from_this()](const error_code& error, std::size_t) {
+                               if (self->owner_ == nullptr) return;
+                               if (error) return self->fail(error, "connection lost");
+                               self->read();
+                             });
+    });
+  }
+
+  void write_next() {
+    output_.clear();
+    while (output_.size() < kChunk) {
+      const std::string* message = owner_->next_message();
+      if (message == nullptr) break;
+      if (framing_ == Framing::kOctetCounting) output_ += std::to_string(message->size()) + ' ';
+      output_ += *message;
+      if (framing_ == Framing::kLineFeed) output_ += '\n';
+      ends_.push_back(written_ + output_.size());
+    }
+    if (output_.empty()) return;
+    writing_ = true;
+    with_stream([this](auto& stream) {
+      asio::async_write(stream, asio::buffer(output_),
+                        [self = shared_from_this()](const error_code& error, std::size_t size) {
+                          if (self->owner_ == nullptr) return;
+                          if (error) return self->fail(error, "cannot write");
+                          self->writing_ = false;
+                          self->written_ += size;
+                          self->pause_ = kFirstLook;
+                          self->look_later();
+                          self->write_next();
+                        });
+    });
+  }
+
+  void look_later() {
+    timer_.expires_after(pause_);
+    pause_ = std::min(pause_ * 2, kLongestLook);
+    timer_.async_wait([self = shared_from_this()](const error_code& stopped) {
+      if (!stopped && self->owner_ != nullptr) self->look();
+    });
+  }
+
+  // Octets of completed writes that the peer has. Only TCP's own count can be taken apart; what TLS
+  // and Unix sockets have queued is not counted in the octets of our messages.
+  std::uint64_t delivered() {
+    int queued = 0;
+    if (::ioctl(socket_.native_handle(), SIOCOUTQ, &queued) != 0 || queued < 0) return 0;
+    if (queued == 0) return written_;
+    const auto waiting = static_cast<std::uint64_t>(queued);
+    const bool counts = target_.kind == SyslogTarget::Kind::kTcp;
+    return counts && waiting < written_ ? written_ - waiting : 0;
+  }
+
+  // A connection that has ended has an empty queue too: its octets count as unknown.
+  bool alive() {
+    if (target_.kind == SyslogTarget::Kind::kUnix) {
+      pollfd state{socket_.native_handle(), POLLRDHUP, 0};
+      return ::poll(&state, 1, 0) >= 0 && (state.revents & (POLLHUP | POLLERR | POLLRDHUP)) == 0;
+    }
+    tcp_info info{};
+    socklen_t size = sizeof info;
+    if (::getsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_INFO, &info, &size) != 0)
+      return false;
+    return info.tcpi_state == TCP_ESTABLISHED || info.tcpi_state == TCP_CLOSE_WAIT;
+  }
+
+  void look() {
+    const std::uint64_t octets = delivered();
+    if (!alive()) return;  // asked second, so that the count is of a living one; the read will fail
+    std::size_t messages = 0;
+    while (!ends_.empty() && ends_.front() <= octets) {
+      ends_.pop_front();
+      ++messages;
+    }
+    const auto self = shared_from_this();  // the owner may drop the link while it is told
+    if (messages > 0) {
+      pause_ = kFirstLook;
+      owner_->arrived(messages);
+    }
+    if (owner_ != nullptr && !ends_.empty()) look_later();
+  }
+
+  void fail(const error_code& error, const std::string& what) {
+    const auto self = shared_from_this();
+    const bool reset = error == asio::error::connection_reset || error == asio::error::timed_out ||
+                       error == asio::error::broken_pipe;
+    Owner* owner = std::exchange(owner_, nullptr);
+    error_code ignored;
+    timer_.cancel();
+    connecting_.close(ignored);
+    socket_.close(ignored);
+    const Ending ending = error.value() == EPROTOTYPE ? Ending::kWrongKind
+                          : up_ && reset              ? Ending::kReset
+                                                      : Ending::kClosed;
+    owner->link_down(ending, what + ": " + error.message());
+  }
+
+  const SyslogTarget target_;
+  const Framing framing_;
+  const TlsOptions options_;
+  asio::ssl::context* const tls_context_;
+  Owner* owner_;  // nullptr once ended
+  Socket socket_;
+  asio::ip::tcp::socket connecting_;
+  asio::ip::tcp::resolver resolver_;
+  asio::steady_timer timer_;
+  std::optional<TlsStream> tls_;
+  std::array<char, 512> ignored_input_{};
+  std::string output_;               // being written
+  std::deque<std::uint64_t> ends_;   // where each message that has not arrived ends
+  std::uint64_t written_ = 0;        // octets before TLS, of completed writes
+  milliseconds pause_ = kFirstLook;
+  bool up_ = false;
+  bool writing_ = false;
+};
+
+}  // namespace
+
+std::shared_ptr<SyslogLink> make_stream_link(asio::io_context& io, const SyslogTarget& target,
+                                             Framing framing, asio::ssl::context* tls,
+                                             const TlsOptions& options, SyslogLink::Owner& owner) {
+  return std::make_shared<StreamLink>(io, target, framing, tls, options, owner);
+}
+
+std::shared_ptr<asio::ssl::context> make_tls_context(const TlsOptions& options) {
+  auto context = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_client);
+  SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
+  if (options.ca_file.empty())
+    context->set_default_verify_paths();
+  else
+    context->load_verify_file(options.ca_file);
+  if (!options.certificate.empty()) {
+    context->use_certificate_chain_file(options.certificate);
+    context->use_private_key_file(options.key, asio::ssl::context::pem);
+  }
+  return context;
+}
+
+bool is_fingerprint(std::string_view text) {
+  const auto [name, hex] = split_fingerprint(text);
+  const std::size_t size = name == "sha-256" ? 64 : name == "sha-1" ? 40 : 0;
+  return size != 0 && hex.size() == size &&
+         hex.find_first_not_of("0123456789ABCDEF") == std::string::npos;
+}
+
+}  // namespace lapwing::sinks

@@ -1,0 +1,187 @@
+#include "sinks/text.h"
+
+#include <algorithm>
+
+namespace lapwing::sinks {
+
+namespace {
+
+constexpr std::string_view kReplacement = "\xef\xbf\xbd";
+constexpr char kHexDigits[] = "0123456789abcdef";
+
+void append_padded(std::string& out, unsigned value, unsigned width) {
+  char digits[8];
+  for (unsigned i = width; i-- > 0; value /= 10) digits[i] = static_cast<char>('0' + value % 10);
+  out.append(digits, width);
+}
+
+// Plain ASCII without anything to escape: what nearly every text is.
+std::size_t plain_run(std::string_view text, std::size_t from) {
+  std::size_t i = from;
+  while (i < text.size()) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\') break;
+    ++i;
+  }
+  return i;
+}
+
+void append_json_escape(std::string& out, unsigned char c) {
+  switch (c) {
+    case '"': out += "\\\""; return;
+    case '\\': out += "\\\\"; return;
+    case '\n': out += "\\n"; return;
+    case '\r': out += "\\r"; return;
+    case '\t': out += "\\t"; return;
+    case '\b': out += "\\b"; return;
+    case '\f': out += "\\f"; return;
+    default: break;
+  }
+  out += "\\u00";
+  out += kHexDigits[c >> 4];
+  out += kHexDigits[c & 15];
+}
+
+}  // namespace
+
+CodePoint decode_utf8(std::string_view text, std::size_t at) {
+  const auto octet = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = octet(at);
+  if (first < 0x80) return {first, 1, true};
+  std::size_t more = 0;
+  unsigned char low = 0x80, high = 0xbf;  // the second octet's range (Unicode table 3-7)
+  char32_t code = 0;
+  if (first >= 0xc2 && first <= 0xdf) {
+    more = 1;
+    code = first & 0x1fu;
+  } else if (first >= 0xe0 && first <= 0xef) {
+    more = 2;
+    code = first & 0x0fu;
+    if (first == 0xe0) low = 0xa0;
+    if (first == 0xed) high = 0x9f;
+  } else if (first >= 0xf0 && first <= 0xf4) {
+    more = 3;
+    code = first & 0x07u;
+    if (first == 0xf0) low = 0x90;
+    if (first == 0xf4) high = 0x8f;
+  } else {
+    return {};
+  }
+  for (std::size_t i = 1; i <= more; ++i) {
+    if (at + i >= text.size() || octet(at + i) < low || octet(at + i) > high)
+      return {0xfffd, i, false};
+    code = code << 6 | (octet(at + i) & 0x3fu);
+    low = 0x80;
+    high = 0xbf;
+  }
+  return {code, more + 1, true};
+}
+
+void append_utf8(std::string& out, std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const CodePoint point = decode_utf8(text, i);
+    out += point.valid ? text.substr(i, point.size) : kReplacement;
+    i += point.size;
+  }
+}
+
+void append_printable(std::string& out, std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const CodePoint point = decode_utf8(text, i);
+    if (!point.valid)
+      out += kReplacement;
+    else if (is_control(point.code))
+      out += '?';
+    else
+      out += text.substr(i, point.size);
+    i += point.size;
+  }
+}
+
+std::string_view cut_utf8(std::string_view text, std::size_t limit) {
+  if (text.size() <= limit) return text;
+  while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xc0) == 0x80) --limit;
+  return text.substr(0, limit);
+}
+
+void append_rfc3339(std::string& out, Timestamp time) {
+  const auto day = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date(day);
+  const int year = static_cast<int>(date.year());
+  if (year < 0 || year > 9999) {
+    out += format_rfc3339(time);
+    return;
+  }
+  const auto micros = static_cast<std::uint64_t>((time - day).count());
+  const auto seconds = static_cast<unsigned>(micros / 1000000);
+  append_padded(out, static_cast<unsigned>(year), 4);
+  out += '-';
+  append_padded(out, static_cast<unsigned>(date.month()), 2);
+  out += '-';
+  append_padded(out, static_cast<unsigned>(date.day()), 2);
+  out += 'T';
+  append_padded(out, seconds / 3600, 2);
+  out += ':';
+  append_padded(out, seconds / 60 % 60, 2);
+  out += ':';
+  append_padded(out, seconds % 60, 2);
+  out += '.';
+  append_padded(out, static_cast<unsigned>(micros % 1000000), 6);
+  out += 'Z';
+}
+
+void append_prefix(std::string& out, const Prefix& prefix) {
+  if (prefix.address.version == IpVersion::kV4) {
+    for (std::size_t i = 0; i < 4; ++i) {
+      if (i != 0) out += '.';
+      append_number(out, static_cast<unsigned>(prefix.address.bytes[i]));
+    }
+  } else {
+    out += format_address(prefix.address);
+  }
+  out += '/';
+  append_number(out, static_cast<unsigned>(prefix.length));
+}
+
+void append_event_id(std::string& out, const EventId& id) {
+  for (const std::uint8_t b : id.bytes) {
+    out += kHexDigits[b >> 4];
+    out += kHexDigits[b & 15];
+  }
+}
+
+void append_json(std::string& out, std::string_view text) {
+  out += '"';
+  for (std::size_t i = 0; i < text.size();) {
+    const std::size_t end = plain_run(text, i);
+    out.append(text.data() + i, end - i);
+    i = end;
+    if (i == text.size()) break;
+    const CodePoint point = decode_utf8(text, i);
+    if (!point.valid)
+      out += kReplacement;
+    else if (point.code < 0x80)
+      append_json_escape(out, static_cast<unsigned char>(point.code));
+    else if (is_control(point.code))
+      append_json_escape(out, static_cast<unsigned char>(point.code & 0xff));
+    else
+      out += text.substr(i, point.size);
+    i += point.size;
+  }
+  out += '"';
+}
+
+std::string message_id(std::string_view type) {
+  std::string id;
+  for (const char c : type.substr(0, 32)) {
+    if (c >= 'a' && c <= 'z')
+      id += static_cast<char>(c - 'a' + 'A');
+    else if ((c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
+      id += c;
+    else
+      id += '_';
+  }
+  return id.empty() ? "-" : id;
+}
+
+}  // namespace lapwing::sinks

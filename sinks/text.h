@@ -1,0 +1,65 @@
+// Appending numbers, times and hostile text to output, always as valid UTF-8.
+//
+// Invalid UTF-8 becomes U+FFFD, one for each maximal ill-formed part (Unicode 3.9, as browsers do).
+// Thread: any.
+#pragma once
+
+#include <charconv>
+#include <concepts>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "lapwing/event.h"
+#include "lapwing/prefix.h"
+#include "lapwing/time.h"
+
+namespace lapwing::sinks {
+
+/// One code point and the octets it took; U+FFFD for what is no UTF-8.
+struct CodePoint {
+  char32_t code = 0xfffd;
+  std::size_t size = 1;
+  bool valid = false;
+};
+
+/// Decodes the code point at `at`, which must be below `text.size()`.
+CodePoint decode_utf8(std::string_view text, std::size_t at);
+
+/// Appends `text` with invalid UTF-8 replaced.
+void append_utf8(std::string& out, std::string_view text);
+
+/// C0 and C1 control characters and DEL.
+inline constexpr bool is_control(char32_t c) { return c < 0x20 || (c >= 0x7f && c <= 0x9f); }
+
+/// Appends `text` with invalid UTF-8 replaced and control characters shown as '?'.
+void append_printable(std::string& out, std::string_view text);
+
+/// The largest cut of `text` not longer than `limit` that does not divide a code point.
+std::string_view cut_utf8(std::string_view text, std::size_t limit);
+
+template <std::integral T>
+void append_number(std::string& out, T value) {
+  char digits[24];
+  const auto [end, error] = std::to_chars(digits, digits + sizeof digits, value);
+  (void)error;
+  out.append(digits, end);
+}
+
+/// Same text as `format_rfc3339`, without the cost of printf.
+void append_rfc3339(std::string& out, Timestamp time);
+void append_prefix(std::string& out, const Prefix& prefix);
+void append_event_id(std::string& out, const EventId& id);
+
+/// A JSON string with its quotes (RFC 8259 7).
+void append_json(std::string& out, std::string_view text);
+inline void append_json_time(std::string& out, Timestamp time) {
+  out += '"';
+  append_rfc3339(out, time);
+  out += '"';
+}
+
+/// "new-upstream" -> "NEW_UPSTREAM"; anything else than letters and digits becomes '_'.
+std::string message_id(std::string_view type);
+
+}  // namespace lapwing::sinks

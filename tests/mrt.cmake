@@ -1,0 +1,14 @@
+# MRT: the codec by hand-made records, the source by semantics, real files against bgpdump.
+if(NOT TARGET lapwing_replay)
+  include(${PROJECT_SOURCE_DIR}/collector/replay.cmake)
+endif()
+
+lapwing_test(NAME mrt_test
+  SOURCES
+    unit/mrt_codec_test.cc
+    unit/mrt_input_test.cc
+    unit/mrt_source_test.cc
+    unit/mrt_table_test.cc
+    unit/mrt_hostile_test.cc
+  LIBS lapwing_replay)
+lapwing_test(NAME mrt_files_test SOURCES unit/mrt_files_test.cc LIBS lapwing_replay)

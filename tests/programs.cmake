@@ -1,0 +1,36 @@
+# Tests that are programs of their own: lint, replay, interop and the lab.
+#
+# Labels: lint, replay, interop, lab. What runs daemons holds the lock "daemons": one at a time, so
+# that no test waits for another's CPU. Exit code 77 says that this machine cannot run the test.
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+
+add_test(NAME lint COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/lint/rooms.py)
+add_test(NAME lint_self_test
+  COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/lint/rooms.py --self-test)
+set_tests_properties(lint lint_self_test PROPERTIES LABELS lint TIMEOUT 60)
+
+# lapwing_program_test(NAME name LABEL label SCRIPT file [ARGS …] [TIMEOUT s]): runs the script with
+# --binary lapwing.
+function(lapwing_program_test)
+  cmake_parse_arguments(arg "" "NAME;LABEL;SCRIPT;TIMEOUT" "ARGS" ${ARGN})
+  add_test(NAME ${arg_NAME}
+    COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/${arg_SCRIPT}
+      --binary $<TARGET_FILE:lapwing> ${arg_ARGS})
+  set_tests_properties(${arg_NAME} PROPERTIES
+    LABELS ${arg_LABEL}
+    TIMEOUT ${arg_TIMEOUT}
+    SKIP_RETURN_CODE 77
+    RESOURCE_LOCK daemons
+    ENVIRONMENT "LAPWING_SHARED_DATA=${PROJECT_SOURCE_DIR}/../shared/data")
+endfunction()
+
+if(TARGET lapwing)
+  foreach(case story twice counts jinx)
+    lapwing_program_test(NAME replay_${case} LABEL replay SCRIPT replay/run.py ARGS ${case}
+      TIMEOUT 120)
+  endforeach()
+  foreach(case cli config end reset restart silent syslog tables withdraw)
+    lapwing_program_test(NAME interop_${case} LABEL interop SCRIPT interop/${case}.py TIMEOUT 90)
+  endforeach()
+  lapwing_program_test(NAME lab_story LABEL lab SCRIPT lab/story.py TIMEOUT 180)
+endif()

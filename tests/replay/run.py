@@ -1,0 +1,209 @@
+#!/usr/bin/env python3
+"""Replays MRT files and judges what comes out.
+
+run.py --binary lapwing [--accept] CASE...   (default: all cases)
+
+  story   the 2017 story: events equal star_jv_2017.jsonl, octet for octet, and the published facts
+  twice   the same files give the same octets, however they are compressed and wherever they lie
+  counts  route counts of public MRT files equal bgpdump's
+  jinx    a full table of 493,867 prefixes and the 15 minutes after it: the table raises nothing
+
+--accept writes the golden file anew; read the difference before you commit it. `counts` and `jinx`
+need LAPWING_SHARED_DATA; without it they say so and pass. Exit 77: every case was skipped.
+"""
+
+import argparse
+import difflib
+import gzip
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "lab"))
+
+import star_jv_2017 as facts  # noqa: E402
+from process import LabError, Scratch, Skip  # noqa: E402
+
+GOLDEN = HERE / "star_jv_2017.jsonl"
+CONFIG = f"[watch]\norigins = [{facts.ORIGIN}]\n"
+
+# file: (routes in tables, announcements, withdrawals), as `bgpdump -m` (1.6.2) counts them.
+BGPDUMP = {
+    "bgpdump.bview.20020722.2337.gz": (115521, 0, 0),
+    "bgpdump.bview.ipv4_unicast_add_path.gz": (62, 0, 0),
+    "bgpdump.bview.ipv6_unicast_add_path.gz": (62, 0, 0),
+    "bgpdump.updates.20020722.2238.gz": (0, 825, 2419),
+    "bgpdump.updates.20070211.0141.gz": (0, 51329, 2328),
+    "bgpdump.updates.20071015.1505.gz": (0, 10111, 385),
+    "bgpdump.updates.20100722.2015.gz": (0, 5067, 547),
+    "bgpdump.updates.20160811.1600.gz": (0, 39256, 1956),
+    "bgpdump.updates.long_withdrawal.gz": (0, 0, 4096),
+    "bgpdump.updates.nlri_mask_trailing_bits.gz": (0, 1, 0),
+    "jinx.rib.20140501.0000.bz2": (499651, 0, 0),
+    "jinx.updates.1427846400.bz2": (0, 8160, 451),
+    "jinx.updates.20140501.0000.bz2": (0, 1446, 261),
+    "mrtparse.bird-mrtdump_bgp": (0, 12, 0),
+    "mrtparse.bird-mrtdump_rib": (18, 0, 0),
+    "mrtparse.bird6-mrtdump_bgp": (0, 12, 0),
+    "mrtparse.bird6-mrtdump_rib": (10, 0, 0),
+    "mrtparse.openbgpd_rib_table": (31, 0, 0),
+    "mrtparse.openbgpd_rib_table-v2": (31, 0, 0),
+    "mrtparse.quagga_rib": (9, 0, 0),
+    "quagga.updates.20240914.et.bz2": (0, 159, 109),
+    "route-views6.rib6.20151101.0600.truncated.bz2": (149578, 0, 0),
+    "rrc00.updates.20060909.gz": (0, 2116, 362),
+    "rrc00.updates.20170103.0630": (0, 24628, 2302),
+    "rrc00.updates.20190101.0000.gz": (0, 159948, 2626),
+    "rrc06.updates.1427846400.gz": (0, 1435, 122),
+    "rrc15.updates.20100227.1600.gz": (0, 52468, 1318),
+    "rrc15.updates.20100227.1610.gz": (0, 5920, 1549),
+    "ryu.rib.20161101.0000.pick.bz2": (4, 0, 0),
+    "ryu.updates.20161101.0000.bz2": (0, 5379, 383),
+    "sg.updates.1499384700.gz": (0, 45571, 1621),
+    "sg.updates.1499385600.gz": (0, 42000, 1999),
+}
+
+
+class Replay:
+    """One run of `lapwing replay`: `out` octets, `events`, `summary` text."""
+
+    def __init__(self, binary, config, files, may_warn=False):
+        done = subprocess.run([binary, "replay", "-c", str(config), *map(str, files)],
+                              capture_output=True, timeout=120, check=False)
+        self.out = done.stdout
+        self.summary = done.stderr.decode(errors="replace")
+        if done.returncode != 0 and not may_warn:
+            raise LabError(f"replay of {files} ended with {done.returncode}: {self.summary}")
+        self.events = [json.loads(line) for line in self.out.splitlines()]
+
+    def count(self, name):
+        """The number that the summary gives for this name."""
+        found = re.search(rf"(?<![\w-]){name}=(\d+)", self.summary)
+        if not found:
+            raise LabError(f"the summary does not name {name}:\n{self.summary}")
+        return int(found[1])
+
+
+def shared(name=""):
+    folder = os.environ.get("LAPWING_SHARED_DATA", "")
+    if not folder or not os.path.isdir(folder):
+        raise Skip("LAPWING_SHARED_DATA is absent")
+    return Path(folder, "mrt", name)
+
+
+def story(scratch, args, config):
+    mrt = Path(scratch.file("star_jv_2017.mrt"))
+    facts.write_mrt(mrt)
+    replay = Replay(args.binary, config, [mrt])
+    problems = facts.judge(replay.events)
+    # In true time the published times and the published duration must come out to the second.
+    told = {(e["type"], e["time"][:19]) for e in replay.events if e.get("upstream_as") == facts.NEW}
+    for step in facts.STEPS:
+        due = step.expect or (("upstream-share",) if step.share else ())
+        for kind in due:
+            if (kind, f"{step.time:%Y-%m-%dT%H:%M:%S}") not in told:
+                problems.append(f"no {kind} at {step.time}")
+    lasted = [e["duration_seconds"] for e in replay.events
+              if e["type"] == "upstream-gone" and e["upstream_as"] == facts.NEW]
+    if lasted != [4014]:
+        problems.append(f"AS{facts.NEW} was there for 1 h 06 min 54 s (4014 s); said: {lasted}")
+    if args.accept:
+        GOLDEN.write_bytes(replay.out)
+        print(f"wrote {GOLDEN}: {len(replay.events)} events")
+    golden = GOLDEN.read_bytes() if GOLDEN.exists() else b""
+    if golden != replay.out:
+        diff = difflib.unified_diff(golden.decode().splitlines(), replay.out.decode().splitlines(),
+                                    GOLDEN.name, "this run", lineterm="", n=0)
+        problems.append("other events than in the golden file (run.py --accept, after reading):\n"
+                        + "\n".join(line[:400] for line in diff))
+    if problems:
+        raise LabError("\n".join(problems))
+    print(f"{len(replay.events)} events, as the facts demand")
+
+
+def twice(scratch, args, config):
+    files = [Path(scratch.file("story.mrt"))]
+    facts.write_mrt(files[0])
+    packed = Path(scratch.file("packed.mrt.gz"))
+    packed.write_bytes(gzip.compress(files[0].read_bytes()))
+    inputs = {"story": ([files[0]], [packed])}
+    try:
+        inputs["rrc00"] = ([shared("rrc00.updates.20190101.0000.gz")],) * 2
+        inputs["sg"] = ([shared(f"sg.updates.{t}.gz") for t in (1499384700, 1499385600)],) * 2
+    except Skip as why:
+        print(f"skipped: public files: {why}")
+    for name, (first, second) in inputs.items():
+        one, two = Replay(args.binary, config, first), Replay(args.binary, config, second)
+        if one.out != two.out:
+            raise LabError(f"{name}: two replays differ")
+        ids = [e["id"] for e in one.events]
+        if len(ids) != len(set(ids)):
+            raise LabError(f"{name}: an id was given to two events")
+        times = [e["time"] for e in one.events]
+        if times != sorted(times):
+            raise LabError(f"{name}: events are not in the order of time")
+        print(f"{name}: {len(ids)} events, twice the same octets")
+
+
+def counts(scratch, args, config):
+    folder = shared()
+    wrong = []
+    for name, (routes, announced, withdrawn) in BGPDUMP.items():
+        if not (folder / name).exists():
+            continue
+        replay = Replay(args.binary, config, [folder / name], may_warn=True)
+        got = (replay.count("table_entries"), replay.count("announcements"),
+               replay.count("withdrawals"))
+        if got != (routes, announced, withdrawn):
+            wrong.append(f"{name}: got {got}, bgpdump says {(routes, announced, withdrawn)}")
+    if wrong:
+        raise LabError("\n".join(wrong))
+    print(f"{len(BGPDUMP)} files: as bgpdump counts them")
+
+
+def jinx(scratch, args, config):
+    rib, updates = shared("jinx.rib.20140501.0000.bz2"), shared("jinx.updates.20140501.0000.bz2")
+    table = Replay(args.binary, config, [rib])
+    if table.count("table_prefixes") != 493867:
+        raise LabError(f"prefixes of the table: {table.summary}")
+    if table.events:
+        raise LabError(f"the first table raised {len(table.events)} events: {table.events[0]}")
+    both = Replay(args.binary, config, [rib, updates])
+    new = [e for e in both.events if e["type"] == "new-upstream"]
+    print(f"no event from the table; {len(both.events)} from the updates, {len(new)} new upstreams")
+    for event in new:
+        if not event["evidence"] or event["time"] < "2014-05-01":
+            raise LabError(f"an event without evidence or time: {event}")
+
+
+CASES = {"story": story, "twice": twice, "counts": counts, "jinx": jinx}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--binary", required=True, type=os.path.abspath)
+    parser.add_argument("--accept", action="store_true")
+    parser.add_argument("cases", nargs="*", choices=[*CASES, []])
+    args = parser.parse_args()
+    failed = ran = 0
+    with Scratch() as scratch:
+        config = scratch.write("replay.toml", CONFIG)
+        for name in args.cases or CASES:
+            try:
+                CASES[name](scratch, args, config)
+                ran += 1
+            except Skip as why:
+                print(f"skipped: {name}: {why}")
+            except LabError as error:
+                print(f"FAILED: {name}: {error}")
+                failed = 1
+    return failed or (0 if ran else 77)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

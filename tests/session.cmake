@@ -1,0 +1,16 @@
+lapwing_test(NAME fsm_test SOURCES rfc/fsm_table.cc LIBS lapwing_wire)
+lapwing_test(NAME session_test
+  SOURCES
+    unit/session_peer.cc
+    unit/session_lifecycle.cc
+    unit/session_collision.cc
+    unit/session_speaker.cc
+    unit/session_sockets.cc
+    unit/session_vectors.cc
+  LIBS lapwing_session Boost::json)
+# Waits for real timers: a program of its own, so that ctest runs it beside the others.
+lapwing_test(NAME session_pressure_test
+  SOURCES
+    unit/session_peer.cc
+    unit/session_pressure.cc
+  LIBS lapwing_session)

@@ -1,0 +1,159 @@
+// Arguments and what they mean; every wrong use is exit code 2.
+#include <doctest/doctest.h>
+
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "collector/cli.h"
+
+using namespace lapwing::collector;
+
+namespace {
+
+ParsedCommandLine parse(const std::string& text) {
+  std::istringstream words(text);
+  std::vector<std::string> arguments;
+  for (std::string word; words >> word;) arguments.push_back(word);
+  return parse_command_line(arguments, "lapwing 0.1.0");
+}
+
+CommandLine good(const std::string& text) {
+  const auto parsed = parse(text);
+  REQUIRE_MESSAGE(parsed.line, text, ": ", parsed.text);
+  return *parsed.line;
+}
+
+std::string target(const std::string& text) { return good(text).target; }
+
+std::string usage_error(const std::string& text) {
+  const auto parsed = parse(text);
+  CAPTURE(text);
+  CHECK_FALSE(parsed.line);
+  CHECK_EQ(parsed.exit_code, kExitUsage);
+  CHECK(parsed.text.starts_with("lapwing: "));
+  return parsed.text;
+}
+
+}  // namespace
+
+TEST_CASE("command line: run and check have a default configuration, replay has none") {
+  CHECK(good("run").verb == Verb::kRun);
+  CHECK_EQ(good("run").config_path, "/etc/lapwing/lapwing.toml");
+  CHECK_EQ(good("run -c x.toml").config_path, "x.toml");
+  CHECK(good("check --config=x.toml").verb == Verb::kCheck);
+  CHECK_EQ(good("check --config=x.toml").config_path, "x.toml");
+  const auto replay = good("replay a.mrt b.mrt.gz -");
+  CHECK(replay.verb == Verb::kReplay);
+  CHECK_EQ(replay.config_path, "");
+  CHECK((replay.files == std::vector<std::string>{"a.mrt", "b.mrt.gz", "-"}));
+  const auto with = good("replay a.mrt -c x.toml b.mrt");
+  CHECK_EQ(with.config_path, "x.toml");
+  CHECK((with.files == std::vector<std::string>{"a.mrt", "b.mrt"}));
+}
+
+TEST_CASE("command line: each subject of show asks for its target") {
+  CHECK_EQ(target("show peers"), "/api/v1/peers");
+  CHECK_EQ(target("show peer edge1"), "/api/v1/peers/edge1");
+  CHECK_EQ(target("show status"), "/api/v1/status");
+  CHECK_EQ(target("show upstreams 131279"), "/api/v1/origins/131279/upstreams");
+  CHECK_EQ(target("show upstreams AS131279"), "/api/v1/origins/131279/upstreams");
+  CHECK_EQ(target("show events"), "/api/v1/events");
+  CHECK_EQ(target("show events --since 5 --type new-upstream --limit 9"),
+           "/api/v1/events?since=5&type=new-upstream&limit=9");
+  CHECK_EQ(target("show events --since 2017-10-01T09:07:51Z"),
+           "/api/v1/events?since=2017-10-01T09%3A07%3A51Z");
+  CHECK_EQ(target("show route 175.45.176.0/24"),
+           "/api/v1/routes?prefix=175.45.176.0%2F24&match=exact");
+  CHECK_EQ(target("show route 2001:DB8::/32 --longer --peer edge1 --limit 5"),
+           "/api/v1/routes?prefix=2001%3Adb8%3A%3A%2F32&match=longer&peer=edge1&limit=5");
+  CHECK_EQ(target("show route --shorter 10.0.0.0/8"),
+           "/api/v1/routes?prefix=10.0.0.0%2F8&match=shorter");
+  CHECK_EQ(target("show route for 175.45.176.7"),
+           "/api/v1/routes?prefix=175.45.176.7%2F32&match=longest");
+  CHECK_EQ(target("show route 2001:db8::1"),
+           "/api/v1/routes?prefix=2001%3Adb8%3A%3A1%2F128&match=longest");
+  CHECK_EQ(target("show route for 10.0.0.0/8"), "/api/v1/routes?prefix=10.0.0.0%2F8&match=longest");
+  CHECK_EQ(target("monitor events"), "/api/v1/events/stream");
+  CHECK_EQ(target("monitor events --type path-change"), "/api/v1/events/stream?type=path-change");
+}
+
+TEST_CASE("command line: a neighbour may be called as a command is") {
+  for (const std::string name : {"run", "show", "peers", "status", "route", "monitor"}) {
+    const auto line = good("show peer " + name);
+    CHECK(line.subject == Subject::kPeer);
+    CHECK_EQ(line.target, "/api/v1/peers/" + name);
+  }
+  CHECK_EQ(parse_command_line({"show", "peer", "AMS-IX rs/1"}, "").line->target,
+           "/api/v1/peers/AMS-IX%20rs%2F1");
+}
+
+TEST_CASE("command line: words of show may be abbreviated where that is clear") {
+  CHECK_EQ(target("show neighbors"), "/api/v1/peers");
+  CHECK_EQ(target("show neighbor edge1"), "/api/v1/peers/edge1");
+  CHECK_EQ(target("show s"), "/api/v1/status");
+  CHECK_EQ(target("show up 1"), "/api/v1/origins/1/upstreams");
+  CHECK_EQ(target("show ev"), "/api/v1/events");
+  CHECK_EQ(target("show -j --api /x ro 10.0.0.0/8"),
+           "/api/v1/routes?prefix=10.0.0.0%2F8&match=exact");
+  usage_error("show p");
+  usage_error("show nei edge1");
+  usage_error("show stats");
+}
+
+TEST_CASE("command line: --api and -j stand before or after the subject") {
+  CHECK_EQ(good("show peers").api, "unix:/run/lapwing/lapwing.sock");
+  CHECK_FALSE(good("show peers").json);
+  for (const std::string text : {"show --api http://h:1 -j peers", "show peers --api http://h:1 -j",
+                                 "show --json peers --api=http://h:1"}) {
+    CHECK_EQ(good(text).api, "http://h:1");
+    CHECK(good(text).json);
+  }
+  CHECK(good("monitor events -j").json);
+  CHECK(good("monitor -j events").verb == Verb::kMonitor);
+}
+
+TEST_CASE("command line: version and help go to standard output with exit code 0") {
+  const auto version = parse("--version");
+  CHECK_FALSE(version.line);
+  CHECK_EQ(version.exit_code, kExitDone);
+  CHECK_EQ(version.text, "lapwing 0.1.0\n");
+  const auto help = parse("--help");
+  CHECK_EQ(help.exit_code, kExitDone);
+  for (const char* word : {"run", "check", "replay", "show", "monitor", "Exit codes"})
+    CHECK_MESSAGE(help.text.find(word) != std::string::npos, word);
+  CHECK_EQ(parse("show route --help").exit_code, kExitDone);
+}
+
+TEST_CASE("command line: what is missing, unknown or senseless is a usage error") {
+  for (const char* text : {"",
+                           "dance",
+                           "run x",
+                           "run -x",
+                           "run -c",
+                           "replay",
+                           "show",
+                           "show peer",
+                           "show peers edge1",
+                           "show route",
+                           "show route 10.0.0.0/8 --longer --shorter",
+                           "show route a b c",
+                           "monitor",
+                           "monitor updates x",
+                           "show events --since yesterday",
+                           "show events --limit 0",
+                           "show events --limit -1",
+                           "show --api ftp://x peers",
+                           "run show peers",
+                           "check --json"})
+    usage_error(text);
+}
+
+TEST_CASE("command line: prefixes, addresses and AS numbers are checked before anything is asked") {
+  CHECK(usage_error("show route 10.0.0.1/8").find("the prefix is 10.0.0.0/8") != std::string::npos);
+  CHECK(usage_error("show route edge1").find("\"edge1\"") != std::string::npos);
+  usage_error("show route to 10.0.0.1");
+  usage_error("show route 10.0.0.0/33");
+  for (const char* as : {"0", "AS", "ASx", "4294967296", "-5", "1.10"})
+    usage_error(std::string("show upstreams ") + as);
+}

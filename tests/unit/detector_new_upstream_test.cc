@@ -1,0 +1,363 @@
+#include <doctest/doctest.h>
+
+#include "tests/unit/fake_host.h"
+
+namespace lapwing::test {
+namespace {
+
+using Texts = FakeHost::Texts;
+using std::chrono::hours;
+using std::chrono::seconds;
+
+/// Two neighbours that have shown their first tables: origin 100 behind upstreams 10 and 20.
+struct Scene {
+  FakeHost host{"new-upstream"};
+  PeerId a = host.add_peer("a", 1);
+  PeerId b = host.add_peer("b", 2);
+  Scene() {
+    host.at("2024-01-01T00:00:00Z");
+    host.table(a, {"10.0.0.0/24", "10.0.1.0/24"}, "1 10 100");
+    host.table(b, {"10.0.0.0/24", "10.0.1.0/24"}, "2 20 100");
+    host.at("2024-01-02T00:00:00Z");
+  }
+};
+
+}  // namespace
+
+TEST_CASE("baseline teaches and does not alarm, whatever it shows") {
+  Scene s;
+  CHECK(s.host.events.empty());
+  CHECK(s.host.timers() == 0);
+  CHECK(s.host.detector().query("upstreams", "100") ==
+        R"([{"as":10,"first_seen":"2024-01-01T00:00:00.000000Z",)"
+        R"("last_seen":"2024-01-02T00:00:00.000000Z","active":true,"prefixes":2,"peers":["a"],)"
+        R"("activations":1,"intervals":[{"from":"2024-01-01T00:00:00.000000Z","to":null}]},)"
+        R"({"as":20,"first_seen":"2024-01-01T00:00:00.000000Z",)"
+        R"("last_seen":"2024-01-02T00:00:00.000000Z","active":true,"prefixes":2,"peers":["b"],)"
+        R"("activations":1,"intervals":[{"from":"2024-01-01T00:00:00.000000Z","to":null}]}])");
+}
+
+TEST_CASE("a query that is not mine has no answer; an unknown origin has an empty one") {
+  Scene s;
+  CHECK(s.host.detector().query("routes", "100") == std::nullopt);
+  CHECK(s.host.detector().query("upstreams", "x") == std::nullopt);
+  CHECK(s.host.detector().query("upstreams", "999") == "[]");
+  CHECK(s.host.detector().query("upstream-statistics", "").has_value());
+}
+
+TEST_CASE("the first table of a further neighbour teaches a new adjacency in silence") {
+  Scene s;
+  const PeerId c = s.host.add_peer("c", 3);
+  s.host.table(c, {"10.0.0.0/24"}, "3 30 100");
+  CHECK(s.host.events.empty());
+  s.host.announce(s.a, {"10.0.1.0/24"}, "1 30 100");
+  CHECK(s.host.taken().empty());
+}
+
+TEST_CASE("a new upstream is named with all prefixes of its UPDATE, at that UPDATE") {
+  Scene s;
+  s.host.announce(s.a, {"10.0.1.0/24", "10.0.0.0/24"}, "1 30 100");
+  // 10 is gone with the same UPDATE; two upstreams remain.
+  CHECK(s.host.taken() == Texts{"new-upstream 100 30", "upstream-gone 100 10"});
+  const Event& e = s.host.events[0];
+  CHECK(prefix_texts(e) == Texts{"10.0.0.0/24", "10.0.1.0/24"});
+  CHECK(e.prefix_count == 2);
+  CHECK(e.origin_prefix_count == 2u);
+  CHECK_FALSE((*e.known_upstreams)[0].active);
+  CHECK(field<bool>(e, "new_origin") == false);
+}
+
+TEST_CASE("an origin never seen before is a notice with a rule that says so") {
+  Scene s;
+  s.host.announce(s.a, {"10.9.0.0/24"}, "1 10 900");
+  CHECK(s.host.taken() == Texts{"new-upstream 900 10"});
+  CHECK(s.host.events[0].severity == Severity::kNotice);
+  CHECK(field<bool>(s.host.events[0], "new_origin"));
+  s.host.announce(s.b, {"10.9.0.0/24"}, "2 20 900");
+  CHECK(s.host.taken() == Texts{"new-upstream 900 20"});
+  CHECK(s.host.events[1].severity == Severity::kWarning);
+}
+
+TEST_CASE("an upstream that is the neighbour itself is reported as direct") {
+  Scene s;
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 100");
+  CHECK(s.host.taken() == Texts{"new-upstream 100 1"});
+  CHECK(s.host.events[0].direct == true);
+}
+
+TEST_CASE("one router, iBGP: the local AS becomes upstream of a new customer, and is direct") {
+  FakeHost host("new-upstream");
+  const PeerId edge = host.add_peer("edge1", 64512, 64512);
+  host.at("2024-01-01T00:00:00Z");
+  host.table(edge, {"10.0.0.0/24"}, "10 100");
+  host.table(edge, {"10.1.0.0/24"}, "");
+  host.announce(edge, {"10.0.0.0/24"}, "100");
+  CHECK(host.taken() == Texts{"new-upstream 100 64512", "upstream-gone 100 10",
+                              });
+  CHECK(host.events[0].direct == true);
+  CHECK(field<std::vector<Asn>>(host.events[0], "reserved_as") == std::vector<Asn>{64512});
+}
+
+TEST_CASE("one-hop paths depend on who shows them, equal attribute sets or not") {
+  FakeHost host("new-upstream");
+  const PeerId a = host.add_peer("a", 100, 64600), b = host.add_peer("b", 64700, 64700);
+  host.at("2024-01-01T00:00:00Z");
+  host.table(a, {"10.0.0.0/24"}, "100");
+  host.table(b, {"10.0.0.0/24"}, "100");
+  const auto json = *host.detector().query("upstreams", "100");
+  CHECK(json.find("\"as\":64600") != std::string::npos);
+  CHECK(json.find("\"as\":64700") != std::string::npos);
+}
+
+TEST_CASE("a poisoned path is reported with its tag") {
+  Scene s;
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 100 30 100");
+  CHECK(s.host.taken() == Texts{"new-upstream 100 30"});
+  CHECK(field<bool>(s.host.events[0], "poisoned"));
+}
+
+TEST_CASE("ambiguous paths show no adjacency and are counted") {
+  Scene s;
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 {30,31} 100");
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 30 {100,101}");
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 23456 100");
+  s.host.after(hours(1));
+  for (const auto& text : s.host.taken()) CHECK(text.find("new-upstream") == std::string::npos);
+  const auto statistics = *s.host.detector().query("upstream-statistics", "");
+  CHECK(statistics.find("\"ambiguous_paths\":3") != std::string::npos);
+}
+
+TEST_CASE("other attributes, other transit: no event") {
+  Scene s;
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 100", 7);
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 5 6 10 100");
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 5 6 10 100 100");
+  s.host.after(hours(1));
+  CHECK(s.host.events.empty());
+}
+
+TEST_CASE("the last route that showed it: gone at once, with the duration; then back, with the gap") {
+  Scene s;
+  s.host.withdraw(s.a, {"10.0.0.0/24"});
+  CHECK(s.host.taken().empty());
+  s.host.withdraw(s.a, {"10.0.1.0/24"});
+  CHECK(s.host.taken() == Texts{"upstream-gone 100 10", "single-homed 100 20"});
+  const Event gone = s.host.events[0];
+  CHECK(gone.action == Action::kClear);
+  CHECK(gone.severity == Severity::kNotice);
+  CHECK(field<std::int64_t>(gone, "duration_seconds") == 86400);
+  // What left a moment earlier, in the share window, went with it.
+  CHECK(gone.prefix_count == 2);
+  CHECK(prefix_texts(gone) == Texts{"10.0.0.0/24", "10.0.1.0/24"});
+  const Event single = s.host.events[1];
+  CHECK(single.incident == gone.incident);
+  CHECK(single.upstream_as == 20u);
+  CHECK(field<std::int64_t>(single, "lost_upstream") == 10);
+
+  s.host.after(seconds(90));
+  CHECK(s.host.taken().empty());
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 100");
+  CHECK(s.host.taken() == Texts{"upstream-returned 100 10", "single-homed 100 10 clear"});
+  CHECK(field<std::int64_t>(s.host.events[2], "gap_seconds") == 90);
+  CHECK(field<std::int64_t>(s.host.events[2], "times") == 2);
+  CHECK(s.host.events[2].severity == Severity::kNotice);
+  CHECK(s.host.events[3].incident == gone.incident);
+}
+
+TEST_CASE("a lost neighbour: nothing is gone, nothing returns") {
+  Scene s;
+  s.host.down(s.a);
+  s.host.after(hours(5));
+  CHECK(s.host.events.empty());
+  s.host.up(s.a);
+  s.host.announce(s.a, {"10.0.0.0/24", "10.0.1.0/24"}, "1 10 100");
+  s.host.after(hours(1));
+  CHECK(s.host.events.empty());
+  CHECK(s.host.state.size() == 2);
+}
+
+TEST_CASE("what only a lost neighbour shows was last seen when it was lost") {
+  Scene s;
+  s.host.down(s.a);
+  s.host.at("2024-01-03T00:00:00Z");
+  s.host.announce(s.b, {"10.0.0.0/24"}, "2 30 100");
+  REQUIRE(s.host.taken() == Texts{"new-upstream 100 30"});
+  const auto& known = *s.host.events[0].known_upstreams;
+  CHECK(known[0].as == 10);
+  CHECK(known[0].active);
+  CHECK(known[0].last_seen == time_of("2024-01-02T00:00:00Z"));
+  CHECK(known[1].last_seen == time_of("2024-01-03T00:00:00Z"));
+}
+
+TEST_CASE("a change found after a gap alarms and says between when") {
+  Scene s;
+  s.host.down(s.a);
+  s.host.at("2024-01-02T03:00:00Z");
+  s.host.up(s.a);
+  s.host.found(s.a, {"10.0.0.0/24"}, "1 30 100", "2024-01-02T00:00:00Z");
+  s.host.found(s.a, {"10.0.1.0/24"}, std::nullopt, "2024-01-02T00:00:01Z");
+  CHECK(s.host.taken() == Texts{"new-upstream 100 30", "upstream-gone 100 10"});
+  for (const Event& e : s.host.events) {
+    CHECK(e.cause == Cause::kResync);
+    REQUIRE(e.changed_between.has_value());
+    CHECK(e.changed_between->to == time_of("2024-01-02T03:00:00Z"));
+  }
+  CHECK(s.host.events[0].changed_between->from == time_of("2024-01-02T00:00:00Z"));
+  CHECK(s.host.events[1].changed_between->from == time_of("2024-01-02T00:00:01Z"));
+}
+
+TEST_CASE("a neighbour that is removed takes its sightings along, without any event") {
+  Scene s;
+  s.host.remove_peer(s.a);
+  s.host.after(hours(1));
+  CHECK(s.host.events.empty());
+  const auto json = *s.host.detector().query("upstreams", "100");
+  CHECK(json.find(R"("as":10,)") != std::string::npos);
+  CHECK(json.find(R"("active":true,"prefixes":0)") != std::string::npos);
+  // Unobserved, not gone: another neighbour that shows it again says nothing new.
+  s.host.announce(s.b, {"10.0.0.0/24"}, "2 10 100");
+  CHECK(s.host.taken().empty());
+  s.host.withdraw(s.b, {"10.0.0.0/24", "10.0.1.0/24"});
+  CHECK(s.host.taken() == Texts{"upstream-gone 100 10", "upstream-gone 100 20"});
+}
+
+TEST_CASE("share: coalesced for a minute, in event time, for an origin that nobody watches") {
+  Scene s;
+  s.host.announce(s.a, {"10.0.2.0/24"}, "1 10 100");
+  s.host.after(seconds(30));
+  s.host.announce(s.a, {"10.0.3.0/24"}, "1 10 100");
+  s.host.after(seconds(29));
+  CHECK(s.host.taken().empty());
+  s.host.after(seconds(1));
+  CHECK(s.host.taken() == Texts{"upstream-share 100 10"});
+  const Event& e = s.host.events[0];
+  CHECK(e.time == time_of("2024-01-02T00:00:30Z"));
+  CHECK(e.severity == Severity::kInfo);
+  CHECK(e.action == Action::kUpdate);
+  CHECK(field<std::int64_t>(e, "old_prefix_count") == 2);
+  CHECK(e.prefix_count == 4);
+  CHECK(field<Texts>(e, "added") == Texts{"10.0.2.0/24", "10.0.3.0/24"});
+  CHECK(field<Texts>(e, "removed").empty());
+  CHECK(e.peers == Texts{"a"});
+}
+
+TEST_CASE("share: a set that is what it was before is no event; another set of the same size is") {
+  Scene s;
+  s.host.announce(s.a, {"10.0.2.0/24"}, "1 10 100");
+  s.host.withdraw(s.a, {"10.0.2.0/24"});
+  s.host.after(seconds(61));
+  CHECK(s.host.taken().empty());
+  s.host.announce(s.a, {"10.0.2.0/24"}, "1 10 100");
+  s.host.withdraw(s.a, {"10.0.1.0/24"});
+  s.host.after(seconds(61));
+  CHECK(s.host.taken() == Texts{"upstream-share 100 10"});
+  CHECK(field<std::string>(s.host.events[0], "change") == "moved");
+}
+
+TEST_CASE("share: a watched origin is reported within a second, as a notice") {
+  Scene s;
+  s.host.watched.origins = {100};
+  s.host.announce(s.a, {"10.0.2.0/24"}, "1 10 100");
+  s.host.after(seconds(1));
+  CHECK(s.host.taken() == Texts{"upstream-share 100 10"});
+  CHECK(s.host.events[0].severity == Severity::kNotice);
+}
+
+TEST_CASE("share: a further neighbour's first table neither starts nor falsifies it") {
+  Scene s;
+  const PeerId c = s.host.add_peer("c", 3);
+  s.host.announce(s.a, {"10.0.2.0/24"}, "1 10 100");
+  s.host.table(c, {"10.0.7.0/24", "10.0.8.0/24"}, "3 10 100");
+  s.host.after(seconds(61));
+  CHECK(s.host.taken() == Texts{"upstream-share 100 10"});
+  CHECK(field<std::int64_t>(s.host.events[0], "old_prefix_count") == 4);
+  CHECK(s.host.events[0].prefix_count == 5);
+}
+
+TEST_CASE("known and gone, then in a further neighbour's first table: active again in silence") {
+  Scene s;
+  s.host.withdraw(s.a, {"10.0.0.0/24", "10.0.1.0/24"});
+  CHECK(s.host.taken().size() == 2);
+  const PeerId c = s.host.add_peer("c", 3);
+  s.host.after(seconds(5));
+  s.host.table(c, {"10.0.0.0/24"}, "3 10 100");
+  // No upstream-returned; but an alarm that no longer holds is cleared.
+  CHECK(s.host.taken() == Texts{"single-homed 100 10 clear"});
+  s.host.after(seconds(5));
+  s.host.withdraw(c, {"10.0.0.0/24"});
+  CHECK(s.host.taken() == Texts{"upstream-gone 100 10", "single-homed 100 20"});
+}
+
+TEST_CASE("single-homed: three upstreams to two is nothing, all at once is nothing") {
+  Scene s;
+  const PeerId c = s.host.add_peer("c", 3);
+  s.host.table(c, {"10.0.0.0/24"}, "3 30 100");
+  s.host.withdraw(c, {"10.0.0.0/24"});
+  CHECK(s.host.taken() == Texts{"upstream-gone 100 30"});
+  s.host.change(s.a, "10.0.0.0/24", std::nullopt, false, std::nullopt);
+  s.host.change(s.a, "10.0.1.0/24", std::nullopt, false, std::nullopt);
+  s.host.change(s.b, "10.0.0.0/24", std::nullopt, false, std::nullopt);
+  s.host.change(s.b, "10.0.1.0/24", std::nullopt, false, std::nullopt);
+  s.host.end();
+  CHECK(s.host.taken() == Texts{"upstream-gone 100 10", "upstream-gone 100 20"});
+}
+
+TEST_CASE("ADD-PATH: routes that differ in the path identifier are one prefix") {
+  FakeHost host("new-upstream");
+  const PeerId plain = host.add_peer("plain", 1), add = host.add_peer("add", 2);
+  host.at("2024-01-01T00:00:00Z");
+  host.table(plain, {"10.0.0.0/24", "10.0.1.0/24"}, "1 10 100");
+  host.table(add, {"10.0.0.0/24#1", "10.0.0.0/24#2", "10.0.2.0/24#1"}, "2 10 100");
+  host.announce(add, {"10.0.0.0/24#3", "10.0.2.0/24#9"}, "2 30 100");
+  REQUIRE(host.taken() == Texts{"new-upstream 100 30"});
+  CHECK(host.events[0].prefix_count == 2);
+  CHECK(host.events[0].origin_prefix_count == 3u);
+  // The plain route goes and comes: the prefix stays, shown by the other neighbour.
+  host.withdraw(plain, {"10.0.0.0/24"});
+  host.announce(plain, {"10.0.0.0/24"}, "1 10 100");
+  host.after(hours(1));
+  CHECK(host.taken().empty());
+  host.withdraw(add, {"10.0.0.0/24#3"});
+  host.after(hours(1));
+  REQUIRE(host.taken() == Texts{"upstream-share 100 30"});
+  CHECK(host.events[1].prefix_count == 1);
+  host.withdraw(add, {"10.0.2.0/24#9", "10.0.0.0/24#1", "10.0.0.0/24#2", "10.0.2.0/24#1"});
+  host.withdraw(plain, {"10.0.0.0/24", "10.0.1.0/24"});
+  CHECK(host.detector().query("upstream-statistics", "")->find("\"sightings\":0,") !=
+        std::string::npos);
+}
+
+TEST_CASE("after the withdrawal of everything nothing is counted and nothing waits") {
+  Scene s;
+  s.host.announce(s.a, {"10.0.5.0/24"}, "1 30 100");
+  s.host.withdraw(s.a, {"10.0.0.0/24", "10.0.1.0/24", "10.0.5.0/24"});
+  s.host.withdraw(s.b, {"10.0.0.0/24", "10.0.1.0/24"});
+  CHECK(s.host.timers() == 0);
+  const auto statistics = *s.host.detector().query("upstream-statistics", "");
+  CHECK(statistics.find("\"active\":0,\"sightings\":0,") != std::string::npos);
+  CHECK(statistics.find("\"share_windows\":0,") != std::string::npos);
+}
+
+TEST_CASE("knowledge is written on transitions, not on routes") {
+  Scene s;
+  const std::size_t writes = s.host.state_writes;
+  CHECK(writes == 2);
+  for (int i = 0; i < 50; ++i)
+    s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 100", static_cast<std::uint32_t>(i));
+  CHECK(s.host.state_writes == writes);
+}
+
+TEST_CASE("an origin with countless upstreams: the event stays small") {
+  Scene s;
+  for (int i = 0; i < 150; ++i)
+    s.host.announce(s.a, {"10.0.0.0/24"}, "1 " + std::to_string(5000 + i) + " 100");
+  CHECK(s.host.events.back().known_upstreams->size() <= 100);
+  std::string path = "1";
+  for (int i = 0; i < 3000; ++i) path += " 65000 1";
+  s.host.announce(s.a, {"10.0.0.0/24"}, path + " 77 100");
+  const auto& text = *s.host.events[s.host.events.size() - 2].evidence[0].new_path;
+  CHECK(text.size() < 1100);
+  CHECK(text.find("(6003 hops)") != std::string::npos);
+}
+
+}  // namespace lapwing::test

@@ -1,0 +1,240 @@
+#include <doctest/doctest.h>
+
+#include "tests/unit/fake_host.h"
+
+namespace lapwing::test {
+namespace {
+
+using Texts = FakeHost::Texts;
+using std::chrono::seconds;
+
+struct Scene {
+  FakeHost host{"path-change"};
+  PeerId a = host.add_peer("a", 1), b = host.add_peer("b", 2);
+  explicit Scene(Watch watch) {
+    host.watched = std::move(watch);
+    host.at("2024-01-01T00:00:00Z");
+    host.table(a, {"10.0.0.0/24", "10.0.1.0/24"}, "1 5 10 100");
+    host.table(b, {"10.0.0.0/24", "10.0.1.0/24"}, "2 6 20 100");
+    host.table(a, {"192.0.2.0/24"}, "1 5 11 200");
+    host.at("2024-01-02T00:00:00Z");
+  }
+  /// The events that these two seconds bring.
+  std::vector<Event> wait() {
+    const std::size_t had = host.events.size();
+    host.after(seconds(2));
+    return {host.events.begin() + static_cast<std::ptrdiff_t>(had), host.events.end()};
+  }
+};
+
+Watch prefixes(const Texts& texts) {
+  Watch w;
+  for (const auto& t : texts) w.prefixes.push_back(prefix_of(t));
+  return w;
+}
+
+std::string class_of(const Event& e) { return field<std::string>(e, "class"); }
+
+}  // namespace
+
+TEST_CASE("nothing watched: nothing happens") {
+  Scene s({});
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 5 10 999");
+  CHECK(s.wait().empty());
+  CHECK(s.host.timers() == 0);
+}
+
+TEST_CASE("each class has its name and severity") {
+  Scene s(prefixes({"10.0.0.0/16"}));
+  const auto step = [&](std::string_view path) {
+    s.host.announce(s.a, {"10.0.0.0/24"}, path);
+    const auto events = s.wait();
+    REQUIRE(events.size() == 1);
+    return events[0];
+  };
+  Event e = step("1 5 10 101");
+  CHECK(class_of(e) == "origin");
+  CHECK(e.severity == Severity::kWarning);
+  CHECK(field<std::int64_t>(e, "as_left") == 100);
+  CHECK(field<std::int64_t>(e, "as_came") == 101);
+  CHECK(e.origin_as == 101u);
+  e = step("1 5 12 101");
+  CHECK(class_of(e) == "upstream");
+  CHECK(e.severity == Severity::kNotice);
+  e = step("1 7 12 101");
+  CHECK(class_of(e) == "transit");
+  CHECK(e.severity == Severity::kInfo);
+  CHECK(field<std::int64_t>(e, "at_as") == 12);
+  CHECK(e.evidence[0].old_path == "1 5 12 101");
+  CHECK(e.evidence[0].new_path == "1 7 12 101");
+  e = step("7 1 12 101");
+  CHECK(class_of(e) == "length");
+  CHECK(e.severity == Severity::kInfo);
+  e = step("7 1 12 101 101 101");
+  CHECK(class_of(e) == "prepending");
+  CHECK(e.severity == Severity::kDebug);
+  CHECK(field<std::int64_t>(e, "old_length") == 4);
+  CHECK(field<std::int64_t>(e, "new_length") == 6);
+  s.host.withdraw(s.a, {"10.0.0.0/24"});
+  e = s.wait().at(0);
+  CHECK(class_of(e) == "withdrawn");
+  CHECK_FALSE(e.evidence[0].new_path.has_value());
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 5 10 100");
+  CHECK(class_of(s.wait().at(0)) == "announced");
+}
+
+TEST_CASE("attributes that leave the path alone are no path change") {
+  Scene s(prefixes({"10.0.0.0/16"}));
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 5 10 100", 9);
+  CHECK(s.wait().empty());
+}
+
+TEST_CASE("the first table, the loss of a neighbour and its return are silent") {
+  Scene s(prefixes({"10.0.0.0/16"}));
+  s.host.down(s.a);
+  s.host.after(seconds(100));
+  s.host.up(s.a);
+  s.host.announce(s.a, {"10.0.0.0/24", "10.0.1.0/24"}, "1 5 10 100");
+  const PeerId c = s.host.add_peer("c", 3);
+  s.host.table(c, {"10.0.0.0/24"}, "3 9 100");
+  CHECK(s.wait().empty());
+}
+
+TEST_CASE("watched: a prefix with its more-specifics, not its less-specifics or others") {
+  Scene s(prefixes({"10.0.0.0/24"}));
+  s.host.announce(s.a, {"10.0.1.0/24", "192.0.2.0/24"}, "1 8 8 8");
+  s.host.announce(s.a, {"10.0.0.0/16"}, "1 8 100");
+  CHECK(s.wait().empty());
+  s.host.announce(s.a, {"10.0.0.128/25"}, "1 8 100");
+  CHECK(s.wait().size() == 1);
+}
+
+TEST_CASE("watched: an origin, an AS on the path, before or after") {
+  Watch origin;
+  origin.origins = {200};
+  Scene s(origin);
+  s.host.announce(s.a, {"192.0.2.0/24"}, "1 5 11 201");
+  CHECK(s.wait().size() == 1);
+  s.host.announce(s.a, {"192.0.2.0/24"}, "1 6 11 201");
+  CHECK(s.wait().empty());
+
+  Watch transit;
+  transit.ases = {5};
+  Scene t(transit);
+  t.host.announce(t.a, {"10.0.0.0/24"}, "1 7 10 100");
+  CHECK(class_of(t.wait().at(0)) == "transit");
+  t.host.announce(t.a, {"10.0.0.0/24"}, "1 8 10 100");
+  CHECK(t.wait().empty());
+}
+
+TEST_CASE("changes of one cause fold into one event, those of another do not") {
+  Scene s(prefixes({"10.0.0.0/16"}));
+  s.host.announce(s.a, {"10.0.0.0/24", "10.0.1.0/24"}, "1 6 10 100");
+  s.host.after(seconds(1));
+  s.host.announce(s.b, {"10.0.0.0/24"}, "2 7 20 100");
+  s.host.announce(s.b, {"10.0.1.0/24"}, "2 6 20 101");
+  s.host.after(seconds(1));
+  CHECK(s.host.taken() == Texts{"path-change 100 10"});
+  const Event& e = s.host.events[0];
+  CHECK(field<std::int64_t>(e, "count") == 2);
+  CHECK(e.prefix_count == 2);
+  CHECK(e.peers == Texts{"a"});
+  CHECK(e.time == time_of("2024-01-02T00:00:00Z"));
+  CHECK(e.incident == e.id);
+  s.host.after(seconds(1));
+  CHECK(s.host.taken().size() == 2);
+}
+
+TEST_CASE("a fold keeps its samples small and its children to be asked for") {
+  FakeHost host("path-change");
+  host.settings.set("children", std::int64_t{30});
+  host.settings.set("events-with-children", std::int64_t{2});
+  host.watched = prefixes({"10.0.0.0/8"});
+  const PeerId a = host.add_peer("a", 1);
+  host.at("2024-01-01T00:00:00Z");
+  Texts all;
+  for (int i = 0; i < 200; ++i) all.push_back("10.0." + std::to_string(i) + ".0/24");
+  host.table(a, all, "1 5 10 100");
+  std::vector<std::string> ids;
+  for (const std::string_view path : {"1 6 10 100", "1 7 10 100", "1 8 10 100"}) {
+    host.announce(a, all, path);
+    host.after(seconds(5));
+    const Event& e = host.events.back();
+    ids.push_back(format_event_id(e.id));
+    CHECK(field<std::int64_t>(e, "count") == 200);
+    CHECK(e.prefix_count == 200);
+    CHECK(e.prefixes.size() == 20);
+    CHECK(e.evidence.size() == 10);
+  }
+  CHECK(host.events.size() == 3);
+  const auto children = *host.detector().query("path-change-children", ids[2]);
+  CHECK(std::count(children.begin(), children.end(), '{') == 30);
+  CHECK(host.detector().query("path-change-children", ids[0]) == "[]");
+  CHECK(host.state.size() == 2);  // children of two events, no fold
+}
+
+TEST_CASE("too many causes at once share a fold, and the counts are whole") {
+  FakeHost host("path-change");
+  host.watched = prefixes({"10.0.0.0/8"});
+  const PeerId a = host.add_peer("a", 1);
+  host.at("2024-01-01T00:00:00Z");
+  host.table(a, {"10.0.0.0/24"}, "1 5 10 100");
+  for (int i = 0; i < 1500; ++i)
+    host.announce(a, {"10.0.0.0/24"}, "1 " + std::to_string(3000 + i) + " 10 100");
+  host.after(seconds(2));
+  CHECK(host.events.size() == 1025);
+  std::int64_t count = 0;
+  for (const Event& e : host.events) count += field<std::int64_t>(e, "count");
+  CHECK(count == 1500);
+  CHECK(has_field(host.events.back(), "mixed"));
+}
+
+TEST_CASE("explained_by names the incident of an adjacency learnt outside the baseline only") {
+  Scene s(prefixes({"10.0.0.0/16"}));
+  const std::uint64_t parts[] = {100, 30};
+  const std::string incident = format_event_id(make_event_id("upstream", parts));
+  // To an upstream that the baseline showed: not explained.
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 20 100");
+  CHECK_FALSE(has_field(s.wait().at(0), "explained_by"));
+  // To a new one, and by a second neighbour later, and back again: explained.
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 30 100");
+  CHECK(field<std::string>(s.wait().at(0), "explained_by") == incident);
+  s.host.announce(s.b, {"10.0.0.0/24"}, "2 30 100");
+  CHECK(field<std::string>(s.wait().at(0), "explained_by") == incident);
+  s.host.restart();
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 20 100");
+  CHECK(field<std::string>(s.wait().at(0), "explained_by") == incident);
+  // Same adjacency, other transit: not explained by it.
+  s.host.announce(s.b, {"10.0.0.0/24"}, "2 9 30 100");
+  CHECK_FALSE(has_field(s.wait().at(0), "explained_by"));
+}
+
+TEST_CASE("ADD-PATH: one path more or less of several is neither announced nor withdrawn") {
+  FakeHost host("path-change");
+  host.watched = prefixes({"10.0.0.0/24"});
+  const PeerId a = host.add_peer("a", 1);
+  host.at("2024-01-01T00:00:00Z");
+  host.table(a, {"10.0.0.0/24#1"}, "1 5 10 100");
+  host.announce(a, {"10.0.0.0/24#2"}, "1 6 10 100");
+  host.withdraw(a, {"10.0.0.0/24#1"});
+  host.after(seconds(5));
+  CHECK(host.events.empty());
+  host.withdraw(a, {"10.0.0.0/24#2"});
+  host.after(seconds(5));
+  REQUIRE(host.events.size() == 1);
+  CHECK(class_of(host.events[0]) == "withdrawn");
+}
+
+TEST_CASE("a change found after a gap carries its interval; the end of the records reports folds") {
+  Scene s(prefixes({"10.0.0.0/16"}));
+  s.host.found(s.a, {"10.0.0.0/24"}, "1 6 10 100", "2024-01-01T20:00:00Z");
+  CHECK(s.host.events.empty());
+  s.host.detector().finish();
+  REQUIRE(s.host.events.size() == 1);
+  CHECK(s.host.events[0].cause == Cause::kResync);
+  CHECK(s.host.events[0].changed_between->from == time_of("2024-01-01T20:00:00Z"));
+  CHECK(s.host.events[0].changed_between->to == time_of("2024-01-02T00:00:00Z"));
+  CHECK(s.host.timers() == 0);
+}
+
+}  // namespace lapwing::test

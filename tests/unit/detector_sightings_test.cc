@@ -1,0 +1,159 @@
+#include <doctest/doctest.h>
+
+#include <set>
+
+#include "detectors/knowledge.h"
+#include "detectors/sightings.h"
+#include "tests/unit/fake_host.h"
+
+namespace lapwing::detectors {
+namespace {
+
+/// Only what Sightings asks: which NLRI a prefix id stands for.
+class Names final : public Host {
+ public:
+  std::vector<Nlri> nlris;
+  Timestamp now() const override { return {}; }
+  PathView path(PathId) const override { return {}; }
+  Nlri nlri(PrefixId id) const override { return nlris.at(id); }
+  const PeerInfo& peer(PeerId) const override { return peer_; }
+  const Watch& watch() const override { return watch_; }
+  std::span<const Asn> route_server_ases() const override { return {}; }
+  bool is_stale(PeerId, PrefixId) const override { return false; }
+  void for_each_route(PrefixId, const std::function<void(const RouteView&)>&) const override {}
+  void set_timer(std::uint64_t, Timestamp) override {}
+  void cancel_timer(std::uint64_t) override {}
+  void put_state(std::string_view, std::string_view) override {}
+  void erase_state(std::string_view) override {}
+  void emit(Event&&) override {}
+
+ private:
+  PeerInfo peer_;
+  Watch watch_;
+};
+
+}  // namespace
+
+TEST_CASE("a count beyond what a node holds stays exact") {
+  Names host;
+  host.nlris = {test::nlri_of("10.0.0.0/24")};
+  Sightings s;
+  s.attach(host);
+  s.add_adjacency(0);
+  for (int i = 0; i < 3000; ++i) CHECK(s.add(0, 0) == (i == 0));
+  CHECK(s.prefixes(0) == 1);
+  for (int i = 0; i < 3000; ++i) CHECK(s.remove(0, 0) == (i == 2999));
+  CHECK(s.prefixes(0) == 0);
+  CHECK(s.nodes() == 0);
+}
+
+TEST_CASE("counts agree with a simple model over a long random history, ADD-PATH included") {
+  Names host;
+  // 30 prefixes, each plain and with three path identifiers; path identifiers appear late.
+  for (int i = 0; i < 30; ++i)
+    for (const char* id : {"", "#1", "#2", "#3"})
+      host.nlris.push_back(test::nlri_of("10.0." + std::to_string(i) + ".0/24" + id));
+  Sightings s;
+  s.attach(host);
+  constexpr std::uint32_t kAdjacencies = 12, kOrigins = 4;
+  for (std::uint32_t a = 0; a < kAdjacencies; ++a) s.add_adjacency(a % kOrigins);
+  std::map<std::pair<std::uint32_t, std::uint32_t>, int> routes;  // (prefix id, adjacency)
+  std::uint64_t random = 7;
+  const auto next = [&](std::uint32_t below) {
+    random = random * 6364136223846793005u + 1442695040888963407u;
+    return static_cast<std::uint32_t>(random >> 33) % below;
+  };
+  for (int step = 0; step < 40000; ++step) {
+    std::uint32_t p = next(120);
+    if (step < 10000) p -= p % 4;
+    const std::uint32_t a = next(kAdjacencies);
+    auto it = routes.find({p, a});
+    if (next(100) < (step < 38000 ? 50u : 0u)) {
+      s.add(p, a);
+      ++routes[{p, a}];
+    } else if (it != routes.end()) {
+      s.remove(p, a);
+      if (--it->second == 0) routes.erase(it);
+    }
+    const auto used = routes.lower_bound({p, 0});
+    if (used == routes.end() || used->first.first != p) s.release(p);
+    if (step % 97 != 0) continue;
+    std::map<std::uint32_t, std::set<std::uint32_t>> by_adjacency, by_origin;
+    for (const auto& [key, n] : routes) {
+      by_adjacency[key.second].insert(key.first / 4);
+      by_origin[key.second % kOrigins].insert(key.first / 4);
+    }
+    for (std::uint32_t n = 0; n < kAdjacencies; ++n) {
+      REQUIRE(s.prefixes(n) == by_adjacency[n].size());
+      std::set<std::uint32_t> listed;
+      s.for_each_prefix(n, [&](std::span<const PrefixId> ids) {
+        CHECK(listed.insert(ids[0] / 4).second);
+        return true;
+      });
+      REQUIRE(listed == by_adjacency[n]);
+    }
+    for (std::uint32_t o = 0; o < kOrigins; ++o) REQUIRE(s.origin_prefixes(o) == by_origin[o].size());
+  }
+  while (!routes.empty()) {
+    const auto [key, n] = *routes.begin();
+    for (int i = 0; i < n; ++i) s.remove(key.first, key.second);
+    routes.erase(routes.begin());
+  }
+  CHECK(s.nodes() == 0);
+}
+
+TEST_CASE("a released prefix id takes what it still showed along") {
+  Names host;
+  host.nlris = {test::nlri_of("10.0.0.0/24"), test::nlri_of("10.0.1.0/24")};
+  Sightings s;
+  s.attach(host);
+  s.add_adjacency(0);
+  s.add_adjacency(0);
+  s.add(0, 0);
+  s.add(0, 1);
+  s.add(1, 0);
+  s.release(0);
+  CHECK(s.prefixes(0) == 1);
+  CHECK(s.prefixes(1) == 0);
+  CHECK(s.origin_prefixes(0) == 1);
+  CHECK(s.nodes() == 1);
+}
+
+TEST_CASE("knowledge survives its own encoding, and nothing shorter or longer") {
+  Knowledge k;
+  const std::uint32_t n = k.name(131279, 20485);
+  for (int i = 0; i < 40; ++i) {
+    k.open(n, from_unix_micros(i * 10));
+    if (i < 39) k.close(n, from_unix_micros(i * 10 + 5), from_unix_micros(i * 10 + 5));
+  }
+  k[n].raised = k[n].damped = true;
+  k[n].folded = 7;
+  const std::string value = k.encode(n);
+  CHECK(k.intervals(n).size() == kMaxIntervals);
+  Knowledge other;
+  REQUIRE(other.restore(131279, 20485, value));
+  const std::uint32_t m = other.find(131279, 20485);
+  CHECK(other.encode(m) == value);
+  CHECK(other[m].activations == 40);
+  CHECK(other.origin(other.find_origin(131279)).open == 1);
+  for (std::size_t size = 0; size < value.size(); ++size)
+    CHECK_FALSE(Knowledge().restore(1, 2, value.substr(0, size)));
+  CHECK_FALSE(Knowledge().restore(1, 2, value + "x"));
+  CHECK_FALSE(Knowledge().restore(1, 2, "\2" + value.substr(1)));
+}
+
+TEST_CASE("many names are all found again") {
+  Knowledge k;
+  for (Asn o = 1; o <= 200; ++o)
+    for (Asn u = 1; u <= 50; ++u) k.name(o, u);
+  CHECK(k.size() == 10000);
+  for (Asn o = 1; o <= 200; ++o)
+    for (Asn u = 1; u <= 50; ++u) {
+      const std::uint32_t n = k.find(o, u);
+      REQUIRE(n != kNoNumber);
+      REQUIRE((k[n].origin == o && k[n].upstream == u));
+    }
+  CHECK(k.find(201, 1) == kNoNumber);
+}
+
+}  // namespace lapwing::detectors

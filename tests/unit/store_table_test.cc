@@ -1,0 +1,200 @@
+#include <doctest/doctest.h>
+
+#include <set>
+
+#include "rib/store_queue.h"
+#include "tests/unit/store_support.h"
+
+namespace lapwing::rib::test {
+
+namespace {
+
+// Random commits and what the tables must hold after them.
+class Writer {
+ public:
+  explicit Writer(std::uint64_t seed, unsigned prefixes = 6000) : random_(seed) {
+    for (unsigned i = 0; i < prefixes; ++i) {
+      Nlri nlri;
+      nlri.prefix.address.version = i % 3 == 0 ? IpVersion::kV6 : IpVersion::kV4;
+      nlri.family = i % 3 == 0 ? kIpv6Unicast : kIpv4Unicast;
+      if (i % 17 == 0) {
+        nlri.family.safi = kSafiVpn;
+        nlri.rd = random_() % 3;
+      }
+      for (std::size_t b = 0; b < nlri.prefix.address.size(); ++b)
+        nlri.prefix.address.bytes[b] = static_cast<std::uint8_t>(random_() % (b < 2 ? 256 : 4));
+      nlri.prefix = Prefix::make(nlri.prefix.address, static_cast<std::uint8_t>(8 + random_() % 25));
+      nlri.has_path_id = i % 11 == 0;
+      nlri.path_id = nlri.has_path_id ? static_cast<std::uint32_t>(random_() % 3) : 0;
+      // One id for one NLRI.
+      if (known_.insert(nlri).second) dictionary.add(bgp::to_key(nlri));
+    }
+    for (int i = 0; i < 500; ++i) dictionary.add_path("path " + std::to_string(random_()));
+  }
+
+  Commit make(std::size_t routes) {
+    Commit commit;
+    commit.sequence = ++sequence;
+    commit.base = from_unix_micros(1'700'000'000'000'000 +
+                                   static_cast<std::int64_t>(sequence) * 1'000'000);
+    commit.alive_until = commit.base;
+    for (std::size_t i = 0; i < routes; ++i) {
+      RouteWrite write;
+      write.peer = static_cast<PeerId>(random_() % 4);
+      write.prefix = static_cast<PrefixId>(random_() % known_.size());
+      write.time_offset_us = static_cast<std::uint32_t>(i);
+      write.after = random_() % 4 == 0 ? kNoPath : static_cast<PathId>(random_() % 500);
+      PathId& now = current_.try_emplace({write.peer, write.prefix}, kNoPath).first->second;
+      write.before = now;
+      now = write.after;
+      const RouteName name{bgp::to_nlri(dictionary.nlri_key(write.prefix)), write.peer};
+      if (write.after == kNoPath) {
+        table.erase(name);
+      } else {
+        table[name] = {dictionary.path(write.after),
+                       commit.base + microseconds(write.time_offset_us)};
+        if (paths_.insert(write.after).second) commit.new_paths.push_back(write.after);
+      }
+      commit.routes.push_back(write);
+    }
+    for (int i = 0; i < 3; ++i) {
+      const std::string key = std::to_string(random_() % 20);
+      if (random_() % 3 == 0) {
+        commit.states.push_back({"new-upstream", key, std::nullopt});
+        states.erase({"new-upstream", key});
+      } else {
+        commit.states.push_back({"new-upstream", key, std::to_string(sequence)});
+        states[{"new-upstream", key}] = std::to_string(sequence);
+      }
+    }
+    return commit;
+  }
+
+  void remove(PeerId peer, Commit& commit) {
+    commit.removed_peers.push_back(peer);
+    std::erase_if(table, [peer](const auto& entry) { return entry.first.peer == peer; });
+    std::erase_if(current_, [peer](const auto& entry) { return entry.first.first == peer; });
+  }
+
+  FakeDictionary dictionary;
+  Table table;
+  std::map<std::pair<std::string, std::string>, std::string> states;
+  std::uint64_t sequence = 0;
+
+ private:
+  std::mt19937_64 random_;
+  std::set<Nlri> known_;
+  std::map<std::pair<PeerId, PrefixId>, PathId> current_;
+  std::set<PathId> paths_;
+};
+
+}  // namespace
+
+TEST_CASE("store: tables after any mix of small and large groups are those of a model") {
+  const TempDir dir;
+  Writer writer(5);
+  for (int round = 0; round < 4; ++round) {
+    auto store = open_store(dir.path());
+    const Loaded before = load(*store);
+    CHECK(before.in_order);
+    if (round > 0) {
+      CHECK((before.table == writer.table));
+      CHECK(before.states == writer.states);
+      CHECK(before.alive_until ==
+            from_unix_micros(1'700'000'000'000'000 +
+                             static_cast<std::int64_t>(writer.sequence) * 1'000'000));
+    }
+    store->start(writer.dictionary);
+    const std::uint64_t first = writer.sequence;
+    for (int i = 0; i < 12; ++i) {
+      store->submit(writer.make(i % 4 == 3 ? 9000 : 40));
+      if (i % 3 == 0) CHECK(wait_durable(*store, writer.sequence));
+    }
+    if (round == 2) {
+      // Removed with routes before it in the same commit, and in a table of its own.
+      Commit commit = writer.make(9000);
+      writer.remove(1, commit);
+      store->submit(std::move(commit));
+    }
+    if (round == 3) {
+      Commit commit = writer.make(10);
+      writer.remove(2, commit);
+      store->submit(std::move(commit));
+    }
+    CHECK(wait_durable(*store, writer.sequence));
+    CHECK(writer.sequence > first);
+    CHECK(store->pending() == 0);
+    CHECK(store->error() == "");
+    store->stop();
+    const Loaded now = load(*store);
+    CHECK((now.table == writer.table));
+  }
+}
+
+TEST_CASE("store: peers and blind intervals are kept, the last record of a peer wins") {
+  const TempDir dir;
+  FakeDictionary dictionary;
+  PeerRecord peer;
+  peer.id = 3;
+  peer.name = "edge1";
+  peer.as = 64500;
+  const BlindInterval blind{3, {from_unix_micros(10), from_unix_micros(20)}, "reset"};
+  {
+    auto store = open_store(dir.path());
+    store->start(dictionary);
+    Commit commit;
+    commit.sequence = 1;
+    commit.peers = {peer};
+    commit.blind = {blind, {4, {from_unix_micros(1), from_unix_micros(2)}, "other"}};
+    peer.up = true;
+    commit.peers.push_back(peer);
+    store->submit(std::move(commit));
+    store->stop();
+  }
+  auto store = open_store(dir.path());
+  const Loaded loaded = load(*store);
+  REQUIRE(loaded.peers.size() == 1);
+  CHECK(loaded.peers[0] == peer);
+  CHECK(store->blind_intervals(3) == std::vector{blind});
+  CHECK(store->blind_intervals(5).empty());
+}
+
+TEST_CASE("store: commits joined while the disk is ill mean the same as one by one") {
+  std::deque<Commit> commits;
+  for (std::uint64_t i = 1; i <= 6; ++i) {
+    Commit commit;
+    commit.sequence = i;
+    commit.base = from_unix_micros(static_cast<std::int64_t>(1000 * i));
+    commit.routes = {{0, 1, static_cast<PathId>(i - 1), static_cast<PathId>(i), 5},
+                     {0, static_cast<PrefixId>(10 + i), kNoPath, 1, 6}};
+    commit.states = {{"d", "k", std::to_string(i)}};
+    if (i == 4) commit.events = {make_event(4)};
+    commits.push_back(std::move(commit));
+  }
+  join_commits(commits);
+  REQUIRE(commits.size() == 3);
+  CHECK(commits[0].sequence == 3);
+  CHECK(commits[1].events.size() == 1);
+  CHECK(commits[2].sequence == 6);
+  REQUIRE(commits[0].routes.size() == 4);
+  const RouteWrite& joined = commits[0].routes[2];
+  CHECK(joined.prefix == 1);
+  CHECK(joined.before == 0);
+  CHECK(joined.after == 3);
+  CHECK(commits[0].base + microseconds(joined.time_offset_us) == from_unix_micros(3005));
+  REQUIRE(commits[0].states.size() == 1);
+  CHECK(commits[0].states[0].value == "3");
+}
+
+TEST_CASE("store: a second process is told that the database is in use") {
+  const TempDir dir;
+  const auto store = open_store(dir.path());
+  StoreOptions options;
+  options.path = dir.path();
+  std::string error;
+  CHECK_FALSE(Store::open(options, error));
+  CHECK(error.find("in use") != std::string::npos);
+  CHECK(error.find(dir.path().string()) != std::string::npos);
+}
+
+}  // namespace lapwing::rib::test
