@@ -80,7 +80,7 @@ inline Buffer nlri(std::string_view text) {
   const auto slash = text.find('/');
   const auto address = parse_address(text.substr(0, slash));  // host bits kept
   Buffer b{prefix->length};
-  b.insert(b.end(), address->bytes.begin(), address->bytes.begin() + (prefix->length + 7) / 8);
+  for (std::size_t i = 0; i < (prefix->length + 7u) / 8; ++i) b.push_back(address->bytes[i]);
   return b;
 }
 
