@@ -20,12 +20,6 @@ Asn read_asn(const std::uint8_t* p, unsigned width) {
   return width == 4 ? read_u32(p) : read_u16(p);
 }
 
-std::uint8_t* put_varint(std::uint8_t* out, std::uint32_t value) {
-  for (; value >= 0x80; value >>= 7) *out++ = static_cast<std::uint8_t>(value | 0x80);
-  *out++ = static_cast<std::uint8_t>(value);
-  return out;
-}
-
 /// Some ASNs of one segment.
 struct Piece {
   std::uint8_t type = 0;
@@ -114,10 +108,11 @@ std::uint8_t* write_pieces(PieceWalk walk, std::uint8_t* out) {
       ++pieces;
     }
     *out++ = current.type;
-    out = put_varint(out, count);
+    out = write_varint(out, count);
     for (;;) {
       for (std::uint32_t i = 0; i < current.count; ++i)
-        out = put_varint(out, read_asn(current.asns + std::size_t{i} * current.width, current.width));
+        out =
+            write_varint(out, read_asn(current.asns + std::size_t{i} * current.width, current.width));
       if (--pieces == 0) break;
       run.next(current);
     }
@@ -164,6 +159,13 @@ AsPathSummary check_as_path(Octets path, unsigned width, Asn local_as) {
 }
 
 std::uint8_t* write_as_path(Octets path, unsigned width, std::uint8_t* out) {
+  if (path.size() >= 2 && path.size() == 2 + std::size_t{path[1]} * width) {  // one segment
+    *out++ = path[0];
+    out = write_varint(out, path[1]);
+    for (const std::uint8_t* p = path.data() + 2; p != path.data() + path.size(); p += width)
+      out = write_varint(out, read_asn(p, width));
+    return out;
+  }
   return write_pieces(PieceWalk(path, width), out);
 }
 

@@ -99,7 +99,8 @@ Verdict AttributeChecker::as_path(AttributeWalk& walk, Octets value) {
 
 Verdict AttributeChecker::next_hop(AttributeWalk& walk, Octets value) {
   // Judged by the caller only where NLRI use it: beside MP_REACH_NLRI it is ignored (RFC 4760 3).
-  if (walk.session.kind != PeerKind::kUnknown) walk.set.next_hop_usable_ = usable_ipv4(value.data());
+  if (walk.session.kind != PeerKind::kUnknown)
+    walk.set.next_hop_usable_ = usable_ipv4(value.data());
   return {};
 }
 

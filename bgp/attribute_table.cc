@@ -1,7 +1,6 @@
 #include "bgp/attribute_table.h"
 
 #include <array>
-#include <iterator>
 
 #include "bgp/attribute_checks.h"
 
@@ -21,7 +20,7 @@ using C = AttributeChecker;
 
 // clang-format off
 constexpr AttributeRule kRules[] = {
-    //   name                          flags       wrong      min  max  of  eBGP       iBGP       iBGP only, check
+    //   name                          flags       wrong      min  max  of  eBGP       iBGP       by session, check
     {1,  "ORIGIN",                     kWellKnown, kWithdraw, 1,   1,    1, kWithdraw, kWithdraw, false, C::origin,          "RFC 7606 7.1"},
     {2,  "AS_PATH",                    kWellKnown, kWithdraw, 0,   kAny, 1, kWithdraw, kWithdraw, false, C::as_path,         "RFC 7606 7.2"},
     {3,  "NEXT_HOP",                   kWellKnown, kWithdraw, 4,   4,    1, kWithdraw, kWithdraw, false, C::next_hop,        "RFC 7606 7.3"},
@@ -35,8 +34,8 @@ constexpr AttributeRule kRules[] = {
     {14, "MP_REACH_NLRI",              kOptNon,    kWithdraw, 0,   kAny, 1, kReset,    kReset,    false, C::mp_reach,        "RFC 7606 7.11"},
     {15, "MP_UNREACH_NLRI",            kOptNon,    kWithdraw, 0,   kAny, 1, kReset,    kReset,    false, C::mp_unreach,      "RFC 7606 7.12"},
     {16, "EXTENDED COMMUNITIES",       kOptTrans,  kWithdraw, 8,   kAny, 8, kWithdraw, kWithdraw, false, nullptr,            "RFC 7606 7.14"},
-    {17, "AS4_PATH",                   kOptTrans,  kWithdraw, 0,   kAny, 1, kDiscard,  kDiscard,  false, C::as4_path,        "RFC 6793 6"},
-    {18, "AS4_AGGREGATOR",             kOptTrans,  kWithdraw, 8,   8,    1, kDiscard,  kDiscard,  false, C::as4_aggregator,  "RFC 6793 6"},
+    {17, "AS4_PATH",                   kOptTrans,  kWithdraw, 0,   kAny, 1, kDiscard,  kDiscard,  true,  C::as4_path,        "RFC 6793 6"},
+    {18, "AS4_AGGREGATOR",             kOptTrans,  kWithdraw, 8,   8,    1, kDiscard,  kDiscard,  true,  C::as4_aggregator,  "RFC 6793 6"},
     {22, "PMSI_TUNNEL",                kOptTrans,  kKeep,     0,   kAny, 1, kKeep,     kKeep,     false, nullptr,            "RFC 6514 5"},
     {23, "TUNNEL_ENCAPSULATION",       kOptTrans,  kKeep,     0,   kAny, 1, kKeep,     kKeep,     false, nullptr,            "RFC 9012 2"},
     {24, "TRAFFIC_ENGINEERING",        kOptNon,    kKeep,     0,   kAny, 1, kKeep,     kKeep,     false, nullptr,            "RFC 5543"},
@@ -57,20 +56,13 @@ constexpr AttributeRule kRules[] = {
 };
 // clang-format on
 
-/// Row of each type, plus one; 0: none.
-constexpr std::array<std::uint8_t, 256> kRows = [] {
-  std::array<std::uint8_t, 256> rows{};
-  for (std::size_t i = 0; i < std::size(kRules); ++i)
-    rows[kRules[i].type] = static_cast<std::uint8_t>(i + 1);
-  return rows;
-}();
-
 }  // namespace
 
-const AttributeRule* attribute_rule(std::uint8_t type) {
-  const std::uint8_t row = kRows[type];
-  return row == 0 ? nullptr : &kRules[row - 1];
-}
+constinit const std::array<const AttributeRule*, 256> kAttributeRules = [] {
+  std::array<const AttributeRule*, 256> rules{};
+  for (const AttributeRule& rule : kRules) rules[rule.type] = &rule;
+  return rules;
+}();
 
 std::string attribute_name(std::uint8_t type) {
   const AttributeRule* rule = attribute_rule(type);

@@ -5,6 +5,7 @@
 // Thread: any. Owns: nothing; all of it is static.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 
@@ -37,20 +38,23 @@ inline constexpr std::uint8_t kExtendedLength = 0x10;
 struct AttributeRule {
   std::uint8_t type = 0;
   const char* name = nullptr;
-  std::uint8_t flags = 0;                              // Optional and Transitive as they must be
-  ErrorAction wrong_flags = ErrorAction::kNone;        // kNone: not judged
+  std::uint8_t flags = 0;                        // Optional and Transitive as they must be
+  ErrorAction wrong_flags = ErrorAction::kNone;  // kNone: not judged
   std::uint16_t min = 0;
   std::uint16_t max = 0xffff;
   std::uint16_t multiple = 1;
-  ErrorAction external = ErrorAction::kNone;           // wrong length, from eBGP or an unknown peer
-  ErrorAction internal = ErrorAction::kNone;           // wrong length, from iBGP
-  bool internal_only = false;                          // discarded when it comes from eBGP
+  ErrorAction external = ErrorAction::kNone;  // wrong length, from eBGP or an unknown peer
+  ErrorAction internal = ErrorAction::kNone;  // wrong length, from iBGP
+  /// Discarded when it comes from eBGP; AS4_*: on a session with 4-octet ASNs.
+  bool depends_on_session = false;
   AttributeCheck check = nullptr;
   const char* rfc = nullptr;
 };
 
-/// nullptr: the attribute is unknown.
-const AttributeRule* attribute_rule(std::uint8_t type);
+/// By type; nullptr: the attribute is unknown.
+extern const std::array<const AttributeRule*, 256> kAttributeRules;
+
+inline const AttributeRule* attribute_rule(std::uint8_t type) { return kAttributeRules[type]; }
 
 /// "AS_PATH", "type 99".
 std::string attribute_name(std::uint8_t type);

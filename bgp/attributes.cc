@@ -12,16 +12,6 @@ namespace lapwing::bgp {
 
 namespace {
 
-std::size_t varint_size(std::size_t value) {
-  return value < 0x80 ? 1 : value < 0x4000 ? 2 : 3;
-}
-
-std::uint8_t* put_varint(std::uint8_t* out, std::size_t value) {
-  for (; value >= 0x80; value >>= 7) *out++ = static_cast<std::uint8_t>(value | 0x80);
-  *out++ = static_cast<std::uint8_t>(value);
-  return out;
-}
-
 std::uint8_t* put_copy(std::uint8_t* out, const std::uint8_t* data, std::size_t size) {
   std::memcpy(out, data, size);
   return out + size;
@@ -47,15 +37,22 @@ Finding overrun(Octets octets, bool has_type, std::uint8_t type) {
   return finding;
 }
 
+/// True where `judge_header` would find nothing: the way of nearly every attribute.
+bool is_plain(const AttributeRule& rule, std::uint8_t flags, std::uint32_t size) {
+  return ((flags ^ rule.flags) & (kOptional | kTransitive)) == 0 && size >= rule.min &&
+         size <= rule.max && (rule.multiple == 1 || size % rule.multiple == 0) &&
+         !rule.depends_on_session;
+}
+
 /// What the row says of flags and length; kNone: nothing wrong. The value is not looked at.
 Verdict judge_header(const AttributeRule& rule, std::uint8_t flags, std::size_t size,
                      const SessionParameters& session) {
   const bool internal = session.kind == PeerKind::kInternal;
-  if (session.kind == PeerKind::kExternal && rule.internal_only &&
+  const bool as4 = rule.type == attribute::kAs4Path || rule.type == attribute::kAs4Aggregator;
+  if (session.kind == PeerKind::kExternal && rule.depends_on_session && !as4 &&
       !(session.confederation && rule.type == attribute::kLocalPref))
     return {ErrorAction::kAttributeDiscard, error::kMalformedAttributeList,
             "not for an external neighbour", rule.rfc};
-  const bool as4 = rule.type == attribute::kAs4Path || rule.type == attribute::kAs4Aggregator;
   if (as4 && session.four_octet_as)
     return {ErrorAction::kAttributeDiscard, error::kMalformedAttributeList,
             "not on a session with 4-octet ASNs", "RFC 6793 4.1"};
@@ -88,10 +85,14 @@ Finding to_finding(const Verdict& verdict, std::uint8_t type, Octets octets) {
 
 std::string_view to_string(ErrorAction action) {
   switch (action) {
-    case ErrorAction::kNone: return "none";
-    case ErrorAction::kAttributeDiscard: return "attribute discard";
-    case ErrorAction::kTreatAsWithdraw: return "treat as withdraw";
-    case ErrorAction::kSessionReset: return "session reset";
+    case ErrorAction::kNone:
+      return "none";
+    case ErrorAction::kAttributeDiscard:
+      return "attribute discard";
+    case ErrorAction::kTreatAsWithdraw:
+      return "treat as withdraw";
+    case ErrorAction::kSessionReset:
+      return "session reset";
   }
   return "";
 }
@@ -145,14 +146,14 @@ void AttributeSet::parse(Octets octets, const SessionParameters& session, MpReac
     }
     set(seen_bits_, type);
     if (const AttributeRule* rule = attribute_rule(type); rule != nullptr) {
-      Verdict verdict = judge_header(*rule, flags, value.size(), session);
-      if (verdict.action != ErrorAction::kNone)
-        findings.add(to_finding(verdict, type, whole));
+      Verdict verdict;
+      if (!is_plain(*rule, flags, static_cast<std::uint32_t>(value.size())))
+        verdict = judge_header(*rule, flags, value.size(), session);
+      if (verdict.action != ErrorAction::kNone) findings.add(to_finding(verdict, type, whole));
       // NLRI must be found even when the attribute around them is wrong (RFC 7606 3 j).
       if (rule->check != nullptr && (verdict.action == ErrorAction::kNone || is_mp(type))) {
         verdict = rule->check(walk, value);
-        if (verdict.action != ErrorAction::kNone)
-          findings.add(to_finding(verdict, type, whole));
+        if (verdict.action != ErrorAction::kNone) findings.add(to_finding(verdict, type, whole));
       }
       if (verdict.action != ErrorAction::kNone) continue;
     } else if ((flags & kOptional) == 0) {
@@ -197,7 +198,7 @@ std::uint8_t* AttributeSet::write_as_path_value(std::uint8_t* out) const {
   const auto size = static_cast<std::size_t>(end - value);
   const std::size_t extra = varint_size(size) - 1;
   if (extra != 0) std::memmove(value + extra, value, size);
-  put_varint(out, size);
+  write_varint(out, size);
   return end + extra;
 }
 
@@ -213,10 +214,10 @@ std::uint8_t* AttributeSet::write(std::uint8_t type, std::uint8_t* out) const {
     return put_copy(out, raw.value, 6);
   }
   if (has_bare_value(type)) {
-    out = put_varint(out, raw.size);
+    out = write_varint(out, raw.size);
     return put_copy(out, raw.value, raw.size);
   }
-  out = put_varint(out, std::size_t{raw.size} + 1);
+  out = write_varint(out, std::size_t{raw.size} + 1);
   *out++ = static_cast<std::uint8_t>(raw.flags & (kOptional | kTransitive | kPartial));
   return put_copy(out, raw.value, raw.size);
 }
@@ -228,11 +229,10 @@ void AttributeSet::append_canonical(Octets next_hop, std::vector<std::uint8_t>& 
   out.resize(first + as_path_bound(octets_, 0) + 64);
   std::uint8_t* p = out.data() + first;
   Bits left = present_;
-  const std::uint64_t never = std::uint64_t{1} << attribute::kMpReachNlri |
-                              std::uint64_t{1} << attribute::kMpUnreachNlri |
-                              std::uint64_t{1} << attribute::kAs4Path |
-                              std::uint64_t{1} << attribute::kAs4Aggregator |
-                              std::uint64_t{1} << attribute::kNextHop;
+  const std::uint64_t never =
+      std::uint64_t{1} << attribute::kMpReachNlri | std::uint64_t{1} << attribute::kMpUnreachNlri |
+      std::uint64_t{1} << attribute::kAs4Path | std::uint64_t{1} << attribute::kAs4Aggregator |
+      std::uint64_t{1} << attribute::kNextHop;
   left[0] &= ~never;
   if (!next_hop.empty()) left[0] |= std::uint64_t{1} << attribute::kNextHop;
   for (unsigned word = 0; word < left.size(); ++word) {

@@ -4,15 +4,16 @@
 // what is wrong with it. What is wrong is a `Finding` with the action that RFC 7606 gives it. The
 // caller then asks for the canonical form (lapwing/path.h).
 // Thread: any. Owns: nothing; a parsed set is a view into the message.
-// Implements RFC 4271 4.3, 5 and 6.3; RFC 7606 3, 4 and 7; RFC 1997, 2545, 4360, 4456, 4760, 5065, 5701,
-// 6793, 7607, 8092, 8950, 9234; SRv6 services in Prefix-SID are checked (RFC 8669 6, RFC 9252 7).
+// Implements RFC 4271 4.3, 5 and 6.3; RFC 7606 3, 4 and 7; RFC 1997, 2545, 4360, 4456, 4760, 5065,
+// 5701, 6793, 7607, 8092, 8950, 9234. SRv6 services in Prefix-SID are checked (RFC 9252 7).
 // Decisions where the RFCs leave room:
 // - an unknown well-known attribute is treat-as-withdraw, not 3/2 (RFC 7606 2 prefers it);
 // - an unknown optional non-transitive attribute is ignored and counted (RFC 4271 5);
 // - an MP_REACH_NLRI next hop of a length that exists (4, 12, 16, 24, 32, 48) but does not suit the
 //   family or was not negotiated is treat-as-withdraw, because its NLRI can be located; any other
 //   length is 3/1 (RFC 7606 7.11);
-// - a next hop of 0.0.0.0, 127/8, 224/4, :: or ::1 is treat-as-withdraw (RFC 4271 6.3), unless nothing is known of the peer (a file);
+// - a next hop of 0.0.0.0, 127/8, 224/4, :: or ::1 is treat-as-withdraw (RFC 4271 6.3), unless
+//   nothing is known of the peer (a file);
 // - Partial and the four low bits of the flags are not judged.
 #pragma once
 
@@ -71,11 +72,11 @@ class Findings {
 
 /// Odd but right; for counters and flags in the API.
 namespace note {
-inline constexpr std::uint8_t kAsSet = 1;             // RFC 9774
-inline constexpr std::uint8_t kOwnAsInPath = 2;       // RFC 4271 9.1.2
-inline constexpr std::uint8_t kFirstAsDiffers = 4;    // RFC 4271 6.3; a route server's way
+inline constexpr std::uint8_t kAsSet = 1;           // RFC 9774
+inline constexpr std::uint8_t kOwnAsInPath = 2;     // RFC 4271 9.1.2
+inline constexpr std::uint8_t kFirstAsDiffers = 4;  // RFC 4271 6.3; a route server's way
 inline constexpr std::uint8_t kEmptyPathFromEbgp = 8;
-inline constexpr std::uint8_t kAs4PathIgnored = 16;   // RFC 6793 4.2.3: longer, or AGGREGATOR says so
+inline constexpr std::uint8_t kAs4PathIgnored = 16;  // RFC 6793 4.2.3
 }  // namespace note
 
 /// MP_REACH_NLRI or MP_UNREACH_NLRI.
@@ -109,8 +110,7 @@ class AttributeSet {
   AttributeSet& operator=(const AttributeSet&) = delete;
 
   /// Reads all attributes. May be used again and again; no allocation.
-  void parse(Octets octets, const SessionParameters& session, MpReachForm form,
-             Findings& findings);
+  void parse(Octets octets, const SessionParameters& session, MpReachForm form, Findings& findings);
 
   bool has(std::uint8_t type) const { return test(present_, type); }
   /// Meaningful where `has(type)`.
@@ -144,8 +144,8 @@ class AttributeSet {
   std::uint8_t* write(std::uint8_t type, std::uint8_t* out) const;
   std::uint8_t* write_as_path_value(std::uint8_t* out) const;
 
-  Bits seen_bits_{};     // first ones, discarded ones included
-  Bits present_{};       // those that stay
+  Bits seen_bits_{};  // first ones, discarded ones included
+  Bits present_{};    // those that stay
   std::array<RawAttribute, 256> raw_;
   std::size_t octets_ = 0;  // of the whole block
   MpAttribute reach_;
@@ -165,8 +165,7 @@ class AttributeSet {
 /// For table dumps: raw path attributes of one entry to an appended canonical set, next hop from
 /// MP_REACH_NLRI or else NEXT_HOP. `findings` is cleared first. Gives the strongest action; with
 /// kTreatAsWithdraw or stronger nothing is appended. Missing attributes are no error here.
-ErrorAction append_attributes(Octets attributes, const SessionParameters& session,
-                              MpReachForm form, std::vector<std::uint8_t>& out,
-                              Findings& findings);
+ErrorAction append_attributes(Octets attributes, const SessionParameters& session, MpReachForm form,
+                              std::vector<std::uint8_t>& out, Findings& findings);
 
 }  // namespace lapwing::bgp

@@ -20,11 +20,16 @@ Frame frame_error(std::uint8_t subcode, Octets data) {
 /// RFC 4271 6.1, RFC 8654 4: lengths that a type may have, the header included.
 bool right_length(MessageType type, std::size_t size) {
   switch (type) {
-    case MessageType::kOpen: return size >= kHeaderSize + 10 && size <= kMaxMessageSize;
-    case MessageType::kUpdate: return size >= kHeaderSize + 4;
-    case MessageType::kNotification: return size >= kHeaderSize + 2;
-    case MessageType::kKeepalive: return size == kHeaderSize;
-    case MessageType::kRouteRefresh: return size >= kHeaderSize + 4;
+    case MessageType::kOpen:
+      return size >= kHeaderSize + 10 && size <= kMaxMessageSize;
+    case MessageType::kUpdate:
+      return size >= kHeaderSize + 4;
+    case MessageType::kNotification:
+      return size >= kHeaderSize + 2;
+    case MessageType::kKeepalive:
+      return size == kHeaderSize;
+    case MessageType::kRouteRefresh:
+      return size >= kHeaderSize + 4;
   }
   return false;
 }

@@ -48,8 +48,8 @@ struct Frame {
 /// Looks at the first message in `input`. `max_size` is `kMaxMessageSize`, or
 /// `kMaxExtendedMessageSize` once both sides have announced extended messages; OPEN and KEEPALIVE
 /// stay bound by the former. Errors are found as soon as the header is there.
-/// A ROUTE-REFRESH of wrong length is an error only when it has arrived whole, because the message is
-/// the data of the NOTIFICATION (RFC 7313 5).
+/// A ROUTE-REFRESH of wrong length is an error only when it has arrived whole, because the message
+/// is the data of the NOTIFICATION (RFC 7313 5).
 Frame frame_message(Octets input, std::size_t max_size);
 
 /// RFC 7313 3.2.
@@ -60,8 +60,8 @@ struct RouteRefresh {
   RefreshKind kind = RefreshKind::kRequest;
 };
 
-/// Reads the body of a ROUTE-REFRESH. nullopt for a subtype other than 0, 1 and 2: such a message is
-/// ignored (RFC 7313 5), as is a request with ORF entries (RFC 5291), which we never offered.
+/// Reads the body of a ROUTE-REFRESH. nullopt for a subtype other than 0, 1 and 2: such a message
+/// is ignored (RFC 7313 5), as is a request with ORF entries (RFC 5291), which we never offered.
 std::optional<RouteRefresh> decode_route_refresh(Octets body);
 
 /// Each appends one whole message.

@@ -96,9 +96,23 @@ bool check_nlri(NlriRange& range) {
 }
 
 void append_nlri(const NlriRange& range, std::vector<NlriKey>& out) {
+  if (range.count == 0) return;
   const std::size_t first = out.size();
   out.resize(first + range.count);
   NlriKey* key = out.data() + first;
+  if (range.family == kIpv4Unicast && !range.path_ids) {  // most NLRI are of this kind
+    const std::uint8_t* p = range.octets.data();
+    for (std::uint32_t i = 0; i < range.count; ++i, ++key) {
+      const unsigned length = *p++;
+      const std::size_t size = (length + 7) / 8;
+      key->high = read_partial(p, size) & upper_ones(length);
+      key->afi = kAfiIpv4;
+      key->safi = kSafiUnicast;
+      key->length = static_cast<std::uint8_t>(length);
+      p += size;
+    }
+    return;
+  }
   Cursor in(range.octets);
   for (std::uint32_t i = 0; i < range.count; ++i)
     if (!read_nlri(in, range.family, range.path_ids, *key++)) break;

@@ -2,8 +2,8 @@
 //
 // Thread: any. Owns: nothing; a range is a view into its message.
 // Implements RFC 4271 4.3, RFC 4760 5, RFC 7911 3 (path identifiers), RFC 8277 2 (one label;
-// a stack, where one label would leave more bits than an address has), RFC 4364 4.3.4 and RFC 4659 3.2 (RD), RFC 7606 5.3.
-// Bits beyond the prefix length are cleared (RFC 4271 4.3: "irrelevant").
+// a stack, where one label would leave more bits than an address has), RFC 4364 4.3.4,
+// RFC 4659 3.2 (RD), RFC 7606 5.3. Bits beyond the prefix length are cleared (RFC 4271 4.3).
 #pragma once
 
 #include <cstdint>

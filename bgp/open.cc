@@ -10,9 +10,9 @@ namespace lapwing::bgp {
 namespace {
 
 constexpr std::uint8_t kVersion = 4;
-constexpr std::uint8_t kCapabilitiesParameter = 2;   // RFC 5492 4
-constexpr std::uint8_t kExtendedParameters = 255;    // RFC 9072 2
-constexpr std::size_t kMinOrfSize = 5;               // RFC 5291 5: one entry without types
+constexpr std::uint8_t kCapabilitiesParameter = 2;  // RFC 5492 4
+constexpr std::uint8_t kExtendedParameters = 255;   // RFC 9072 2
+constexpr std::size_t kMinOrfSize = 5;              // RFC 5291 5: one entry without types
 constexpr std::uint8_t kForwarding = 0x80;
 constexpr std::uint16_t kRestarting = 0x8000;
 constexpr std::uint16_t kNotificationBit = 0x4000;
@@ -112,9 +112,15 @@ bool decode_capability(std::uint8_t code, Cursor in, Capabilities& out) {
         out.families.push_back(family);
       return true;
     }
-    case capability::kRouteRefresh: out.route_refresh = true; return true;
-    case capability::kExtendedNextHop: decode_extended_next_hop(in, out); return true;
-    case capability::kExtendedMessage: out.extended_message = true; return true;
+    case capability::kRouteRefresh:
+      out.route_refresh = true;
+      return true;
+    case capability::kExtendedNextHop:
+      decode_extended_next_hop(in, out);
+      return true;
+    case capability::kExtendedMessage:
+      out.extended_message = true;
+      return true;
     case capability::kRole:
       if (size != 1) return false;
       if (!out.role) out.role = in.u8();
@@ -127,12 +133,23 @@ bool decode_capability(std::uint8_t code, Cursor in, Capabilities& out) {
       if (size != 4) return false;
       if (!out.four_octet_as) out.four_octet_as = in.u32();
       return true;
-    case capability::kAddPath: decode_add_path(in, out); return true;
-    case capability::kEnhancedRouteRefresh: out.enhanced_route_refresh = true; return true;
-    case capability::kLongLivedGracefulRestart: decode_long_lived(in, out); return true;
-    case capability::kFqdn: decode_fqdn(in, out); return true;
-    case capability::kSoftwareVersion: decode_text(in, out.software_version); return true;
-    default: break;
+    case capability::kAddPath:
+      decode_add_path(in, out);
+      return true;
+    case capability::kEnhancedRouteRefresh:
+      out.enhanced_route_refresh = true;
+      return true;
+    case capability::kLongLivedGracefulRestart:
+      decode_long_lived(in, out);
+      return true;
+    case capability::kFqdn:
+      decode_fqdn(in, out);
+      return true;
+    case capability::kSoftwareVersion:
+      decode_text(in, out.software_version);
+      return true;
+    default:
+      break;
   }
   if (code == capability::kOutboundRouteFiltering && size < kMinOrfSize) return false;
   const Octets value = in.rest();
@@ -244,11 +261,16 @@ std::vector<std::uint8_t> encode_capabilities(const Capabilities& c) {
 bool roles_match(Role ours, std::uint8_t theirs) {
   const auto is = [theirs](Role role) { return theirs == static_cast<std::uint8_t>(role); };
   switch (ours) {
-    case Role::kProvider: return is(Role::kCustomer);
-    case Role::kCustomer: return is(Role::kProvider);
-    case Role::kRouteServer: return is(Role::kRouteServerClient);
-    case Role::kRouteServerClient: return is(Role::kRouteServer);
-    case Role::kPeer: return is(Role::kPeer);
+    case Role::kProvider:
+      return is(Role::kCustomer);
+    case Role::kCustomer:
+      return is(Role::kProvider);
+    case Role::kRouteServer:
+      return is(Role::kRouteServerClient);
+    case Role::kRouteServerClient:
+      return is(Role::kRouteServer);
+    case Role::kPeer:
+      return is(Role::kPeer);
   }
   return false;
 }

@@ -27,8 +27,8 @@ namespace lapwing::bgp {
 
 inline constexpr Asn kAsTrans = 23456;  // RFC 6793 9
 
-/// A set of the families that Lapwing decodes: IPv4 and IPv6 with SAFI 1, 2, 4 and 128. Others can be
-/// in no set.
+/// A set of the families that Lapwing decodes: IPv4 and IPv6 with SAFI 1, 2, 4 and 128. Others can
+/// be in no set.
 class FamilySet {
  public:
   static constexpr int kCount = 8;
@@ -37,11 +37,16 @@ class FamilySet {
     if (f.afi != kAfiIpv4 && f.afi != kAfiIpv6) return -1;
     const int base = f.afi == kAfiIpv4 ? 0 : 4;
     switch (f.safi) {
-      case kSafiUnicast: return base;
-      case kSafiMulticast: return base + 1;
-      case kSafiLabeled: return base + 2;
-      case kSafiVpn: return base + 3;
-      default: return -1;
+      case kSafiUnicast:
+        return base;
+      case kSafiMulticast:
+        return base + 1;
+      case kSafiLabeled:
+        return base + 2;
+      case kSafiVpn:
+        return base + 3;
+      default:
+        return -1;
     }
   }
   static constexpr Family family(int index) {
@@ -78,16 +83,16 @@ class FamilySet {
 };
 
 namespace capability {
-inline constexpr std::uint8_t kMultiprotocol = 1;            // RFC 4760
-inline constexpr std::uint8_t kRouteRefresh = 2;             // RFC 2918
-inline constexpr std::uint8_t kOutboundRouteFiltering = 3;   // RFC 5291
-inline constexpr std::uint8_t kExtendedNextHop = 5;          // RFC 8950
-inline constexpr std::uint8_t kExtendedMessage = 6;          // RFC 8654
-inline constexpr std::uint8_t kRole = 9;                     // RFC 9234
-inline constexpr std::uint8_t kGracefulRestart = 64;         // RFC 4724
-inline constexpr std::uint8_t kFourOctetAs = 65;             // RFC 6793
-inline constexpr std::uint8_t kAddPath = 69;                 // RFC 7911
-inline constexpr std::uint8_t kEnhancedRouteRefresh = 70;    // RFC 7313
+inline constexpr std::uint8_t kMultiprotocol = 1;              // RFC 4760
+inline constexpr std::uint8_t kRouteRefresh = 2;               // RFC 2918
+inline constexpr std::uint8_t kOutboundRouteFiltering = 3;     // RFC 5291
+inline constexpr std::uint8_t kExtendedNextHop = 5;            // RFC 8950
+inline constexpr std::uint8_t kExtendedMessage = 6;            // RFC 8654
+inline constexpr std::uint8_t kRole = 9;                       // RFC 9234
+inline constexpr std::uint8_t kGracefulRestart = 64;           // RFC 4724
+inline constexpr std::uint8_t kFourOctetAs = 65;               // RFC 6793
+inline constexpr std::uint8_t kAddPath = 69;                   // RFC 7911
+inline constexpr std::uint8_t kEnhancedRouteRefresh = 70;      // RFC 7313
 inline constexpr std::uint8_t kLongLivedGracefulRestart = 71;  // RFC 9494
 inline constexpr std::uint8_t kFqdn = 73;
 inline constexpr std::uint8_t kSoftwareVersion = 75;
@@ -113,9 +118,9 @@ struct GracefulRestartFamily {
 };
 
 struct GracefulRestart {
-  bool restarting = false;       // R bit
-  bool notification = false;     // N bit, RFC 8538
-  std::uint16_t time = 0;        // seconds, 0..4095
+  bool restarting = false;    // R bit
+  bool notification = false;  // N bit, RFC 8538
+  std::uint16_t time = 0;     // seconds, 0..4095
   std::vector<GracefulRestartFamily> families;
   friend bool operator==(const GracefulRestart&, const GracefulRestart&) = default;
 };
@@ -144,7 +149,7 @@ struct Capabilities {
   std::vector<AddPathFamily> add_path;
   bool enhanced_route_refresh = false;
   std::vector<LongLivedFamily> long_lived;
-  std::string host_name;         // raw octets of the neighbour: escape before showing
+  std::string host_name;  // raw octets of the neighbour: escape before showing
   std::string domain_name;
   std::string software_version;
   std::vector<UnknownCapability> unknown;
@@ -153,20 +158,21 @@ struct Capabilities {
 
 struct Open {
   std::uint8_t version = 4;
-  Asn as = 0;                  // of the 4-octet AS capability where it is there
-  std::uint16_t as_field = 0;  // "My Autonomous System"; set by `decode_open` only
-  std::uint16_t hold_time = 0; // seconds
-  IpAddress router_id;         // IPv4
+  Asn as = 0;                   // of the 4-octet AS capability where it is there
+  std::uint16_t as_field = 0;   // "My Autonomous System"; set by `decode_open` only
+  std::uint16_t hold_time = 0;  // seconds
+  IpAddress router_id;          // IPv4
   Capabilities capabilities;
   friend bool operator==(const Open&, const Open&) = default;
 };
 
-/// Our OPEN to this neighbour, as the configuration has it. `restarting` sets the R bit: our process
-/// has started again and keeps the routes of before.
+/// Our OPEN to this neighbour, as the configuration has it. `restarting` sets the R bit: our
+/// process has started again and keeps the routes of before.
 Open make_open(const NeighborConfig& neighbor, const IpAddress& router_id, bool restarting);
 
 /// Appends one whole OPEN. AS_TRANS where `as` does not fit (RFC 6793 4.2.2); extended parameters
-/// (RFC 9072) where the capabilities need more than 255 octets. `as` over 65535 needs the capability.
+/// (RFC 9072) where the capabilities need more than 255 octets. `as` over 65535 needs the
+/// capability.
 void encode_open(const Open& open, std::vector<std::uint8_t>& out);
 
 /// Reads the body of an OPEN. An error is the NOTIFICATION to send: 2/0, 2/1, 2/4.
@@ -175,9 +181,9 @@ std::optional<Notification> decode_open(Octets body, Open& out);
 /// What we expect of the neighbour.
 struct OpenExpectation {
   Asn local_as = 0;
-  Asn peer_as = 0;  // 0: any
-  IpAddress router_id;         // ours
-  std::optional<Role> role;    // ours, where we announced one
+  Asn peer_as = 0;           // 0: any
+  IpAddress router_id;       // ours
+  std::optional<Role> role;  // ours, where we announced one
 };
 
 /// Judges what `decode_open` has read: 2/2, 2/3, 2/6, 2/11, or nullopt.
@@ -189,19 +195,19 @@ enum class PeerKind : std::uint8_t { kUnknown, kExternal, kInternal };
 /// What both sides have agreed on. Plain data; copy it freely.
 struct SessionParameters {
   PeerKind kind = PeerKind::kUnknown;
-  bool confederation = false;      // external, but a member of our confederation (RFC 5065)
+  bool confederation = false;  // external, but a member of our confederation (RFC 5065)
   Asn local_as = 0;
   Asn peer_as = 0;
   IpAddress local_router_id;
   IpAddress peer_router_id;
 
-  FamilySet families;              // both sides announced
-  FamilySet add_path;              // the neighbour sends path identifiers (RFC 7911)
-  FamilySet extended_next_hop;     // IPv4 families with IPv6 next hops (RFC 8950)
+  FamilySet families;           // both sides announced
+  FamilySet add_path;           // the neighbour sends path identifiers (RFC 7911)
+  FamilySet extended_next_hop;  // IPv4 families with IPv6 next hops (RFC 8950)
   bool four_octet_as = false;
   bool extended_messages = false;
-  bool route_refresh = false;          // the neighbour answers ROUTE-REFRESH
-  bool enhanced_route_refresh = false; // and frames its answer by BoRR and EoRR
+  bool route_refresh = false;           // the neighbour answers ROUTE-REFRESH
+  bool enhanced_route_refresh = false;  // and frames its answer by BoRR and EoRR
 
   bool graceful_restart = false;       // the neighbour announced it: it sends End-of-RIB
   bool peer_restarting = false;        // R bit
@@ -233,8 +239,8 @@ struct SessionParameters {
 /// Both OPENs have been checked.
 SessionParameters negotiate(const Open& ours, const Open& theirs);
 
-/// "ipv4-unicast, ipv6-unicast, route-refresh, 4-octet-as 64512, add-path ipv4-unicast receive …", for
-/// a person; escaped, one line.
+/// "ipv4-unicast, ipv6-unicast, route-refresh, 4-octet-as 64512, add-path ipv4-unicast receive …",
+/// for a person; escaped, one line.
 std::string describe_capabilities(const Capabilities& capabilities);
 
 }  // namespace lapwing::bgp

@@ -324,7 +324,8 @@ std::size_t Speaker::Impl::next_order() const {
 
 void Speaker::Impl::configure(std::vector<NeighborConfig> configs) {
   std::vector<std::string> gone;
-  for (const auto& [name, neighbor] : neighbors_) {
+  for (const auto& entry : neighbors_) {
+    const std::string& name = entry.first;
     const bool kept = std::any_of(configs.begin(), configs.end(),
                                   [&](const NeighborConfig& c) { return c.name == name; });
     if (!kept) gone.push_back(name);
@@ -459,7 +460,8 @@ void Speaker::Impl::on_changed(const std::string& neighbor, Session& session) {
 void Speaker::Impl::reap() {
   reap_posted_ = false;
   std::erase_if(retiring_, [](const auto& session) { return session->idle(); });
-  for (auto& [name, neighbor] : neighbors_) {
+  for (auto& named : neighbors_) {
+    Neighbor& neighbor = named.second;
     std::erase_if(neighbor.dynamic, [&](const auto& entry) {
       const bool over = entry.second->idle() && !entry.second->was_established();
       if (over) board_.erase({neighbor.order, entry.first});

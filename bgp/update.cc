@@ -13,8 +13,12 @@ namespace {
 constexpr std::uint8_t kTypes[] = {0, attribute::kOrigin, attribute::kAsPath, attribute::kNextHop};
 
 Finding missing(std::uint8_t type) {
-  return {ErrorAction::kTreatAsWithdraw, type, error::kMissingWellKnown, "mandatory attribute is missing",
-          "RFC 7606 3 (d)", Octets(&kTypes[type], 1)};
+  return {ErrorAction::kTreatAsWithdraw,
+          type,
+          error::kMissingWellKnown,
+          "mandatory attribute is missing",
+          "RFC 7606 3 (d)",
+          Octets(&kTypes[type], 1)};
 }
 
 bool less(const NlriKey& a, const NlriKey& b) {
@@ -113,8 +117,11 @@ Notification Update::notification() const {
     case error::kAttributeLength:
     case error::kInvalidOrigin:
     case error::kInvalidNextHop:
-    case error::kOptionalAttribute: data = cause.octets; break;
-    default: break;  // RFC 4271 6.3 gives no data
+    case error::kOptionalAttribute:
+      data = cause.octets;
+      break;
+    default:
+      break;  // RFC 4271 6.3 gives no data
   }
   return {error::kUpdate, cause.subcode, data};
 }
@@ -190,12 +197,16 @@ void Update::drop_reannounced(Record& record, std::uint32_t announced, RecordBat
   };
   constexpr std::uint64_t kFew = 256;
   if (std::uint64_t{record.withdrawn} * announced <= kFew) {
-    drop([&](const NlriKey& key) { return std::find(middle, batch.nlri.end(), key) != batch.nlri.end(); });
+    drop([&](const NlriKey& key) {
+      return std::find(middle, batch.nlri.end(), key) != batch.nlri.end();
+    });
     return;
   }
   sorted_.assign(middle, batch.nlri.end());
   std::sort(sorted_.begin(), sorted_.end(), less);
-  drop([&](const NlriKey& key) { return std::binary_search(sorted_.begin(), sorted_.end(), key, less); });
+  drop([&](const NlriKey& key) {
+    return std::binary_search(sorted_.begin(), sorted_.end(), key, less);
+  });
 }
 
 }  // namespace lapwing::bgp

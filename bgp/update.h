@@ -4,13 +4,13 @@
 //     if (update.parse(body, session) == ErrorAction::kSessionReset) send(update.notification());
 //     else update.append_records(time, peer, batch);
 // Thread: any. Owns: scratch space; a parsed Update is a view into the body until the next `parse`.
-// Implements RFC 4271 4.3 and 6.3, RFC 4760 3 and 4, RFC 4724 2 (End-of-RIB), RFC 7606 3, 5.1 to 5.4.
+// Implements RFC 4271 4.3 and 6.3, RFC 4760 3 and 4, RFC 4724 2 (End-of-RIB), RFC 7606 3 and 5.
 // Decisions where the RFCs leave room:
 // - an attribute block of one to three octets that is no attribute, and no NLRI: the message does
 //   nothing (it is no End-of-RIB); other attribute errors without reachable NLRI reset (7606 5.2);
 // - an attribute that overruns its block hides those behind it; when it is MP_REACH_NLRI or
 //   MP_UNREACH_NLRI, its NLRI are lost: 3/1 (RFC 7606 3 j);
-// - NLRI of a family that was not negotiated are ignored, unread and counted (RFC 4760 6 allows it).
+// - NLRI of a family that was not negotiated are ignored, unread and counted (RFC 4760 6).
 #pragma once
 
 #include <cstdint>

@@ -149,6 +149,7 @@ class Parser {
     std::vector<std::string> reversed = complete_words(arguments);
     std::reverse(reversed.begin(), reversed.end());
     try {
+      check_command(arguments);
       app_.parse(std::move(reversed));
       finish();
     } catch (const CLI::ParseError& error) {
@@ -234,10 +235,8 @@ class Parser {
         ->type_name("NUMBER|TIME")
         ->check([](const std::string& text) {
           const bool number = !text.empty() && text.find_first_not_of("0123456789") == text.npos;
-          return number || parse_rfc3339(text) ? std::string()
-                                               : std::string(
-                                                     "must be the number of an event or a "
-                                                     "time such as 2017-10-01T09:07:51Z");
+          if (number || parse_rfc3339(text)) return std::string();
+          return std::string("must be the number of an event or a time, 2017-10-01T09:07:51Z");
         });
     app->add_option("--type", events_.type, "of this type only")->type_name("TYPE");
   }
@@ -255,6 +254,19 @@ class Parser {
     CLI::App* events = add(monitor_, "events", "print each event as it is raised");
     add_api(events);
     add_event_options(events);
+  }
+
+  // CLI11 would say that a command is required, not that this is none.
+  static void check_command(const std::vector<std::string>& arguments) {
+    const std::vector<std::string> known{"run", "check", "replay", "show", "monitor"};
+    if (arguments.empty() || arguments.front().starts_with('-')) return;
+    const std::string& word = arguments.front();
+    if (std::find(known.begin(), known.end(), word) != known.end()) return;
+    const auto near = nearest(word, known);
+    throw CLI::ValidationError(fmt::format("no command \"{}\"; {}", word,
+                                           near
+                                               ? fmt::format("did you mean \"{}\"?", *near)
+                                               : fmt::format("known: {}", fmt::join(known, ", "))));
   }
 
   void finish() {

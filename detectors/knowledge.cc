@@ -5,7 +5,7 @@
 namespace lapwing::detectors {
 namespace {
 
-constexpr std::uint8_t kFormat = 1;
+constexpr std::uint8_t kKnowledgeFormat = 1;
 constexpr std::uint8_t kOpen = 1, kRaised = 2, kDamped = 4, kFlapReported = 8;
 
 }  // namespace
@@ -104,7 +104,7 @@ std::size_t Knowledge::transitions_after(std::uint32_t number, Timestamp after) 
 std::string Knowledge::encode(std::uint32_t number) const {
   const AdjacencyRecord& r = records_[number];
   std::string value;
-  put_u8(value, kFormat);
+  put_u8(value, kKnowledgeFormat);
   put_u8(value, static_cast<std::uint8_t>((r.open ? kOpen : 0) | (r.raised ? kRaised : 0) |
                                           (r.damped ? kDamped : 0) |
                                           (r.flap_reported ? kFlapReported : 0)));
@@ -122,7 +122,7 @@ std::string Knowledge::encode(std::uint32_t number) const {
 
 bool Knowledge::restore(Asn origin, Asn upstream, std::string_view value) {
   StateReader in(value);
-  if (in.u8() != kFormat) return false;
+  if (in.u8() != kKnowledgeFormat) return false;
   const std::uint8_t flags = in.u8();
   AdjacencyRecord stored;
   stored.activations = in.u32();

@@ -16,7 +16,7 @@
 namespace lapwing::detectors {
 namespace {
 
-constexpr std::uint8_t kFormat = 1;
+constexpr std::uint8_t kStateFormat = 1;
 constexpr std::string_view kStormKey = "storm";
 
 /// A detector that throws is disabled, loudly: better than one that forgot what it knew and calls
@@ -38,7 +38,7 @@ void NewUpstream::store(std::uint32_t adjacency) {
 /// count after a restart, so that a window costs one write and not one for each change.
 void NewUpstream::store_window(std::uint32_t adjacency, const ShareWindow& w) {
   std::string value;
-  put_u8(value, kFormat);
+  put_u8(value, kStateFormat);
   put_time(value, w.opened);
   put_time(value, w.due);
   put_u32(value, w.old_count);
@@ -53,7 +53,7 @@ void NewUpstream::store_single_homed(std::uint32_t number) {
   put_u32(key, origin.as);
   if (!origin.single_homed_after) return host_->erase_state(key);
   std::string value;
-  put_u8(value, kFormat);
+  put_u8(value, kStateFormat);
   put_u32(value, *origin.single_homed_after);
   put_u32(value, origin.single_homed_ordinal);
   host_->put_state(key, value);
@@ -62,7 +62,7 @@ void NewUpstream::store_single_homed(std::uint32_t number) {
 void NewUpstream::store_storm() {
   if (!storm_.running) return host_->erase_state(kStormKey);
   std::string value;
-  put_u8(value, kFormat);
+  put_u8(value, kStateFormat);
   put_time(value, storm_.began);
   put_u32(value, storm_.emitted);
   for (const std::uint32_t n : storm_.folded) put_u32(value, n);
@@ -84,7 +84,7 @@ void NewUpstream::restore_state(std::string_view key, std::string_view value) {
 void NewUpstream::restore_window(Asn origin, Asn upstream, std::string_view value) {
   StateReader in(value);
   ShareWindow w;
-  if (in.u8() != kFormat) refuse("share window");
+  if (in.u8() != kStateFormat) refuse("share window");
   w.opened = w.last = in.time();
   w.due = in.time();
   w.old_count = in.u32();
@@ -97,7 +97,7 @@ void NewUpstream::restore_window(Asn origin, Asn upstream, std::string_view valu
 
 void NewUpstream::restore_single_homed(Asn as, std::string_view value) {
   StateReader in(value);
-  if (in.u8() != kFormat) refuse("single-homed state");
+  if (in.u8() != kStateFormat) refuse("single-homed state");
   const Asn after = in.u32();
   const std::uint32_t ordinal = in.u32();
   if (!in.at_end()) refuse("single-homed state");
@@ -108,7 +108,7 @@ void NewUpstream::restore_single_homed(Asn as, std::string_view value) {
 
 void NewUpstream::restore_storm(std::string_view value) {
   StateReader in(value);
-  if (in.u8() != kFormat) refuse("storm state");
+  if (in.u8() != kStateFormat) refuse("storm state");
   storm_.began = in.time();
   storm_.emitted = in.u32();
   for (std::uint32_t& n : storm_.folded) n = in.u32();

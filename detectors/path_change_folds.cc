@@ -11,7 +11,7 @@
 namespace lapwing::detectors {
 namespace {
 
-constexpr std::uint8_t kFormat = 1;
+constexpr std::uint8_t kFoldFormat = 1;
 
 Severity severity_of(PathClass c) {
   switch (c) {
@@ -247,7 +247,7 @@ std::string PathChange::fold_state_key(const FoldKey& key) {
 /// known (0, or 1 and time) | number of children | each: peer, its AS, prefix, paths, time.
 void PathChange::store_fold(const FoldKey& key, const Fold& f) {
   std::string v;
-  put_u8(v, kFormat);
+  put_u8(v, kFoldFormat);
   put_u8(v, static_cast<std::uint8_t>(key.kind));
   put_u32(v, key.left);
   put_u32(v, key.came);
@@ -286,7 +286,7 @@ void PathChange::restore_fold(std::string_view value) {
   StateReader in(value);
   FoldKey key;
   Fold f;
-  const bool known = in.u8() == kFormat;
+  const bool known = in.u8() == kFoldFormat;
   key.kind = static_cast<PathClass>(in.u8());
   key.left = in.u32();
   key.came = in.u32();

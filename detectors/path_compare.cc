@@ -8,9 +8,9 @@ namespace {
 
 /// A hop: an ASN, or for an AS_SET a number above all ASNs made from its members in any order.
 using Hop = std::uint64_t;
-constexpr Hop kSet = 1ull << 32;
+constexpr Hop kSetFlag = 1ull << 32;
 
-Asn as_of(Hop hop) { return hop >= kSet ? 0 : static_cast<Asn>(hop); }
+Asn as_of(Hop hop) { return hop >= kSetFlag ? 0 : static_cast<Asn>(hop); }
 
 std::vector<Hop> hops_of(AsPathView path, std::span<const Asn> route_servers) {
   std::vector<Hop> hops;
@@ -25,7 +25,7 @@ std::vector<Hop> hops_of(AsPathView path, std::span<const Asn> route_servers) {
       else if (std::find(route_servers.begin(), route_servers.end(), as) == route_servers.end())
         hops.push_back(as);
     }
-    if (segment.type == SegmentType::kAsSet) hops.push_back(set | kSet);
+    if (segment.type == SegmentType::kAsSet) hops.push_back(set | kSetFlag);
   }
   return hops;
 }

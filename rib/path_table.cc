@@ -10,16 +10,6 @@ namespace {
 
 constexpr std::uint32_t kNoBlock = 0xffffffff;
 
-std::size_t varint_size(std::size_t value) {
-  return value < 0x80 ? 1 : value < 0x4000 ? 2 : 3;
-}
-
-std::uint8_t* write_varint(std::uint8_t* p, std::size_t value) {
-  for (; value >= 0x80; value >>= 7) *p++ = static_cast<std::uint8_t>(value | 0x80);
-  *p++ = static_cast<std::uint8_t>(value);
-  return p;
-}
-
 }  // namespace
 
 PathTable::PathTable()

@@ -5,11 +5,12 @@
 // and writes each group atomically: few changes as one WriteBatch (synced when it holds an event),
 // many as sorted table files ingested together. Formats are in docs/FORMATS.md.
 //
-// Failure: when the disk is full or fails, commits wait in memory, writes are retried with back-off,
-// and `error()` says what is wrong; detection goes on. Beyond `max_pending_bytes` the oldest waiting
-// commits without events are joined, the last route of a neighbour and prefix stays; events are
-// never dropped. `stop` gives an ill disk ten more seconds.
-// Thread: `submit` engine thread; `durable_sequence`, `pending`, `routes`, journal: any thread.
+// Failure: when the disk is full or fails, commits wait in memory, writes are retried with
+// back-off, and `error()` says what is wrong; detection goes on. Beyond `max_pending_bytes` the
+// oldest waiting commits without events are joined, the last route of a neighbour and prefix stays;
+// events are never dropped. `stop` gives an ill disk ten more seconds.
+// Thread: `submit` engine thread; `load`, `start`, `stop` the thread that owns the store; all else
+// any thread.
 // Owns: the database and the store thread.
 #pragma once
 
@@ -34,15 +35,15 @@ namespace lapwing::rib {
 
 struct StoreOptions {
   std::filesystem::path path;
-  std::uint64_t cache_bytes = 16u << 20;         // RocksDB block cache
-  std::uint64_t write_buffer_bytes = 8u << 20;   // all memtables together
-  std::size_t max_pending_bytes = 256u << 20;    // commits waiting for the disk
-  unsigned history_days = 90;                    // route changes kept, in event time; 0: none
-  std::uint64_t event_limit = 1'000'000;         // events kept once every sink has them; 0: all
-  bool sync_all = false;                         // sync groups without an event, too
+  std::uint64_t cache_bytes = 16u << 20;        // RocksDB block cache
+  std::uint64_t write_buffer_bytes = 8u << 20;  // all memtables together
+  std::size_t max_pending_bytes = 256u << 20;   // commits waiting for the disk
+  unsigned history_days = 90;                   // route changes kept, in event time; 0: none
+  std::uint64_t event_limit = 1'000'000;        // events kept once every sink has them; 0: all
+  bool sync_all = false;                        // sync groups without an event, too
   /// Told what the database warns of and what was found at `open`; from any thread.
   std::function<void(std::string_view)> on_warning;
-  rocksdb::Env* env = nullptr;                   // file system of tests; none: the real one
+  rocksdb::Env* env = nullptr;  // file system of tests; none: the real one
 };
 
 /// One row of the history: at `time` this neighbour's route changed from `before` to `after`.
@@ -63,7 +64,8 @@ class LoadVisitor {
   virtual void on_peer(const PeerRecord&) = 0;
   virtual void on_path(PathId, Octets) = 0;
   virtual void on_route(PeerId, const bgp::NlriKey&, PathId, Timestamp since) = 0;
-  virtual void on_state(std::string_view detector, std::string_view key, std::string_view value) = 0;
+  virtual void on_state(std::string_view detector, std::string_view key,
+                        std::string_view value) = 0;
 };
 
 class Store : public CommitSink {
@@ -91,15 +93,15 @@ class Store : public CommitSink {
   virtual Journal& journal() = 0;
   /// Reads from a snapshot; `stale` is not known here and stays false. Peers are named by id.
   using RouteFn = std::function<bool(PeerId, const bgp::NlriKey&, Octets path, Timestamp since)>;
-  /// In ascending order of NLRI, then peer; `fn` returns false to end. kLongest is the longest match
-  /// of each peer. A prefix is looked for in unicast; only where no peer has a match there, in the
-  /// other families of its address family, each route distinguisher by itself.
+  /// In ascending order of NLRI, then peer; `fn` returns false to end. kLongest is the longest
+  /// match of each peer. A prefix is looked for in unicast; only where no peer has a match there,
+  /// in the other families of its address family, each route distinguisher by itself.
   virtual void routes(const std::optional<Prefix>& prefix, Match match,
                       const std::vector<PeerId>& peers, const RouteFn& fn) const = 0;
   virtual std::vector<BlindInterval> blind_intervals(PeerId peer) const = 0;
 
-  /// Changes of exactly this prefix in [from, to], in every family, newest first; `fn` returns false
-  /// to end. Views live until `fn` returns.
+  /// Changes of exactly this prefix in [from, to], in every family, newest first; `fn` returns
+  /// false to end. Views live until `fn` returns.
   using HistoryFn = std::function<bool(const HistoryRow&)>;
   virtual void history(const Prefix& prefix, Timestamp from, Timestamp to,
                        const HistoryFn& fn) const = 0;

@@ -164,10 +164,9 @@ std::uint32_t crc32c(std::string_view octets) {
   std::uint32_t crc = 0xffffffff;
   const CrcTables& t = kCrcTables;
   for (; left >= 8; p += 8, left -= 8) {
-    const std::uint32_t low = crc ^ (static_cast<std::uint32_t>(p[0]) |
-                                     static_cast<std::uint32_t>(p[1]) << 8 |
-                                     static_cast<std::uint32_t>(p[2]) << 16 |
-                                     static_cast<std::uint32_t>(p[3]) << 24);
+    const std::uint32_t low =
+        crc ^ (static_cast<std::uint32_t>(p[0]) | static_cast<std::uint32_t>(p[1]) << 8 |
+               static_cast<std::uint32_t>(p[2]) << 16 | static_cast<std::uint32_t>(p[3]) << 24);
     crc = t[7][low & 0xff] ^ t[6][low >> 8 & 0xff] ^ t[5][low >> 16 & 0xff] ^ t[4][low >> 24] ^
           t[3][p[4]] ^ t[2][p[5]] ^ t[1][p[6]] ^ t[0][p[7]];
   }
@@ -226,15 +225,25 @@ bool read_family(std::string_view value, PeerFamilyRecord& out) {
 
 bool read_peer_field(std::uint32_t tag, std::string_view value, PeerRecord& out) {
   switch (tag) {
-    case peer_tag::kId: return read_number32(value, out.id);
-    case peer_tag::kName: out.name = value; return true;
-    case peer_tag::kAddress: return read_address(value, out.address);
-    case peer_tag::kAs: return read_number32(value, out.as);
-    case peer_tag::kLocalAs: return read_number32(value, out.local_as);
-    case peer_tag::kUp: return read_bool(value, out.up);
-    case peer_tag::kLastChange: return read_time(value, out.last_change);
-    case peer_tag::kFamily: return read_family(value, out.families.emplace_back());
-    default: return true;
+    case peer_tag::kId:
+      return read_number32(value, out.id);
+    case peer_tag::kName:
+      out.name = value;
+      return true;
+    case peer_tag::kAddress:
+      return read_address(value, out.address);
+    case peer_tag::kAs:
+      return read_number32(value, out.as);
+    case peer_tag::kLocalAs:
+      return read_number32(value, out.local_as);
+    case peer_tag::kUp:
+      return read_bool(value, out.up);
+    case peer_tag::kLastChange:
+      return read_time(value, out.last_change);
+    case peer_tag::kFamily:
+      return read_family(value, out.families.emplace_back());
+    default:
+      return true;
   }
 }
 

@@ -1,8 +1,8 @@
 // Octets of the store's values: varints, tagged fields, and the records made of them.
 //
-// A tagged record is a version octet and fields `tag varint | length varint | octets`; a reader skips
-// tags it does not know. Decoding trusts nothing: every length is checked, a malformed record is
-// `false` or nullopt. Formats are in docs/FORMATS.md.
+// A tagged record is a version octet and fields `tag varint | length varint | octets`; a reader
+// skips tags it does not know. Decoding trusts nothing: every length is checked, a malformed record
+// is `false` or nullopt. Formats are in docs/FORMATS.md.
 // Thread: any. Owns: nothing.
 #pragma once
 

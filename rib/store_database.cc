@@ -44,8 +44,8 @@ class HistoryFilter : public rocksdb::CompactionFilter {
   const std::uint32_t first_hour_;
 };
 
-// Opening writes what the log holds to table files. Until there is room for that, the database stays
-// open for readers.
+// Opening writes what the log holds to table files. Until there is room for that, the database
+// stays open for readers.
 bool has_room_to_open(const std::filesystem::path& path) {
   std::error_code failed;
   std::uintmax_t needed = 1u << 20;
@@ -151,8 +151,9 @@ std::string Database::prepare_directories() {
   const std::filesystem::path db = path / "db";
   std::error_code failed;
   if (!is_empty_directory(db) && !std::filesystem::exists(db / "CURRENT", failed))
-    return db.string() + " holds files that are no database of Lapwing; name another directory as "
-                         "storage path, or move them away";
+    return db.string() +
+           " holds files that are no database of Lapwing; name another directory as "
+           "storage path, or move them away";
   for (const auto& directory : {path, db, ingest_path()}) {
     std::filesystem::create_directories(directory, failed);
     if (failed)
@@ -240,16 +241,17 @@ std::string Database::check_format() {
   if (status.IsNotFound()) {
     rocksdb::WriteOptions write;
     write.sync = true;
-    const rocksdb::Status put = db_->Put(write, handle(Cf::kMeta), slice(meta_key::kFormat),
-                                         std::to_string(kFormatMajor));
+    const rocksdb::Status put =
+        db_->Put(write, handle(Cf::kMeta), slice(meta_key::kFormat), std::to_string(kFormatMajor));
     return put.ok() ? std::string() : "cannot write to " + path + ": " + put.ToString();
   }
   if (!status.ok()) return "cannot read " + path + ": " + status.ToString();
   std::uint64_t major = 0;
   const auto [end, bad] = std::from_chars(value.data(), value.data() + value.size(), major);
   if (bad != std::errc{} || end != value.data() + value.size() || major == 0)
-    return path + " has no readable format version; restore it from a backup, or move it away to "
-                  "begin anew";
+    return path +
+           " has no readable format version; restore it from a backup, or move it away to "
+           "begin anew";
   if (major > kFormatMajor)
     return path + " was written in format " + value + " by a newer Lapwing, this one reads up to " +
            std::to_string(kFormatMajor) + "; install the newer version, or name another directory";

@@ -38,12 +38,12 @@ enum class Cf : std::uint8_t {
 inline constexpr std::size_t kCfCount = 9;
 
 namespace meta_key {
-inline constexpr std::string_view kFormat = "format";          // major version, decimal text
-inline constexpr std::string_view kGroup = "group";            // groups written, varint
-inline constexpr std::string_view kAlive = "alive";            // Commit::alive_until, varint micros
-inline constexpr std::string_view kHistoryRow = "history-row"; // next row number, varint
-inline constexpr std::string_view kLastEvent = "last-event";   // highest journal number, varint
-inline constexpr std::string_view kProbe = "probe";            // empty; written to see if writes work
+inline constexpr std::string_view kFormat = "format";  // major version, decimal text
+inline constexpr std::string_view kGroup = "group";    // groups written, varint
+inline constexpr std::string_view kAlive = "alive";    // Commit::alive_until, varint micros
+inline constexpr std::string_view kHistoryRow = "history-row";  // next row number, varint
+inline constexpr std::string_view kLastEvent = "last-event";    // highest journal number, varint
+inline constexpr std::string_view kProbe = "probe";  // empty; written to see if writes work
 }  // namespace meta_key
 
 class Database {
@@ -57,7 +57,9 @@ class Database {
   std::shared_lock<std::shared_mutex> lock() const { return std::shared_lock(mutex_); }
   /// nullptr while the database could not be opened again after a failure.
   rocksdb::DB* db() const { return db_.get(); }
-  rocksdb::ColumnFamilyHandle* handle(Cf cf) const { return handles_[static_cast<std::size_t>(cf)]; }
+  rocksdb::ColumnFamilyHandle* handle(Cf cf) const {
+    return handles_[static_cast<std::size_t>(cf)];
+  }
   rocksdb::Options table_options(Cf cf) const;
   std::filesystem::path ingest_path() const { return options_.path / "ingest"; }
   const StoreOptions& options() const { return options_; }

@@ -124,11 +124,20 @@ bool decode_upstream(std::string_view octets, KnownUpstream& out) {
     if (!fields.next(t, value)) return false;
     bool ok = true;
     switch (t) {
-      case upstream_tag::kAs: ok = read_number32(value, out.as); break;
-      case upstream_tag::kFirstSeen: ok = read_time(value, out.first_seen); break;
-      case upstream_tag::kLastSeen: ok = read_time(value, out.last_seen); break;
-      case upstream_tag::kActive: ok = read_bool(value, out.active); break;
-      default: break;
+      case upstream_tag::kAs:
+        ok = read_number32(value, out.as);
+        break;
+      case upstream_tag::kFirstSeen:
+        ok = read_time(value, out.first_seen);
+        break;
+      case upstream_tag::kLastSeen:
+        ok = read_time(value, out.last_seen);
+        break;
+      case upstream_tag::kActive:
+        ok = read_bool(value, out.active);
+        break;
+      default:
+        break;
     }
     if (!ok) return false;
   }
@@ -152,13 +161,26 @@ bool decode_evidence(std::string_view octets, Evidence& out) {
     if (!fields.next(t, value)) return false;
     bool ok = true;
     switch (t) {
-      case evidence_tag::kPeer: out.peer = value; break;
-      case evidence_tag::kPeerAs: ok = read_number32(value, out.peer_as); break;
-      case evidence_tag::kPrefix: ok = read_prefix(value, out.prefix); break;
-      case evidence_tag::kOldPath: out.old_path = std::string(value); break;
-      case evidence_tag::kNewPath: out.new_path = std::string(value); break;
-      case evidence_tag::kTime: ok = read_time(value, out.time); break;
-      default: break;
+      case evidence_tag::kPeer:
+        out.peer = value;
+        break;
+      case evidence_tag::kPeerAs:
+        ok = read_number32(value, out.peer_as);
+        break;
+      case evidence_tag::kPrefix:
+        ok = read_prefix(value, out.prefix);
+        break;
+      case evidence_tag::kOldPath:
+        out.old_path = std::string(value);
+        break;
+      case evidence_tag::kNewPath:
+        out.new_path = std::string(value);
+        break;
+      case evidence_tag::kTime:
+        ok = read_time(value, out.time);
+        break;
+      default:
+        break;
     }
     if (!ok) return false;
   }
@@ -202,14 +224,29 @@ bool decode_field(std::string_view octets, Field& out) {
     if (!fields.next(t, value)) return false;
     bool ok = true;
     switch (t) {
-      case field_tag::kName: out.name = value; break;
-      case field_tag::kInteger: ok = decode_value<std::int64_t>(read_integer, value, out.value); break;
-      case field_tag::kBool: ok = decode_value<bool>(read_bool, value, out.value); break;
-      case field_tag::kText: out.value = std::string(value); break;
-      case field_tag::kTime: ok = decode_value<Timestamp>(read_time, value, out.value); break;
-      case field_tag::kAsns: ok = decode_asns(value, out.value); break;
-      case field_tag::kTexts: ok = decode_texts(value, out.value); break;
-      default: break;
+      case field_tag::kName:
+        out.name = value;
+        break;
+      case field_tag::kInteger:
+        ok = decode_value<std::int64_t>(read_integer, value, out.value);
+        break;
+      case field_tag::kBool:
+        ok = decode_value<bool>(read_bool, value, out.value);
+        break;
+      case field_tag::kText:
+        out.value = std::string(value);
+        break;
+      case field_tag::kTime:
+        ok = decode_value<Timestamp>(read_time, value, out.value);
+        break;
+      case field_tag::kAsns:
+        ok = decode_asns(value, out.value);
+        break;
+      case field_tag::kTexts:
+        ok = decode_texts(value, out.value);
+        break;
+      default:
+        break;
     }
     if (!ok) return false;
   }
@@ -242,27 +279,52 @@ TimeRange& changed_between(Event& event) {
 
 bool decode_member(std::uint32_t t, std::string_view value, Event& out) {
   switch (t) {
-    case tag::kIncident: return read_id(value, out.incident);
-    case tag::kType: out.type = value; return true;
-    case tag::kAction: return read_enum(value, Action::kClear, out.action);
-    case tag::kSeverity: return read_enum(value, Severity::kDebug, out.severity);
-    case tag::kTime: return read_time(value, out.time);
-    case tag::kCause: return read_enum(value, Cause::kReplay, out.cause);
-    case tag::kOriginAs: return read_optional(read_number32, value, out.origin_as);
-    case tag::kUpstreamAs: return read_optional(read_number32, value, out.upstream_as);
-    case tag::kPrefix: return read_prefix(value, out.prefixes.emplace_back());
-    case tag::kPrefixCount: return read_number32(value, out.prefix_count);
-    case tag::kOriginPrefixCount: return read_optional(read_number32, value, out.origin_prefix_count);
-    case tag::kPeer: out.peers.emplace_back(value); return true;
-    case tag::kDirect: return read_optional(read_bool, value, out.direct);
-    case tag::kChangedFrom: return read_time(value, changed_between(out).from);
-    case tag::kChangedTo: return read_time(value, changed_between(out).to);
-    case tag::kKnownUpstreams: return decode_upstreams(value, out.known_upstreams.emplace());
-    case tag::kEvidence: return decode_evidence(value, out.evidence.emplace_back());
-    case tag::kField: return decode_field(value, out.fields.emplace_back());
-    case tag::kRule: out.rule = value; return true;
-    case tag::kSummary: out.summary = value; return true;
-    default: return true;
+    case tag::kIncident:
+      return read_id(value, out.incident);
+    case tag::kType:
+      out.type = value;
+      return true;
+    case tag::kAction:
+      return read_enum(value, Action::kClear, out.action);
+    case tag::kSeverity:
+      return read_enum(value, Severity::kDebug, out.severity);
+    case tag::kTime:
+      return read_time(value, out.time);
+    case tag::kCause:
+      return read_enum(value, Cause::kReplay, out.cause);
+    case tag::kOriginAs:
+      return read_optional(read_number32, value, out.origin_as);
+    case tag::kUpstreamAs:
+      return read_optional(read_number32, value, out.upstream_as);
+    case tag::kPrefix:
+      return read_prefix(value, out.prefixes.emplace_back());
+    case tag::kPrefixCount:
+      return read_number32(value, out.prefix_count);
+    case tag::kOriginPrefixCount:
+      return read_optional(read_number32, value, out.origin_prefix_count);
+    case tag::kPeer:
+      out.peers.emplace_back(value);
+      return true;
+    case tag::kDirect:
+      return read_optional(read_bool, value, out.direct);
+    case tag::kChangedFrom:
+      return read_time(value, changed_between(out).from);
+    case tag::kChangedTo:
+      return read_time(value, changed_between(out).to);
+    case tag::kKnownUpstreams:
+      return decode_upstreams(value, out.known_upstreams.emplace());
+    case tag::kEvidence:
+      return decode_evidence(value, out.evidence.emplace_back());
+    case tag::kField:
+      return decode_field(value, out.fields.emplace_back());
+    case tag::kRule:
+      out.rule = value;
+      return true;
+    case tag::kSummary:
+      out.summary = value;
+      return true;
+    default:
+      return true;
   }
 }
 
@@ -282,8 +344,7 @@ std::string encode_event(const Event& event) {
   if (event.upstream_as) fields.number(tag::kUpstreamAs, *event.upstream_as);
   for (const Prefix& prefix : event.prefixes) fields.text(tag::kPrefix, encode_prefix(prefix));
   if (event.prefix_count != 0) fields.number(tag::kPrefixCount, event.prefix_count);
-  if (event.origin_prefix_count)
-    fields.number(tag::kOriginPrefixCount, *event.origin_prefix_count);
+  if (event.origin_prefix_count) fields.number(tag::kOriginPrefixCount, *event.origin_prefix_count);
   for (const std::string& peer : event.peers) fields.text(tag::kPeer, peer);
   if (event.direct) fields.number(tag::kDirect, *event.direct ? 1 : 0);
   if (event.changed_between) {

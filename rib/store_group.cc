@@ -15,7 +15,8 @@ class Group::SpaceTable {
  public:
   std::uint32_t number(const Space& space) {
     if (!spaces_.empty() && spaces_[last_] == space) return last_;
-    const auto [it, is_new] = numbers_.try_emplace(space, static_cast<std::uint32_t>(spaces_.size()));
+    const auto [it, is_new] =
+        numbers_.try_emplace(space, static_cast<std::uint32_t>(spaces_.size()));
     if (is_new) spaces_.push_back(space);
     return last_ = it->second;
   }
@@ -102,8 +103,8 @@ void Group::add_routes(const std::vector<Commit>& commits, bool keep_history) {
       const auto index = static_cast<std::uint32_t>(routes_.size());
       const std::uint64_t tail = static_cast<std::uint64_t>(key.length) << 33 |
                                  static_cast<std::uint64_t>(key.has_path_id) << 32 | key.path_id;
-      routes_.push_back({key.high, key.low, tail,
-                         spaces.number({write.peer, key.afi, key.safi, key.rd}), index});
+      routes_.push_back(
+          {key.high, key.low, tail, spaces.number({write.peer, key.afi, key.safi, key.rd}), index});
       values_.push_back({micros, write.after});
       if (!keep_history || !commit.record_history || write.before == write.after) continue;
       // Rows are numbered in order; their times follow that order.
@@ -174,8 +175,8 @@ void Group::add_small(const std::vector<Commit>& commits) {
     for (const PeerRecord& peer : commit.peers)
       small(Cf::kPeers).push_back({be32_key(peer.id), encode_peer(peer)});
     for (const BlindInterval& interval : commit.blind)
-      small(Cf::kBlind).push_back(
-          {blind_key(interval.peer, interval.range.from), encode_blind(interval)});
+      small(Cf::kBlind)
+          .push_back({blind_key(interval.peer, interval.range.from), encode_blind(interval)});
   }
   if (alive) {
     std::string value;

@@ -1,6 +1,6 @@
-// A group: consecutive commits that are written as one, brought to the order in which tables want them.
+// A group: consecutive commits that are written as one, in the order in which tables want them.
 //
-// `GroupBuilder` sorts and coalesces; what it builds names paths by id and is read once, by `emit`.
+// The constructor sorts and coalesces; paths stay ids until `emit`, which is called once.
 // Of several writes to one key only the last stays. Keys come out ascending in each column family.
 // Thread: store. Owns: copies of all keys; the octets of paths stay in the dictionary and commits.
 #pragma once

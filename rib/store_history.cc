@@ -11,7 +11,6 @@ namespace lapwing::rib {
 
 namespace {
 
-constexpr std::uint64_t kMicrosPerDay = 24 * kMicrosPerHour;
 
 struct Row {
   HistoryKey key;
@@ -38,12 +37,12 @@ class HistoryWalk {
  public:
   HistoryWalk(const Database& database, const rocksdb::ReadOptions& options, const Prefix& prefix)
       : database_(database), options_(options), paths_(database, options) {
-    nlri_ = bgp::to_key({{prefix.address.version == IpVersion::kV4 ? kAfiIpv4 : kAfiIpv6,
-                          kSafiUnicast},
-                         0,
-                         prefix,
-                         false,
-                         0});
+    nlri_ =
+        bgp::to_key({{prefix.address.version == IpVersion::kV4 ? kAfiIpv4 : kAfiIpv6, kSafiUnicast},
+                     0,
+                     prefix,
+                     false,
+                     0});
     at_.reset(database.db()->NewIterator(options, database.handle(Cf::kHistory)));
   }
 

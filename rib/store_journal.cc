@@ -46,8 +46,8 @@ void StoreJournal::reload_cursors() {
   }
 }
 
-rocksdb::Status StoreJournal::admit(const std::vector<Commit>& commits,
-                                    std::vector<Entry>& events, std::uint64_t& last) {
+rocksdb::Status StoreJournal::admit(const std::vector<Commit>& commits, std::vector<Entry>& events,
+                                    std::uint64_t& last) {
   last = last_.load(std::memory_order_relaxed);
   next_first_ = first_.load(std::memory_order_relaxed);
   std::set<EventId> in_group;
@@ -75,8 +75,7 @@ rocksdb::Status StoreJournal::expire(std::uint64_t last, std::vector<Entry>& eve
   std::uint64_t keep_from = last + 1 - limit;
   {
     const std::lock_guard lock(cursors_mutex_);
-    for (const auto& [name, cursor] : cursors_)
-      keep_from = std::min(keep_from, cursor.number + 1);
+    for (const auto& [name, cursor] : cursors_) keep_from = std::min(keep_from, cursor.number + 1);
   }
   if (last + 1 - first > kSlowSinkFactor * limit)
     keep_from = std::max(keep_from, last + 1 - kSlowSinkFactor * limit);

@@ -22,9 +22,10 @@ inline constexpr std::size_t kMaxNlriKey = 1 + 1 + 8 + 16 + 1 + 4;
 inline constexpr std::size_t kMaxRouteKey = 4 + kMaxNlriKey;
 inline constexpr std::size_t kMaxHistoryKey = 4 + kMaxNlriKey + 8 + 5;
 inline constexpr std::uint64_t kMicrosPerHour = 3'600'000'000;
+inline constexpr std::uint64_t kMicrosPerDay = 24 * kMicrosPerHour;
 
-/// afi | safi | rd (VPN only) | address (4 or 16) | length | path id BE32 (only where there is one).
-/// Returns the end. `out` has room for kMaxNlriKey octets.
+/// afi | safi | rd (VPN only) | address (4 or 16) | length | path id BE32 (only where there is
+/// one). Returns the end. `out` has room for kMaxNlriKey octets.
 char* write_nlri(char* out, const bgp::NlriKey& nlri, bool with_path_id);
 /// Octets of the NLRI that begins here, path identifier not counted; 0 where there is none.
 std::size_t nlri_size(std::string_view octets);

@@ -78,9 +78,8 @@ void coalesce(Commit& commit) {
 std::size_t footprint(const Commit& commit) {
   std::size_t n = sizeof(Commit) + commit.routes.capacity() * sizeof(RouteWrite) +
                   commit.new_paths.capacity() * sizeof(PathId) +
-                  commit.states.capacity() * sizeof(StateWrite) +
-                  commit.peers.size() * 256 + commit.blind.size() * 128 +
-                  commit.events.size() * 4096;
+                  commit.states.capacity() * sizeof(StateWrite) + commit.peers.size() * 256 +
+                  commit.blind.size() * 128 + commit.events.size() * 4096;
   for (const StateWrite& state : commit.states)
     n += state.key.size() + (state.value ? state.value->size() : 0);
   return n;

@@ -58,7 +58,7 @@ class CommitQueue {
   std::size_t taken_bytes_ = 0;
   std::size_t join_at_;
   std::uint64_t pushes_ = 0;
-  std::size_t last_group_ = 0;      // routes
+  std::size_t last_group_ = 0;  // routes
   Clock::time_point last_taken_{};
   bool well_ = true;
   bool stopped_ = false;

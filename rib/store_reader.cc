@@ -53,8 +53,8 @@ class PrefixSearch {
       : prefix_(prefix), at_(database.db()->NewIterator(options, database.handle(Cf::kRoutes))) {}
 
   void spaces(PeerId peer, bool unicast, std::vector<RouteSpace>& out) {
-    const auto afi = static_cast<std::uint8_t>(
-        prefix_.address.version == IpVersion::kV4 ? kAfiIpv4 : kAfiIpv6);
+    const auto afi =
+        static_cast<std::uint8_t>(prefix_.address.version == IpVersion::kV4 ? kAfiIpv4 : kAfiIpv6);
     if (unicast) {
       out.push_back({peer, space_start(peer, afi, kSafiUnicast, 0)});
       return;

@@ -15,7 +15,6 @@ namespace {
 
 // From here on, making table files costs less than as many puts.
 constexpr std::size_t kTableEntries = 4096;
-constexpr std::uint64_t kMicrosPerDay = 24 * kMicrosPerHour;
 
 class BatchSink : public EntrySink {
  public:
@@ -56,8 +55,8 @@ class TableSink : public EntrySink {
     finish();
     const rocksdb::Options options = database_.table_options(cf);
     rocksdb::ColumnFamilyHandle* handle = database_.handle(cf);
-    writer_ = std::make_unique<rocksdb::SstFileWriter>(rocksdb::EnvOptions(options), options, handle,
-                                                       false);
+    writer_ = std::make_unique<rocksdb::SstFileWriter>(rocksdb::EnvOptions(options), options,
+                                                       handle, false);
     const std::string path =
         (database_.ingest_path() / (std::to_string(++number_) + ".sst")).string();
     rocksdb::IngestExternalFileArg& arg = args_.emplace_back();
@@ -130,8 +129,7 @@ rocksdb::Status StoreWriter::write(const std::vector<Commit>& commits) {
 
   const bool large = group.entries() >= kTableEntries;
   const rocksdb::Status status =
-      large ? ingest_tables(group)
-            : write_batch(group, has_event || database_.options().sync_all);
+      large ? ingest_tables(group) : write_batch(group, has_event || database_.options().sync_all);
   if (!status.ok()) {
     journal_.return_cursors(cursors);
     return status;

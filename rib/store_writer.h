@@ -1,4 +1,5 @@
-// Writes one group of commits atomically: a WriteBatch where it is small, ingested tables where large.
+// Writes one group of commits atomically: a WriteBatch where it is small, ingested tables where
+// large.
 //
 // Thread: store. Owns: nothing durable; the numbers of the next group and history row.
 #pragma once
@@ -14,8 +15,7 @@ namespace lapwing::rib {
 
 class StoreWriter {
  public:
-  StoreWriter(Database& database, StoreJournal& journal)
-      : database_(database), journal_(journal) {}
+  StoreWriter(Database& database, StoreJournal& journal) : database_(database), journal_(journal) {}
 
   void set_dictionary(const Dictionary& dictionary) { dictionary_ = &dictionary; }
   /// Reads the numbers that the database holds; at start and after each reopening.

@@ -22,7 +22,7 @@ void append_safe(std::string& out, std::string_view text) {
   }
 }
 
-void append_path(std::string& out, const std::optional<std::string>& path) {
+void append_path_text(std::string& out, const std::optional<std::string>& path) {
   if (!path)
     out += "no route";
   else if (path->empty())
@@ -54,9 +54,9 @@ std::string event_text(const Event& event, bool evidence) {
     out += ' ';
     append_prefix(out, sighting.prefix);
     out += ": ";
-    append_path(out, sighting.old_path);
+    append_path_text(out, sighting.old_path);
     out += " -> ";
-    append_path(out, sighting.new_path);
+    append_path_text(out, sighting.new_path);
   }
   return out;
 }

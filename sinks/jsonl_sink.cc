@@ -10,14 +10,13 @@
 #include <chrono>
 #include <utility>
 
+#include "sinks/backoff.h"
 #include "sinks/event_json.h"
 
 namespace lapwing::sinks {
 
 namespace {
 using std::chrono::milliseconds;
-constexpr milliseconds kFirstPause{200};
-constexpr milliseconds kLongestPause{10000};
 }  // namespace
 
 class JsonlSink::Impl : public std::enable_shared_from_this<Impl> {
@@ -79,15 +78,14 @@ class JsonlSink::Impl : public std::enable_shared_from_this<Impl> {
     if (!confirm_) return;
     error_ = std::move(error);
     if (error_.empty()) {
-      pause_ = kFirstPause;
+      backoff_.reset();
       const auto confirm = std::exchange(confirm_, nullptr);
       confirm(last_);
       return;
     }
     last_error_ = error_;
     ++retries_;
-    timer_.expires_after(pause_);
-    pause_ = std::min(pause_ * 2, kLongestPause);
+    timer_.expires_after(backoff_.next());
     timer_.async_wait([weak = weak_from_this(),
                        lines = std::move(lines)](const boost::system::error_code& stopped) mutable {
       const auto self = weak.lock();
@@ -100,7 +98,7 @@ class JsonlSink::Impl : public std::enable_shared_from_this<Impl> {
   const EventFilter filter_;
   std::function<void(std::uint64_t)> confirm_;  // set while a batch is under way
   std::uint64_t last_ = 0;
-  milliseconds pause_ = kFirstPause;
+  Backoff backoff_{milliseconds(200), milliseconds(10000)};
   std::uint64_t retries_ = 0;
   std::string error_;
   std::string last_error_;

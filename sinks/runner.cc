@@ -11,13 +11,13 @@
 #include <utility>
 #include <vector>
 
+#include "sinks/backoff.h"
+
 namespace lapwing::sinks {
 
 namespace {
 using std::chrono::milliseconds;
 constexpr milliseconds kCursorPause{100};
-constexpr milliseconds kFirstPause{100};
-constexpr milliseconds kLongestPause{10000};
 }  // namespace
 
 class SinkRunner::Impl : public std::enable_shared_from_this<Impl> {
@@ -115,7 +115,7 @@ class SinkRunner::Impl : public std::enable_shared_from_this<Impl> {
     for (const JournalEntry& entry : batch_)
       if (entry.number > cursor_ && entry.number <= number) ++delivered_;
     cursor_ = number;
-    pause_ = kFirstPause;
+    backoff_.reset();
     plan_cursor();
     if (cursor_ != batch_.back().number) return;
     // Not here: the sink may still be reading the entries while it confirms the last of them.
@@ -132,8 +132,7 @@ class SinkRunner::Impl : public std::enable_shared_from_this<Impl> {
     ++retries_;
     ++turn_;
     pausing_ = true;
-    retry_timer_.expires_after(pause_);
-    pause_ = std::min(pause_ * 2, kLongestPause);
+    retry_timer_.expires_after(backoff_.next());
     retry_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
       const auto self = weak.lock();
       if (error || !self || !self->running_) return;
@@ -173,7 +172,7 @@ class SinkRunner::Impl : public std::enable_shared_from_this<Impl> {
   std::uint64_t delivered_ = 0;
   std::uint64_t retries_ = 0;
   std::string last_error_;
-  milliseconds pause_ = kFirstPause;
+  Backoff backoff_{milliseconds(100), milliseconds(10000)};
   int subscription_ = 0;
   bool running_ = false;
   bool have_cursor_ = false;

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <utility>
 
+#include "sinks/backoff.h"
 #include "sinks/syslog_link.h"
 #include "sinks/syslog_queue.h"
 
@@ -17,8 +18,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Clock = SyslogQueue::Clock;
-constexpr milliseconds kFirstPause{200};
-constexpr milliseconds kLongestPause{30000};
 constexpr seconds kNameLifetime{300};  // UDP has no connection whose end would show a moved name
 }  // namespace
 
@@ -81,7 +80,7 @@ class SyslogSink::Impl final : public SyslogLink::Owner, public std::enable_shar
 
   void arrived(std::size_t messages) override {
     // Repeats are no progress: a receiver that resets every connection is asked less and less often.
-    if (queue_.oldest_is_fresh()) pause_ = kFirstPause;
+    if (queue_.oldest_is_fresh()) backoff_.reset();
     const std::uint64_t number = queue_.acknowledge(messages, Clock::now(), !datagrams_);
     if (!confirm_) return;
     if (queue_.all_acknowledged()) return confirm_all();
@@ -147,8 +146,7 @@ class SyslogSink::Impl final : public SyslogLink::Owner, public std::enable_shar
 
   void wait() {
     waiting_ = true;
-    timer_.expires_after(pause_);
-    pause_ = std::min(pause_ * 2, kLongestPause);
+    timer_.expires_after(backoff_.next());
     timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
       const auto self = weak.lock();
       if (error || !self || self->closed_) return;
@@ -165,7 +163,7 @@ class SyslogSink::Impl final : public SyslogLink::Owner, public std::enable_shar
   std::shared_ptr<SyslogLink> link_;
   std::span<const JournalEntry> entries_;       // of the batch under way
   std::function<void(std::uint64_t)> confirm_;  // set while a batch is under way
-  milliseconds pause_ = kFirstPause;
+  Backoff backoff_{milliseconds(200), milliseconds(30000)};
   Clock::time_point connected_at_{};
   std::uint64_t retries_ = 0;
   std::string state_ = "idle";

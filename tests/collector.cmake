@@ -3,7 +3,7 @@ if(NOT TARGET lapwing_cli)
   include(${PROJECT_SOURCE_DIR}/collector/cli.cmake)
 endif()
 
-lapwing_test(NAME config_test
+lapwing_test(NAME config_test APART
   SOURCES
     unit/config_diagnostics.cc
     unit/config_good.cc

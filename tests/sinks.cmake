@@ -1,4 +1,4 @@
-lapwing_test(NAME sinks_test
+lapwing_test(NAME sinks_test APART
   SOURCES
     unit/sink_filter_test.cc
     unit/sink_http_test.cc

@@ -83,6 +83,17 @@ inline std::uint32_t read_varint(const std::uint8_t*& p, const std::uint8_t* end
   return value;
 }
 
+/// Octets that `write_varint` writes; values are sizes and ASNs, below 2^32.
+inline constexpr std::size_t varint_size(std::size_t value) {
+  return value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : value < 0x10000000 ? 4 : 5;
+}
+/// Writes one varint and returns the place after it.
+inline std::uint8_t* write_varint(std::uint8_t* out, std::size_t value) {
+  for (; value >= 0x80; value >>= 7) *out++ = static_cast<std::uint8_t>(value | 0x80);
+  *out++ = static_cast<std::uint8_t>(value);
+  return out;
+}
+
 /// RFC 4271 4.3, RFC 5065 3.
 enum class SegmentType : std::uint8_t {
   kAsSet = 1,

@@ -44,7 +44,7 @@ def parse_time(text):
 def table(count4=200, count6=50, star=OLD):
     """{prefix: path}: background, the extremes of prefix length, and the star's four prefixes."""
     routes = {f"198.18.{n}.0/24": (1103, 65000 + n % 7, 4200000000 + n) for n in range(count4)}
-    routes.update({f"2001:db8:{n:x}::/48": (1103, 65000 + n % 7, 4200000000 + n)
+    routes.update({f"2001:db8:{n + 1:x}::/48": (1103, 65000 + n % 7, 4200000000 + n)
                    for n in range(count6)})
     routes.update({"0.0.0.0/0": (1103,), "203.0.113.7/32": (1103, 64499), "::/0": (1103,),
                    "2001:db8:ff::1/128": (1103, 64499), "203.0.113.128/25": (64498,) * 5})

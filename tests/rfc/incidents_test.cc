@@ -98,7 +98,9 @@ TEST_CASE("BIRD's private code point: attribute 254 from a neighbour is data lik
   CHECK(parsed.path().find(254));
 }
 
-TEST_CASE("CVE-2023-41358: NLRI without attributes are treat-as-withdraw") { CHECK(act({}) == kWithdraw); }
+TEST_CASE("CVE-2023-41358: NLRI without attributes are treat-as-withdraw") {
+  CHECK(act({}) == kWithdraw);
+}
 
 TEST_CASE("CVE-2023-46753, CVE-2023-47235: NLRI with one unknown attribute are treat-as-withdraw") {
   CHECK(act(attr(0xc0, 200, {1, 2})) == kWithdraw);
@@ -191,7 +193,8 @@ TEST_CASE("CVE-2023-31490: SRv6 sub-TLVs with lying lengths") {
 TEST_CASE("65,535 octets: 16,000 prefixes, or 16,000 communities, in one extended message") {
   Buffer routes;
   for (unsigned i = 0; i < 16000; ++i)
-    routes = std::move(routes) + Buffer{24, 10, static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)};
+    routes = std::move(routes) +
+             Buffer{24, 10, static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)};
   const Parsed many(update(mandatory(), routes), external_session());
   CHECK(many.batch.records[0].announced == 16000);
   Buffer communities(16000 * 4, 1);

@@ -96,8 +96,8 @@ TEST_CASE("RFC 4271 5: attributes in any order give the same canonical octets") 
 }
 
 TEST_CASE("RFC 4271 4.3: how a length or a flag was encoded does not change the canonical octets") {
-  Buffer extended = mandatory();
-  extended = origin() + attr(0x50, 2, segment(2, {65001, 64500})) + next_hop() + attr(0xdf, 99, {1});
+  const Buffer extended =
+      origin() + attr(0x50, 2, segment(2, {65001, 64500})) + next_hop() + attr(0xdf, 99, {1});
   const Buffer plain = mandatory() + attr(0xc0, 99, {1});
   const Parsed a(update(extended, kRoute), external_session());
   const Parsed b(update(plain, kRoute), external_session());
@@ -108,9 +108,9 @@ TEST_CASE("RFC 4271 4.3: how a length or a flag was encoded does not change the 
 }
 
 TEST_CASE("RFC 4271 5: unknown transitive attributes are kept, non-transitive ones ignored") {
-  const Parsed parsed(update(mandatory() + attr(0xc0, 99, Buffer(3000, 7)) + attr(0x80, 241, {1}),
-                             kRoute),
-                      external_session());
+  const Parsed parsed(
+      update(mandatory() + attr(0xc0, 99, Buffer(3000, 7)) + attr(0x80, 241, {1}), kRoute),
+      external_session());
   CHECK(parsed.action() == ErrorAction::kNone);
   REQUIRE(parsed.path().find(99));
   CHECK(parsed.path().find(99)->size() == 3001);
@@ -147,7 +147,8 @@ TEST_CASE("treat-as-withdraw withdraws all that the message announces, in one re
   CHECK(parsed.batch.octets.empty());
 }
 
-TEST_CASE("RFC 4724 2: End-of-RIB of IPv4 unicast is the empty UPDATE, of others an empty MP_UNREACH") {
+TEST_CASE(
+    "RFC 4724 2: End-of-RIB of IPv4 unicast is the empty UPDATE, of others an empty MP_UNREACH") {
   const Parsed ipv4(update({}), external_session());
   REQUIRE(ipv4.records == 1);
   CHECK(ipv4.batch.records[0].kind == RecordKind::kEndOfRib);
@@ -193,10 +194,12 @@ TEST_CASE("append_attributes: entries of table dumps (RFC 6396 4.3.4)") {
   CHECK(next_hop_of(base + next_hop()) == "192.0.2.1");
   CHECK(next_hop_of(base + attr(0x80, 14, Buffer{16} + kIpv6Hop)) == "2001:db8::1");
   CHECK(next_hop_of(base + attr(0x80, 14, Buffer{32} + kIpv6Hop + kIpv6Hop)) == "2001:db8::1");
-  CHECK(next_hop_of(base + mp_reach(kIpv6Unicast, kIpv6Hop, nlri("2001:db8::/32"))) == "2001:db8::1");
+  CHECK(next_hop_of(base + mp_reach(kIpv6Unicast, kIpv6Hop, nlri("2001:db8::/32"))) ==
+        "2001:db8::1");
   CHECK(next_hop_of(base + attr(0x80, 14, hex("00020110") + kIpv6Hop)) == "2001:db8::1");
   // What depends on the kind of neighbour is kept.
-  CHECK(next_hop_of(base + next_hop() + attr(0x40, 5, u32(100)) + attr(0x80, 9, u32(1))) == "192.0.2.1");
+  CHECK(next_hop_of(base + next_hop() + attr(0x40, 5, u32(100)) + attr(0x80, 9, u32(1))) ==
+        "192.0.2.1");
   CHECK(PathView(out).local_pref() == 100u);
 
   out = {1, 2, 3};
@@ -210,9 +213,9 @@ TEST_CASE("an Update object can be used again without a trace of the message bef
   Update reader;
   RecordBatch batch;
   const SessionParameters session = external_session();
-  const Buffer full = update(mandatory() + attr(0xc0, 8, u32(1)) +
-                                 mp_reach(kIpv6Unicast, kIpv6Hop, nlri("2001:db8::/32")),
-                             kRoute, nlri("203.0.113.0/24"));
+  const Buffer full = update(
+      mandatory() + attr(0xc0, 8, u32(1)) + mp_reach(kIpv6Unicast, kIpv6Hop, nlri("2001:db8::/32")),
+      kRoute, nlri("203.0.113.0/24"));
   const Buffer broken = update(mandatory() + attr(0xc0, 8, Buffer(3)), kRoute);
   const Buffer reset = hex("0005 0000");
   const Buffer small = update(mandatory(), kRoute);

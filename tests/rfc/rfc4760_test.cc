@@ -28,9 +28,9 @@ TEST_CASE("RFC 4760 3: multicast and unicast of both IP versions") {
   const Family families[] = {{1, 1}, {1, 2}, {2, 1}, {2, 2}};
   for (const Family f : families) {
     const bool v4 = f.afi == kAfiIpv4;
-    const Parsed parsed(
-        update(kBase + mp_reach(f, v4 ? kHop : kIpv6Hop, nlri(v4 ? "10.0.0.0/8" : "2001:db8::/33"))),
-        session_of({f}));
+    const Parsed parsed(update(kBase + mp_reach(f, v4 ? kHop : kIpv6Hop,
+                                                nlri(v4 ? "10.0.0.0/8" : "2001:db8::/33"))),
+                        session_of({f}));
     REQUIRE(parsed.records == 1);
     CHECK(parsed.batch.nlri[0].family() == f);
     CHECK(parsed.announced() == Texts{v4 ? "10.0.0.0/8" : "2001:db8::/33"});
@@ -87,7 +87,8 @@ TEST_CASE("RFC 7911 3: path identifiers are read where negotiated, and only ther
   CHECK(parsed.batch.nlri[2].path_id == 0x80000000);
   CHECK(parsed.batch.nlri[2].has_path_id == 1);
 
-  const Parsed ipv6(update(kBase + mp_reach(kIpv6Unicast, kIpv6Hop, nlri("2001:db8::/32"))), session);
+  const Parsed ipv6(update(kBase + mp_reach(kIpv6Unicast, kIpv6Hop, nlri("2001:db8::/32"))),
+                    session);
   REQUIRE(ipv6.records == 1);
   CHECK(ipv6.batch.nlri[0].has_path_id == 0);
 
@@ -95,7 +96,8 @@ TEST_CASE("RFC 7911 3: path identifiers are read where negotiated, and only ther
     CHECK(Parsed(update(mandatory(), cut), session).action() == ErrorAction::kSessionReset);
   // Without ADD-PATH four zero octets are four default routes.
   const Parsed plain(update(mandatory(), u32(0) + route), session_of({kIpv4Unicast}));
-  CHECK(plain.announced() == Texts{"0.0.0.0/0", "0.0.0.0/0", "0.0.0.0/0", "0.0.0.0/0", "10.0.0.0/8"});
+  CHECK(plain.announced() ==
+        Texts{"0.0.0.0/0", "0.0.0.0/0", "0.0.0.0/0", "0.0.0.0/0", "10.0.0.0/8"});
 }
 
 TEST_CASE("RFC 8277 2: labels are taken off") {
@@ -137,13 +139,14 @@ TEST_CASE("RFC 4364 4.3.4, RFC 4659 3.2: the RD is part of the key, the label is
   const auto c = keys(vpn6, kIpv6Hop, hex("88 000101 0000fde800000064 20010db80001"));
   CHECK(format_prefix(to_nlri(c[0]).prefix) == "2001:db8:1::/48");
   // Global and link-local next hop, each with its RD.
-  const Parsed both(update(kBase + mp_reach(vpn6, rd + kIpv6Hop + rd + hex("fe80") + Buffer(13) +
-                                                      Buffer{1},
-                                            hex("88 000101 0000fde800000064 20010db80001"))),
-                    session);
+  const Parsed both(
+      update(kBase + mp_reach(vpn6, rd + kIpv6Hop + rd + hex("fe80") + Buffer(13) + Buffer{1},
+                              hex("88 000101 0000fde800000064 20010db80001"))),
+      session);
   CHECK(both.path().find(attribute::kNextHop)->size() == 32);
   CHECK(format_address(*both.path().next_hop()) == "2001:db8::1");
-  for (const char* bad : {"57 000101 0000fde8000000", "79 000101 0000fde800000064 0a010101 00", "ff"})
+  for (const char* bad :
+       {"57 000101 0000fde8000000", "79 000101 0000fde800000064 0a010101 00", "ff"})
     CHECK(Parsed(update(kBase + mp_reach(vpn4, rd + kHop, hex(bad))), session).action() ==
           ErrorAction::kSessionReset);
 }

@@ -69,19 +69,20 @@ TEST_CASE("RFC 6793 6: a malformed AS4_PATH is discarded, the route stays") {
   const Buffer malformed[] = {{2}, {2, 0}, {2, 2, 0, 0, 0, 1}, segment(7, {1}), segment(2, {0})};
   for (const Buffer& as4 : malformed) {
     CHECK(merged(segment(2, {100, 23456}, 2), as4) == "100 23456");
-    const Parsed parsed(update(origin() + as_path({100}, 2) + next_hop() + attr(0xc0, 17, as4), kRoute),
-                        old_session());
+    const Parsed parsed(
+        update(origin() + as_path({100}, 2) + next_hop() + attr(0xc0, 17, as4), kRoute),
+        old_session());
     CHECK(parsed.action() == ErrorAction::kAttributeDiscard);
   }
 }
 
 TEST_CASE("RFC 6793 4.2.3: AGGREGATOR and AS4_AGGREGATOR") {
   const auto parse = [](const Buffer& aggregator, const Buffer& as4_aggregator) {
-    return Parsed(update(origin() + as_path({100, 23456}, 2) + next_hop() +
-                             attr(0xc0, 7, aggregator) + attr(0xc0, 17, segment(2, {200000})) +
-                             attr(0xc0, 18, as4_aggregator),
-                         kRoute),
-                  old_session());
+    return Parsed(
+        update(origin() + as_path({100, 23456}, 2) + next_hop() + attr(0xc0, 7, aggregator) +
+                   attr(0xc0, 17, segment(2, {200000})) + attr(0xc0, 18, as4_aggregator),
+               kRoute),
+        old_session());
   };
   const Buffer address = {192, 0, 2, 9};
   const Parsed both = parse(u16(23456) + address, u32(200000) + address);
@@ -100,10 +101,10 @@ TEST_CASE("RFC 6793 4.2.3: AGGREGATOR and AS4_AGGREGATOR") {
 }
 
 TEST_CASE("RFC 6793 4.1: AS4_PATH and AS4_AGGREGATOR between new speakers are discarded") {
-  const Parsed parsed(update(mandatory() + attr(0xc0, 17, segment(2, {1, 2})) +
-                                 attr(0xc0, 18, Buffer(8, 1)),
-                             kRoute),
-                      external_session());
+  const Parsed parsed(
+      update(mandatory() + attr(0xc0, 17, segment(2, {1, 2})) + attr(0xc0, 18, Buffer(8, 1)),
+             kRoute),
+      external_session());
   CHECK(parsed.action() == ErrorAction::kAttributeDiscard);
   CHECK(parsed.path_text() == "65001 64500");
   CHECK_FALSE(parsed.path().find(attribute::kAs4Path));

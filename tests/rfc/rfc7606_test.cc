@@ -50,7 +50,8 @@ void check(const Case& c) {
     CHECK(record.announced == (expected == kWithdraw ? 0 : 1));
     CHECK(record.withdrawn == (expected == kWithdraw ? 1 : 0));
     // A discarded attribute is gone from the canonical set.
-    if (expected == kDiscard && type != 0) CHECK_FALSE(parsed.path().find(static_cast<std::uint8_t>(type)));
+    if (expected == kDiscard && type != 0)
+      CHECK_FALSE(parsed.path().find(static_cast<std::uint8_t>(type)));
   }
 }
 
@@ -86,8 +87,10 @@ TEST_CASE("RFC 7606 3 c: a wrong Optional or Transitive flag has the action of t
     CAPTURE(k.type);
     const ErrorAction right_external = k.internal_only ? kDiscard : kNone;
     check({"right flags", attr(k.flags, k.type, k.value), right_external, kNone});
-    check({"Partial and unused bits", attr(k.flags | 0x2f, k.type, k.value), right_external, kNone});
-    check({"needless extended length", attr(k.flags | 0x10, k.type, k.value), right_external, kNone});
+    check(
+        {"Partial and unused bits", attr(k.flags | 0x2f, k.type, k.value), right_external, kNone});
+    check(
+        {"needless extended length", attr(k.flags | 0x10, k.type, k.value), right_external, kNone});
     for (const unsigned flip : {0x80u, 0x40u, 0xc0u})
       check({"wrong flags", attr(k.flags ^ flip, k.type, k.value),
              k.internal_only ? kDiscard : k.wrong, k.wrong});
@@ -104,7 +107,8 @@ TEST_CASE("RFC 7606 7: wrong lengths and values have the action of the attribute
       {"AS_PATH of one octet", attr(0x40, 2, {2}), kWithdraw, kWithdraw},
       {"AS_PATH with an empty segment", attr(0x40, 2, {2, 0}), kWithdraw, kWithdraw},
       {"AS_PATH whose count overruns", attr(0x40, 2, bad_count), kWithdraw, kWithdraw},
-      {"AS_PATH with an odd rest", attr(0x40, 2, segment(2, {65001}) + Buffer{2}), kWithdraw, kWithdraw},
+      {"AS_PATH with an odd rest", attr(0x40, 2, segment(2, {65001}) + Buffer{2}), kWithdraw,
+       kWithdraw},
       {"AS_PATH with segment type 0", attr(0x40, 2, segment(0, {65001})), kWithdraw, kWithdraw},
       {"AS_PATH with segment type 5", attr(0x40, 2, segment(5, {65001})), kWithdraw, kWithdraw},
       {"AS_PATH with AS 0", attr(0x40, 2, segment(2, {65001, 0})), kWithdraw, kWithdraw},
@@ -141,7 +145,8 @@ TEST_CASE("RFC 7606 7: wrong lengths and values have the action of the attribute
       {"ONLY_TO_CUSTOMER of 3", attr(0xc0, 35, Buffer(3)), kWithdraw, kWithdraw},
       {"ONLY_TO_CUSTOMER 0", attr(0xc0, 35, u32(0)), kNone, kNone},
       {"PREFIX_SID with a short Label-Index", attr(0xc0, 40, hex("01000100")), kDiscard, kDiscard},
-      {"PREFIX_SID whose SRv6 service overruns", attr(0xc0, 40, hex("05001900")), kWithdraw, kWithdraw},
+      {"PREFIX_SID whose SRv6 service overruns", attr(0xc0, 40, hex("05001900")), kWithdraw,
+       kWithdraw},
       {"unknown well-known", attr(0x40, 200, {1}), kWithdraw, kWithdraw},
       {"unknown transitive", attr(0xc0, 200, {1}), kNone, kNone},
       {"unknown non-transitive", attr(0x80, 200, {1}), kNone, kNone},
@@ -176,8 +181,8 @@ TEST_CASE("RFC 7606 3 g: of a repeated attribute the first one counts; MP attrib
 }
 
 TEST_CASE("RFC 7606 3 h: the strongest of several errors wins") {
-  const Buffer attributes = mandatory() + attr(0x40, 6, {1}) + attr(0xc0, 8, Buffer(3)) +
-                            attr(0xc0, 7, Buffer(3));
+  const Buffer attributes =
+      mandatory() + attr(0x40, 6, {1}) + attr(0xc0, 8, Buffer(3)) + attr(0xc0, 7, Buffer(3));
   const Parsed parsed(update(attributes, kRoute), external_session());
   CHECK(parsed.action() == kWithdraw);
   CHECK(parsed.update.findings().total() == 3);
@@ -195,8 +200,12 @@ TEST_CASE("RFC 7606 3 b: lengths beyond the message reset with 3/1") {
 }
 
 TEST_CASE("RFC 7606 4: an attribute that overruns the block is treat-as-withdraw") {
-  const Buffer overrunning[] = {
-      {0x40}, {0x40, 1}, {0x50, 1, 0}, {0x40, 1, 2, 0}, {0xc0, 8, 200, 1, 2, 3, 4}, {0xd0, 35, 4, 0, 0, 0, 0, 1}};
+  const Buffer overrunning[] = {{0x40},
+                                {0x40, 1},
+                                {0x50, 1, 0},
+                                {0x40, 1, 2, 0},
+                                {0xc0, 8, 200, 1, 2, 3, 4},
+                                {0xd0, 35, 4, 0, 0, 0, 0, 1}};
   for (const Buffer& last : overrunning) {
     const Parsed parsed(update(mandatory() + last, kRoute), external_session());
     CHECK(parsed.action() == kWithdraw);

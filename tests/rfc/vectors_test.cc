@@ -68,9 +68,12 @@ SessionParameters context_of(const Row& row) {
   p.families = {};
   for (const json::value& family : context.at("families").as_array()) {
     const std::string_view name = family.as_string();
-    if (name == "vpnv4") p.families.insert({kAfiIpv4, kSafiVpn});
-    else if (name == "vpnv6") p.families.insert({kAfiIpv6, kSafiVpn});
-    else if (const auto f = parse_family(name)) p.families.insert(*f);
+    if (name == "vpnv4")
+      p.families.insert({kAfiIpv4, kSafiVpn});
+    else if (name == "vpnv6")
+      p.families.insert({kAfiIpv6, kSafiVpn});
+    else if (const auto f = parse_family(name))
+      p.families.insert(*f);
   }
   return p;
 }
@@ -86,11 +89,14 @@ std::string normal_path(std::string_view text) {
     if (c >= '0' && c <= '9') {
       std::uint64_t asn = 0;
       for (; i < text.size() && ((text[i] >= '0' && text[i] <= '9') || text[i] == '.'); ++i) {
-        asn = text[i] == '.' ? asn << 16 : (asn & ~0xffffull) + (asn & 0xffff) * 10 +
-                                               static_cast<std::uint64_t>(text[i] - '0');
+        asn = text[i] == '.' ? asn << 16
+                             : (asn & ~0xffffull) + (asn & 0xffff) * 10 +
+                                   static_cast<std::uint64_t>(text[i] - '0');
       }
-      if (in_set) set.push_back(asn);
-      else out += std::to_string(asn);
+      if (in_set)
+        set.push_back(asn);
+      else
+        out += std::to_string(asn);
       continue;
     }
     if (c == '{' || c == '[') {
@@ -164,20 +170,21 @@ TEST_CASE("vectors: no row of the attribute matrix resets, and none keeps a brok
   if (!directory) return;
   std::size_t withdrawn = 0;
   std::size_t kept = 0;
-  const std::size_t rows = for_each_row(*directory + "attribute-matrix.jsonl.gz", [&](const Row& row) {
-    CAPTURE(text_of(row, "id"));
-    const Buffer message = hex(text_of(row, "hex"));
-    const Octets body = body_of(message);
-    const Parsed parsed(Buffer(body.begin(), body.end()), external_session());
-    REQUIRE(parsed.action() != ErrorAction::kSessionReset);
-    REQUIRE(parsed.records == 1);
-    const std::string prefix = text_of(row, "prefix");
-    const auto& record = parsed.batch.records[0];
-    REQUIRE(record.withdrawn + record.announced == 1);
-    const auto texts = record.withdrawn != 0 ? parsed.withdrawn() : parsed.announced();
-    REQUIRE(texts[0] == prefix);
-    ++(record.withdrawn != 0 ? withdrawn : kept);
-  });
+  const std::size_t rows =
+      for_each_row(*directory + "attribute-matrix.jsonl.gz", [&](const Row& row) {
+        CAPTURE(text_of(row, "id"));
+        const Buffer message = hex(text_of(row, "hex"));
+        const Octets body = body_of(message);
+        const Parsed parsed(Buffer(body.begin(), body.end()), external_session());
+        REQUIRE(parsed.action() != ErrorAction::kSessionReset);
+        REQUIRE(parsed.records == 1);
+        const std::string prefix = text_of(row, "prefix");
+        const auto& record = parsed.batch.records[0];
+        REQUIRE(record.withdrawn + record.announced == 1);
+        const auto texts = record.withdrawn != 0 ? parsed.withdrawn() : parsed.announced();
+        REQUIRE(texts[0] == prefix);
+        ++(record.withdrawn != 0 ? withdrawn : kept);
+      });
   CHECK(rows == 5264);
   CHECK(withdrawn > 1000);
   CHECK(kept > 1000);
@@ -313,7 +320,8 @@ TEST_CASE("vectors: IPv4 and IPv6 unicast UPDATEs of ExaBGP mean what ExaBGP say
   CHECK(compared >= 100);
 }
 
-TEST_CASE("vectors: whole messages of other speakers never reset where a family was not negotiated") {
+TEST_CASE(
+    "vectors: whole messages of other speakers never reset where a family was not negotiated") {
   const auto directory = vectors_directory();
   if (!directory) return;
   SessionParameters session = external_session();

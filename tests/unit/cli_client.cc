@@ -2,6 +2,7 @@
 #include "collector/client.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <string>
 #include <vector>
@@ -126,11 +127,11 @@ TEST_CASE("client: a server that says nothing is given up after the time limit")
 }
 
 TEST_CASE("client: a stream gives each event until the caller has enough") {
-  const std::string head =
+  std::string answer =
       "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
-  const CannedServer server([&](const std::string&) {
-    return head + "c\r\nid: 1\ndata: a\r\n4\r\n\n\n: \r\n9\r\n\ndata: b\n\r\n1\r\n\n\r\n0\r\n\r\n";
-  });
+  for (const std::string chunk : {"id: 1\ndata: a", "\n\n: ", "ping\ndata: b\n", "\n", ""})
+    answer += fmt::format("{:x}\r\n{}\r\n", chunk.size(), chunk);
+  const CannedServer server([&](const std::string&) { return answer; });
   Texts events;
   std::string error;
   const auto all = follow(

@@ -149,6 +149,12 @@ TEST_CASE("command line: what is missing, unknown or senseless is a usage error"
     usage_error(text);
 }
 
+TEST_CASE("command line: a word that is no command gets the nearest one, or all of them") {
+  CHECK(usage_error("shwo peers").find("no command \"shwo\"; did you mean \"show\"?") !=
+        std::string::npos);
+  CHECK(usage_error("dance").find("known: run, check, replay, show, monitor") != std::string::npos);
+}
+
 TEST_CASE("command line: prefixes, addresses and AS numbers are checked before anything is asked") {
   CHECK(usage_error("show route 10.0.0.1/8").find("the prefix is 10.0.0.0/8") != std::string::npos);
   CHECK(usage_error("show route edge1").find("\"edge1\"") != std::string::npos);

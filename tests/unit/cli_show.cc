@@ -140,9 +140,10 @@ TEST_CASE("show events: number, time, what and about whom") {
                   screen(100))
           .value_or(""),
       "Number  Time                  Severity  Type          Action  Subject             Summary\n"
-      "    12  2017-10-01 09:07:51Z  warning   new-upstream  raise   AS131279 < AS20485  AS13127…\n"
-      "    13  2017-10-01 09:08:00Z  notice    peer-down     raise   -                   edge1 "
-      "i…\n");
+      "    12  2017-10-01 09:07:51Z  warning   new-upstream  raise   AS131279 < AS20485  AS131279 "
+      "has a ne…\n"
+      "    13  2017-10-01 09:08:00Z  notice    peer-down     raise   -                   edge1 is "
+      "down\n");
 }
 
 TEST_CASE("show: what came from the network cannot drive the terminal") {

@@ -109,6 +109,14 @@ TEST_CASE("watched: a prefix with its more-specifics, not its less-specifics or 
   CHECK(s.wait().size() == 1);
 }
 
+TEST_CASE("watched: a prefix id that is given to another prefix is judged anew") {
+  Scene s(prefixes({"10.0.0.0/24"}));
+  s.host.announce(s.a, {"198.51.100.0/24"}, "1 5 10 100");
+  s.host.withdraw(s.a, {"198.51.100.0/24"});
+  s.host.announce(s.a, {"10.0.0.0/25"}, "1 5 10 100");
+  CHECK(s.wait().size() == 1);
+}
+
 TEST_CASE("watched: an origin, an AS on the path, before or after") {
   Watch origin;
   origin.origins = {200};

@@ -23,7 +23,8 @@ std::size_t count(const FakeHost& host, std::string_view type) {
 struct Flapping {
   FakeHost host{"new-upstream"};
   PeerId a = host.add_peer("a", 1), b = host.add_peer("b", 2);
-  Flapping() {
+  explicit Flapping(std::int64_t threshold = 4) {
+    host.settings.set("flap-threshold", threshold);
     host.at("2024-01-01T00:00:00Z");
     host.table(a, {"10.0.0.0/24"}, "1 10 100");
     host.table(b, {"10.0.0.0/24"}, "2 20 100");
@@ -81,6 +82,19 @@ TEST_CASE("damping: an upstream that ends gone leaves the origin single-homed, s
   s.host.after(seconds(900));
   CHECK(s.host.taken() == Texts{"upstream-flap 100 10 clear", "single-homed 100 20"});
   CHECK(field<std::string>(s.host.events[s.host.events.size() - 2], "state") == "gone");
+}
+
+TEST_CASE("damping: single-homed stands while the upstream flaps, and is cleared when it is stable") {
+  Flapping s(3);
+  s.flap(2);
+  CHECK(s.host.taken() == Texts{"upstream-gone 100 10", "single-homed 100 20",
+                                "upstream-returned 100 10", "single-homed 100 10 clear",
+                                "upstream-gone 100 10", "single-homed 100 20",
+                                "upstream-flap 100 10"});
+  s.flap(3);
+  CHECK(s.host.taken().empty());
+  s.host.after(seconds(900));
+  CHECK(s.host.taken() == Texts{"upstream-flap 100 10 clear", "single-homed 100 clear"});
 }
 
 TEST_CASE("damping: a new upstream of the flapping origin is never lost") {

@@ -69,7 +69,7 @@ TEST_CASE("dynamic neighbours: named by range and address, bounded, numbered whe
   {
     Peer scan = bench.connect("127.0.1.200");
     REQUIRE(scan.receive());
-    CHECK(bench.status("lab-127.0.1.200").state == "OpenSent");
+    CHECK(bench.wait_state("OpenSent", "lab-127.0.1.200"));
   }
   CHECK(eventually([&] { return bench.speaker().statuses().empty(); }));
   Peer first = bench.connect("127.0.1.1");

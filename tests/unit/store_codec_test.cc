@@ -35,10 +35,14 @@ Prefix random_prefix(Random& random) {
 
 FieldValue random_value(Random& random) {
   switch (random() % 6) {
-    case 0: return static_cast<std::int64_t>(random());
-    case 1: return random() % 2 == 0;
-    case 2: return random_text(random, 40);
-    case 3: return random_time(random);
+    case 0:
+      return static_cast<std::int64_t>(random());
+    case 1:
+      return random() % 2 == 0;
+    case 2:
+      return random_text(random, 40);
+    case 3:
+      return random_time(random);
     case 4: {
       std::vector<Asn> list(random() % 4);
       for (Asn& asn : list) asn = static_cast<Asn>(random());
@@ -75,17 +79,20 @@ Event random_event(Random& random) {
   e.origin_prefix_count = maybe<std::uint32_t>(random, number);
   for (std::uint64_t n = random() % 4; n != 0; --n) e.peers.push_back(text());
   e.direct = maybe<bool>(random, [&] { return random() % 2 == 0; });
-  e.changed_between = maybe<TimeRange>(
-      random, [&] { return TimeRange{random_time(random), random_time(random)}; });
+  e.changed_between = maybe<TimeRange>(random, [&] {
+    return TimeRange{random_time(random), random_time(random)};
+  });
   e.known_upstreams = maybe<std::vector<KnownUpstream>>(random, [&] {
     std::vector<KnownUpstream> list(random() % 3);
-    for (auto& u : list) u = {number(), random_time(random), random_time(random), number() % 2 == 0};
+    for (auto& u : list)
+      u = {number(), random_time(random), random_time(random), number() % 2 == 0};
     return list;
   });
   for (std::uint64_t n = random() % 3; n != 0; --n)
     e.evidence.push_back({text(), number(), random_prefix(random), maybe<std::string>(random, text),
                           maybe<std::string>(random, text), random_time(random)});
-  for (std::uint64_t n = random() % 5; n != 0; --n) e.fields.push_back({text(), random_value(random)});
+  for (std::uint64_t n = random() % 5; n != 0; --n)
+    e.fields.push_back({text(), random_value(random)});
   e.rule = text();
   e.summary = text();
   return e;
@@ -172,7 +179,8 @@ TEST_CASE("keys that are cut short, too long or out of range are refused") {
 }
 
 TEST_CASE("history keys sort by hour, NLRI and time") {
-  const bgp::NlriKey nlri = bgp::to_key({kIpv6Unicast, 0, *parse_prefix("2001:db8::/32"), false, 0});
+  const bgp::NlriKey nlri =
+      bgp::to_key({kIpv6Unicast, 0, *parse_prefix("2001:db8::/32"), false, 0});
   char buffer[kMaxHistoryKey];
   const std::string start = history_prefix(history_hour(3 * kMicrosPerHour + 5), nlri);
   std::copy(start.begin(), start.end(), buffer);
@@ -252,9 +260,15 @@ TEST_CASE("malformed event octets are a value, never a crash") {
     for (std::uint64_t n = 1 + random() % 4; n != 0; --n) {
       const std::size_t at = random() % octets.size();
       switch (random() % 3) {
-        case 0: octets[at] = static_cast<char>(random()); break;
-        case 1: octets.resize(at + 1); break;
-        default: octets.insert(at, random_text(random, 5)); break;
+        case 0:
+          octets[at] = static_cast<char>(random());
+          break;
+        case 1:
+          octets.resize(at + 1);
+          break;
+        default:
+          octets.insert(at, random_text(random, 5));
+          break;
       }
     }
     refused += decode_event(octets) ? 0 : 1;

@@ -134,7 +134,8 @@ TEST_CASE("journal: subscribers hear of durable events only, and not after unsub
   CHECK(calls == 1);
 }
 
-TEST_CASE("journal: retention removes what all sinks have, and waits for a slow sink up to a bound") {
+TEST_CASE(
+    "journal: retention removes what all sinks have, and waits for a slow sink up to a bound") {
   const TempDir dir;
   FakeDictionary dictionary;
   StoreOptions options;

@@ -14,12 +14,13 @@ using Rows = std::vector<std::pair<RouteName, RouteState>>;
 Rows ask(const Store& store, const std::optional<Prefix>& prefix, Match match,
          const std::vector<PeerId>& peers) {
   Rows rows;
-  store.routes(prefix, match, peers,
-               [&](PeerId peer, const bgp::NlriKey& key, Octets path, Timestamp since) {
-                 rows.push_back({{bgp::to_nlri(key), peer},
-                                 {{reinterpret_cast<const char*>(path.data()), path.size()}, since}});
-                 return true;
-               });
+  store.routes(
+      prefix, match, peers,
+      [&](PeerId peer, const bgp::NlriKey& key, Octets path, Timestamp since) {
+        rows.push_back({{bgp::to_nlri(key), peer},
+                        {{reinterpret_cast<const char*>(path.data()), path.size()}, since}});
+        return true;
+      });
   return rows;
 }
 
@@ -56,7 +57,8 @@ Prefix random_prefix(std::mt19937_64& random) {
   IpAddress address;
   address.version = random() % 3 == 0 ? IpVersion::kV6 : IpVersion::kV4;
   for (std::size_t i = 0; i < address.size(); ++i)
-    address.bytes[i] = static_cast<std::uint8_t>(random() % (i == 0 ? 3 : 256) & (i == 0 ? 3 : 0x81));
+    address.bytes[i] =
+        static_cast<std::uint8_t>(random() % (i == 0 ? 3 : 256) & (i == 0 ? 3 : 0x81));
   const unsigned max = address.version == IpVersion::kV4 ? 32 : 128;
   const std::uint64_t length = random() % 3 == 0 ? random() % (max + 1) : random() % 18;
   return Prefix::make(address, static_cast<std::uint8_t>(length));
@@ -82,7 +84,8 @@ void fill(Queried& q, std::mt19937_64& random) {
     const bool v4 = nlri.prefix.address.version == IpVersion::kV4;
     nlri.family = v4 ? kIpv4Unicast : kIpv6Unicast;
     if (i % 5 == 0) nlri.family.safi = i % 2 == 0 ? kSafiVpn : kSafiMulticast;
-    if (nlri.family.safi == kSafiVpn) nlri.rd = random() % 3 == 0 ? ~std::uint64_t{0} : random() % 2;
+    if (nlri.family.safi == kSafiVpn)
+      nlri.rd = random() % 3 == 0 ? ~std::uint64_t{0} : random() % 2;
     nlri.has_path_id = i % 7 == 0;
     nlri.path_id = nlri.has_path_id ? static_cast<std::uint32_t>(random() % 2) - 1 : 0;
     if (!known.insert(nlri).second) continue;
@@ -153,11 +156,12 @@ std::vector<Change> ask_history(const Store& store, const std::string& prefix, s
     return std::string(reinterpret_cast<const char*>(o->data()), o->size());
   };
   std::vector<Change> changes;
-  store.history(*parse_prefix(prefix), from_unix_micros(from), from_unix_micros(to),
-                [&](const HistoryRow& row) {
-                  changes.push_back({unix_micros(row.time), row.peer, text(row.before), text(row.after)});
-                  return true;
-                });
+  store.history(
+      *parse_prefix(prefix), from_unix_micros(from), from_unix_micros(to),
+      [&](const HistoryRow& row) {
+        changes.push_back({unix_micros(row.time), row.peer, text(row.before), text(row.after)});
+        return true;
+      });
   return changes;
 }
 

@@ -23,7 +23,8 @@ class Writer {
       }
       for (std::size_t b = 0; b < nlri.prefix.address.size(); ++b)
         nlri.prefix.address.bytes[b] = static_cast<std::uint8_t>(random_() % (b < 2 ? 256 : 4));
-      nlri.prefix = Prefix::make(nlri.prefix.address, static_cast<std::uint8_t>(8 + random_() % 25));
+      nlri.prefix =
+          Prefix::make(nlri.prefix.address, static_cast<std::uint8_t>(8 + random_() % 25));
       nlri.has_path_id = i % 11 == 0;
       nlri.path_id = nlri.has_path_id ? static_cast<std::uint32_t>(random_() % 3) : 0;
       // One id for one NLRI.
@@ -35,8 +36,8 @@ class Writer {
   Commit make(std::size_t routes) {
     Commit commit;
     commit.sequence = ++sequence;
-    commit.base = from_unix_micros(1'700'000'000'000'000 +
-                                   static_cast<std::int64_t>(sequence) * 1'000'000);
+    commit.base =
+        from_unix_micros(1'700'000'000'000'000 + static_cast<std::int64_t>(sequence) * 1'000'000);
     commit.alive_until = commit.base;
     for (std::size_t i = 0; i < routes; ++i) {
       RouteWrite write;

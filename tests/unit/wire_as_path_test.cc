@@ -21,8 +21,8 @@ std::string canonical(const Buffer& path, unsigned width) {
 }  // namespace
 
 TEST_CASE("hops: a set counts as one, confederations do not count") {
-  const Buffer path = segment(3, {64512, 64513}) + segment(2, {1, 2, 3}) + segment(1, {4, 5}) +
-                      segment(4, {64514});
+  const Buffer path =
+      segment(3, {64512, 64513}) + segment(2, {1, 2, 3}) + segment(1, {4, 5}) + segment(4, {64514});
   const AsPathSummary summary = check_as_path(path, 4, 2);
   CHECK(summary.error == nullptr);
   CHECK(summary.asns == 8);
@@ -47,7 +47,8 @@ TEST_CASE("the canonical path keeps segments apart, except sequences side by sid
 
 TEST_CASE("the bound holds for the widest ASNs") {
   Buffer path;
-  for (int i = 0; i < 15; ++i) path = path + segment(i % 2 == 0 ? 1 : 2, std::vector<Asn>(255, 0xffffffff));
+  for (int i = 0; i < 15; ++i)
+    path = path + segment(i % 2 == 0 ? 1 : 2, std::vector<Asn>(255, 0xffffffff));
   CHECK(canonical(path, 4).size() > 4000);
   Buffer narrow;
   for (int i = 0; i < 15; ++i) narrow = narrow + segment(1, {65535}, 2);

@@ -1,8 +1,8 @@
 // The header: framing, and the messages that we may send.
 #include <doctest/doctest.h>
 
-#include "tests/rfc/wire_builder.h"
 #include "bgp/message.h"
+#include "tests/rfc/wire_builder.h"
 
 using namespace lapwing;
 using namespace lapwing::bgp;
@@ -12,7 +12,8 @@ namespace {
 
 Buffer message(unsigned type, std::size_t size, std::optional<unsigned> claimed = {}) {
   Buffer out(16, 0xff);
-  out = out + u16(claimed.value_or(static_cast<unsigned>(size))) + Buffer{static_cast<std::uint8_t>(type)};
+  out = out + u16(claimed.value_or(static_cast<unsigned>(size))) +
+        Buffer{static_cast<std::uint8_t>(type)};
   out.resize(size);
   return out;
 }

@@ -8,7 +8,8 @@ using namespace lapwing::bgp;
 using namespace lapwing::bgp::test;
 
 TEST_CASE("keys are what to_key makes of the same prefix, at every length") {
-  for (const std::string_view address : {"203.0.113.255", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"}) {
+  for (const std::string_view address :
+       {"203.0.113.255", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"}) {
     const auto parsed = parse_address(address);
     REQUIRE(parsed);
     const bool v4 = parsed->version == IpVersion::kV4;
@@ -28,7 +29,8 @@ TEST_CASE("keys are what to_key makes of the same prefix, at every length") {
 }
 
 TEST_CASE("a range with an NLRI that does not fit is refused") {
-  for (const Buffer& octets : {Buffer{33, 1, 2, 3, 4, 5}, Buffer{24, 1, 2}, Buffer{8}, Buffer{0, 1}}) {
+  for (const Buffer& octets :
+       {Buffer{33, 1, 2, 3, 4, 5}, Buffer{24, 1, 2}, Buffer{8}, Buffer{0, 1}}) {
     NlriRange range{kIpv4Unicast, false, octets, 0};
     CHECK_FALSE(check_nlri(range));
   }

@@ -98,11 +98,11 @@ TEST_CASE("escape_text keeps UTF-8 and nothing that could leave its line") {
   CHECK(escaped("a\r\nb\tc") == "a\\x0d\\x0ab\\x09c");
   CHECK(escaped("\\x41") == "\\x5cx41");
   CHECK(escaped("\x7f\x1b[31m") == "\\x7f\\x1b[31m");
-  CHECK(escaped("\xc2\x85") == "\\xc2\\x85");          // C1 control
+  CHECK(escaped("\xc2\x85") == "\\xc2\\x85");           // C1 control
   CHECK(escaped("\xe2\x80\xa8") == "\\xe2\\x80\\xa8");  // line separator
-  CHECK(escaped("\xc0\xaf") == "\\xc0\\xaf");          // overlong
+  CHECK(escaped("\xc0\xaf") == "\\xc0\\xaf");           // overlong
   CHECK(escaped("\xed\xa0\x80") == "\\xed\\xa0\\x80");  // surrogate
   CHECK(escaped("\xf4\x90\x80\x80") == "\\xf4\\x90\\x80\\x80");
-  CHECK(escaped("\xe6\xbc") == "\\xe6\\xbc");          // cut
+  CHECK(escaped("\xe6\xbc") == "\\xe6\\xbc");  // cut
   CHECK(escaped("\xff") == "\\xff");
 }

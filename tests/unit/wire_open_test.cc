@@ -55,7 +55,8 @@ NeighborConfig neighbor() {
 
 TEST_CASE("RFC 4271 6.2: version, AS, hold time and identifier") {
   CHECK(judge(open_body({})) == "ok");
-  for (const unsigned version : {0u, 3u, 5u, 255u}) CHECK(judge(open_body({}, 65001, 90, version)) == "2/1");
+  for (const unsigned version : {0u, 3u, 5u, 255u})
+    CHECK(judge(open_body({}, 65001, 90, version)) == "2/1");
   Open open;
   const auto error = decode_open(open_body({}, 65001, 90, 3), open);
   REQUIRE(error);
@@ -154,9 +155,9 @@ TEST_CASE("RFC 5492 4: unknown, repeated and contradicting capabilities are tole
 }
 
 TEST_CASE("capabilities with lying inner lengths are not announced, and nothing breaks") {
-  const Buffer lying[] = {cap(73, {9, 'a'}),      cap(73, {1, 'a', 200}), cap(73, {}),
-                          cap(75, {200, 'x'}),    cap(75, {}),            cap(69, Buffer(3, 1)),
-                          cap(5, Buffer(5, 1)),   cap(71, Buffer(6, 1))};
+  const Buffer lying[] = {
+      cap(73, {9, 'a'}), cap(73, {1, 'a', 200}), cap(73, {}),          cap(75, {200, 'x'}),
+      cap(75, {}),       cap(69, Buffer(3, 1)),  cap(5, Buffer(5, 1)), cap(71, Buffer(6, 1))};
   for (const Buffer& c : lying) {
     const Capabilities capabilities = decoded(param(c)).capabilities;
     CHECK(capabilities == Capabilities());
@@ -164,12 +165,11 @@ TEST_CASE("capabilities with lying inner lengths are not announced, and nothing 
 }
 
 TEST_CASE("every capability that we know is read") {
-  const Open open = decoded(
-      param(cap(1, hex("00010001")) + cap(1, hex("00190046")) + cap(2, {}) +
-            cap(5, hex("000100010002")) + cap(6, {}) + cap(9, {3}) +
-            cap(64, hex("c078 00010180 00020100")) + cap(65, u32(65001)) +
-            cap(69, hex("00010102 00020103 00010204")) + cap(70, {}) +
-            cap(71, hex("00010180 ffffff")) + cap(73, hex("0272310165")) + cap(75, hex("0178"))));
+  const Open open = decoded(param(
+      cap(1, hex("00010001")) + cap(1, hex("00190046")) + cap(2, {}) + cap(5, hex("000100010002")) +
+      cap(6, {}) + cap(9, {3}) + cap(64, hex("c078 00010180 00020100")) + cap(65, u32(65001)) +
+      cap(69, hex("00010102 00020103 00010204")) + cap(70, {}) + cap(71, hex("00010180 ffffff")) +
+      cap(73, hex("0272310165")) + cap(75, hex("0178"))));
   const Capabilities& c = open.capabilities;
   CHECK(c.families == std::vector<Family>{kIpv4Unicast, {25, 70}});
   CHECK(c.route_refresh);
@@ -182,7 +182,8 @@ TEST_CASE("every capability that we know is read") {
   CHECK(c.graceful_restart->time == 120);
   CHECK(c.graceful_restart->families ==
         std::vector<GracefulRestartFamily>{{kIpv4Unicast, true}, {kIpv6Unicast, false}});
-  CHECK(c.add_path == std::vector<AddPathFamily>{{kIpv4Unicast, false, true}, {kIpv6Unicast, true, true}});
+  CHECK(c.add_path ==
+        std::vector<AddPathFamily>{{kIpv4Unicast, false, true}, {kIpv6Unicast, true, true}});
   CHECK(c.enhanced_route_refresh);
   CHECK(c.long_lived == std::vector<LongLivedFamily>{{kIpv4Unicast, true, 0xffffff}});
   CHECK(c.host_name == "r1");

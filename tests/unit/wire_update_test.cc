@@ -48,7 +48,8 @@ TEST_CASE("RFC 4271 6.3: a NOTIFICATION about an attribute carries the attribute
 }
 
 TEST_CASE("a batch that is used again needs no more memory for the same messages") {
-  const Buffer body = update(mandatory() + attr(0xc0, 8, u32(1)), nlri("10.0.0.0/8"), nlri("11.0.0.0/8"));
+  const Buffer body =
+      update(mandatory() + attr(0xc0, 8, u32(1)), nlri("10.0.0.0/8"), nlri("11.0.0.0/8"));
   Update reader;
   RecordBatch batch;
   const SessionParameters session = external_session();
