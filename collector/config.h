@@ -77,7 +77,7 @@ struct Config {
   std::vector<Asn> route_server_ases;          // [speaker] route-server-as
   std::vector<bgp::NeighborConfig> neighbors;  // in the order of the file
   rib::StoreOptions store;
-  unsigned history_days = 30;  // route changes are kept that long; 0: none
+  unsigned history_days = 90;  // route changes are kept that long; 0: none
   Watch watch;
   std::vector<SettingsTable> detectors;  // in the order of the file; only enabled ones
   std::vector<SettingsTable> sinks;      // in the order of the file; only enabled ones

@@ -118,7 +118,8 @@ void MrtPeers::end_quiet(Timestamp time, std::uint64_t table, bgp::RecordBatch& 
       else
         end_of_rib(*peer, peer->last_update + quiet_period_, family.family, batch);
     }
-    if (in_table) continue;
+    // One that has sent nothing yet may be slow to begin: its table is still to come.
+    if (in_table || peer->families.empty()) continue;
     peer->awaits_quiet = false;
     std::erase(quiet_, peer);
   }

@@ -6,7 +6,7 @@
 //
 // Quiet period: files rarely hold End-of-RIB. A neighbour whose session was seen to begin and that
 // has sent no UPDATE for the period, by the records' time, has given its table: kEndOfRib is made for
-// each family with routes that had none.
+// each family with routes that had none. One that has not sent a route yet is waited for.
 // Thread: its owner's. Owns: the neighbours; references live as long as the table.
 #pragma once
 

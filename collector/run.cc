@@ -104,6 +104,7 @@ class Collector {
   bool open_store() {
     std::string error;
     rib::StoreOptions options = config_.store;
+    options.history_days = config_.history_days;
     options.on_warning = [](std::string_view text) { log().warning("store", "{}", text); };
     store_ = rib::Store::open(options, error);
     if (!store_) {

@@ -65,8 +65,7 @@ PathEnd read_path_end(AsPathView path, std::span<const Asn> route_servers) {
   }
   end.upstream = before;
   end.two_hops = hops == 2;
-  end.shape =
-      before == kSet || before == kAsTrans ? PathShape::kAmbiguous : PathShape::kLink;
+  end.shape = before == kSet || before == kAsTrans ? PathShape::kAmbiguous : PathShape::kLink;
   end.poisoned = hops > 2 && stands_earlier(path, route_servers, last);
   return end;
 }

@@ -37,16 +37,16 @@ struct PathEnd {
 
 enum class AdjacencyKind : std::uint8_t {
   kAdjacency,
-  kOwn,        // the local AS's own route
+  kOwn,  // the local AS's own route
   kAmbiguous,
-  kNone,       // an empty path from another AS, or a local AS that is not known
+  kNone,  // an empty path from another AS, or a local AS that is not known
 };
 
 struct Adjacency {
   AdjacencyKind kind = AdjacencyKind::kNone;
   Asn origin = 0;
   Asn upstream = 0;
-  bool direct = false;    // the upstream is the neighbour itself, or the local AS
+  bool direct = false;  // the upstream is the neighbour itself, or the local AS
   bool poisoned = false;
   friend bool operator==(const Adjacency&, const Adjacency&) = default;
 };

@@ -52,7 +52,8 @@ std::string join_names(std::span<const std::string> names, std::size_t count, st
 }
 
 std::string join_prefixes(std::span<const Prefix> prefixes, std::size_t count, std::size_t show) {
-  return join(prefixes.size(), count, show, [&](std::size_t i) { return format_prefix(prefixes[i]); });
+  return join(prefixes.size(), count, show,
+              [&](std::size_t i) { return format_prefix(prefixes[i]); });
 }
 
 std::string count_of(std::uint64_t n, std::string_view one, std::string_view many) {

@@ -110,7 +110,8 @@ std::string Knowledge::encode(std::uint32_t number) const {
                                           (r.flap_reported ? kFlapReported : 0)));
   put_u32(value, r.activations);
   put_u32(value, r.folded);
-  for (const Timestamp t : {r.first_seen, r.last_seen, r.opened, r.damped_since}) put_time(value, t);
+  for (const Timestamp t : {r.first_seen, r.last_seen, r.opened, r.damped_since})
+    put_time(value, t);
   const std::vector<Interval>& past = intervals(number);
   put_u8(value, static_cast<std::uint8_t>(past.size()));
   for (const Interval& i : past) {
@@ -159,7 +160,8 @@ bool Knowledge::restore(Asn origin, Asn upstream, std::string_view value) {
 }
 
 std::size_t Knowledge::footprint() const {
-  return records_.capacity() * sizeof(AdjacencyRecord) + origins_.capacity() * sizeof(OriginRecord) +
+  return records_.capacity() * sizeof(AdjacencyRecord) +
+         origins_.capacity() * sizeof(OriginRecord) +
          intervals_.size() * (kMaxIntervals * sizeof(Interval) / 2 + 64);
 }
 

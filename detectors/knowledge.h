@@ -1,9 +1,9 @@
 // What is known of every (origin, upstream): since when, how often, and whether it is active.
 //
 // Origins and adjacencies are numbered densely in the order in which they were first named, and
-// stay for the life of the process. One record is durable as one value: see `Knowledge::encode` for its
-// format. Which prefixes show an adjacency now is not here but in `Sightings`.
-// Thread: engine. Owns: its records.
+// stay for the life of the process. One record is durable as one value: see `Knowledge::encode` for
+// its format. Which prefixes show an adjacency now is not here but in `Sightings`. Thread: engine.
+// Owns: its records.
 #pragma once
 
 #include <cstdint>
@@ -41,8 +41,8 @@ struct AdjacencyRecord {
   bool damped = false;            // it comes and goes too quickly to be reported
   bool flap_reported = false;     // …and an upstream-flap event said so
   Timestamp first_seen;
-  Timestamp last_seen;            // when `open` changed last
-  Timestamp opened;               // start of the present interval, where open
+  Timestamp last_seen;  // when `open` changed last
+  Timestamp opened;     // start of the present interval, where open
   Timestamp damped_since;
 
   bool known() const { return activations != 0; }

@@ -59,10 +59,18 @@ std::uint32_t NewUpstream::look_up(PathId path, PeerId peer) {
   const bool first = by_path_[path] == kUnset;
   std::uint32_t number = kNothing;
   switch (a.kind) {
-    case AdjacencyKind::kAdjacency: number = number_of(a.origin, a.upstream); break;
-    case AdjacencyKind::kOwn: counters_.own += first; break;
-    case AdjacencyKind::kAmbiguous: counters_.ambiguous += first; break;
-    case AdjacencyKind::kNone: counters_.none += first; break;
+    case AdjacencyKind::kAdjacency:
+      number = number_of(a.origin, a.upstream);
+      break;
+    case AdjacencyKind::kOwn:
+      counters_.own += first;
+      break;
+    case AdjacencyKind::kAmbiguous:
+      counters_.ambiguous += first;
+      break;
+    case AdjacencyKind::kNone:
+      counters_.none += first;
+      break;
   }
   by_path_[path] = by_peer ? kByPeer : number;
   return number;
@@ -116,11 +124,12 @@ void NewUpstream::note(std::uint32_t adjacency, const RouteChange& change, bool 
   e.peer_as = peer.as;
   e.prefix = prefix;
   e.time = host_->now();
-  if (change.before != kNoPath) e.old_path = bounded_path_text(host_->path(change.before).as_path());
+  if (change.before != kNoPath)
+    e.old_path = bounded_path_text(host_->path(change.before).as_path());
   if (change.after != kNoPath) e.new_path = bounded_path_text(host_->path(change.after).as_path());
   if (!added) return;
-  const Adjacency a = extract_adjacency(host_->path(change.after).as_path(), peer,
-                                        host_->route_server_ases());
+  const Adjacency a =
+      extract_adjacency(host_->path(change.after).as_path(), peer, host_->route_server_ases());
   t.direct = t.direct || a.direct;
   t.poisoned = t.poisoned || a.poisoned;
 }

@@ -32,8 +32,8 @@ struct NewUpstreamSettings {
   std::size_t flap_threshold = 4;
   std::chrono::seconds flap_window{600};
   std::chrono::seconds flap_quiet{900};
-  std::uint32_t storm_limit = 600;              // events a minute
-  std::chrono::days incident_days{30};          // how long a raised upstream is followed closely
+  std::uint32_t storm_limit = 600;      // events a minute
+  std::chrono::days incident_days{30};  // how long a raised upstream is followed closely
 };
 
 std::unique_ptr<Detector> make_new_upstream(Settings& settings);
@@ -72,7 +72,14 @@ class NewUpstream final : public Detector {
   };
 
   enum class Outcome : std::uint8_t {
-    kNone, kTaught, kForgotten, kNew, kReturned, kGone, kFlapBegins, kFolded
+    kNone,
+    kTaught,
+    kForgotten,
+    kNew,
+    kReturned,
+    kGone,
+    kFlapBegins,
+    kFolded
   };
 
   /// What one UPDATE did to one adjacency.
@@ -80,7 +87,7 @@ class NewUpstream final : public Detector {
     std::uint32_t adjacency = 0;
     std::uint32_t prefixes_before = 0;
     std::uint32_t origin_prefixes_before = 0;
-    bool added_live = false;    // a prefix came, or left, outside the baseline
+    bool added_live = false;  // a prefix came, or left, outside the baseline
     bool removed_live = false;
     std::int64_t baseline_delta = 0;
     Outcome outcome = Outcome::kNone;
@@ -126,7 +133,7 @@ class NewUpstream final : public Detector {
     std::vector<Prefix> prefixes;    // the smallest Event::kMaxPrefixes
     std::vector<std::string> peers;  // sorted
     std::uint32_t peer_count = 0;
-    bool sampled = false;            // neighbours are those of a sample of the prefixes
+    bool sampled = false;  // neighbours are those of a sample of the prefixes
   };
 
   struct Counters {
@@ -209,7 +216,7 @@ class NewUpstream final : public Detector {
   std::uint32_t memo_ = kNoNumber;
   Counters counters_;  // distinct paths, not routes
 
-  std::vector<Touch> touched_;            // by the present UPDATE
+  std::vector<Touch> touched_;  // by the present UPDATE
   std::vector<OriginTouch> origins_touched_;
   std::map<std::uint32_t, ShareWindow> windows_;
   std::uint64_t windows_refused_ = 0;

@@ -78,12 +78,11 @@ void NewUpstream::emit_new(const Touch& t) {
   add_reserved(e, r);
   e.rule = t.new_origin ? "an origin that was never seen before appeared with this upstream"
                         : "this AS was never seen as upstream of this origin before";
-  e.summary =
-      t.new_origin
-          ? fmt::format("AS{} appeared as a new origin behind AS{} for {}{}", r.origin, r.upstream,
-                        share_text(e), seen_by(e.peers, e.peers.size()))
-          : fmt::format("AS{} has a new upstream AS{} for {}{}", r.origin, r.upstream,
-                        share_text(e), seen_by(e.peers, e.peers.size()));
+  e.summary = t.new_origin
+                  ? fmt::format("AS{} appeared as a new origin behind AS{} for {}{}", r.origin,
+                                r.upstream, share_text(e), seen_by(e.peers, e.peers.size()))
+                  : fmt::format("AS{} has a new upstream AS{} for {}{}", r.origin, r.upstream,
+                                share_text(e), seen_by(e.peers, e.peers.size()));
   host_->emit(std::move(e));
 }
 
@@ -107,9 +106,9 @@ void NewUpstream::emit_returned(const Touch& t) {
   if (t.poisoned) e.fields.push_back({"poisoned", true});
   add_reserved(e, r);
   e.rule = "a known upstream that had gone is active again";
-  e.summary = fmt::format("AS{} has its known upstream AS{} back after {} for {}{}", r.origin,
-                          r.upstream, format_duration(gap), share_text(e),
-                          seen_by(e.peers, e.peers.size()));
+  e.summary =
+      fmt::format("AS{} has its known upstream AS{} back after {} for {}{}", r.origin, r.upstream,
+                  format_duration(gap), share_text(e), seen_by(e.peers, e.peers.size()));
   host_->emit(std::move(e));
 }
 
@@ -130,8 +129,7 @@ void NewUpstream::emit_gone(Touch& t) {
   if (!admit(kGone, r)) return;
   Event e = make_event(r, "upstream-gone", Action::kClear, Severity::kNotice);
   fill_from_touch(e, t);
-  for (const Prefix& p : t.toggles.of(false))
-    insert_bounded(e.prefixes, p, Event::kMaxPrefixes);
+  for (const Prefix& p : t.toggles.of(false)) insert_bounded(e.prefixes, p, Event::kMaxPrefixes);
   e.prefix_count = count;
   e.peers = peer_names(t.peers);
   const microseconds duration = host_->now() - r.opened;
@@ -140,9 +138,9 @@ void NewUpstream::emit_gone(Touch& t) {
   e.fields.push_back({"times", static_cast<std::int64_t>(r.activations)});
   add_reserved(e, r);
   e.rule = "the last route that showed this upstream was withdrawn or changed";
-  e.summary = fmt::format("AS{} no longer has upstream AS{}, after {}; it was seen for {}", r.origin,
-                          r.upstream, format_duration(duration),
-                          join_prefixes(e.prefixes, e.prefix_count));
+  e.summary =
+      fmt::format("AS{} no longer has upstream AS{}, after {}; it was seen for {}", r.origin,
+                  r.upstream, format_duration(duration), join_prefixes(e.prefixes, e.prefix_count));
   host_->emit(std::move(e));
 }
 

@@ -1,4 +1,5 @@
-// Detector `new-upstream`: share windows and the storm guard, which keep the number of events small.
+// Detector `new-upstream`: share windows and the storm guard, which keep the number of events
+// small.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -50,10 +51,10 @@ void NewUpstream::note_share(Touch& t) {
     }
     ShareWindow w;
     w.opened = w.last = host_->now();
-    w.due = w.opened + (loud(knowledge_[t.adjacency]) ? settings_.share_window
-                                                      : settings_.share_window_quiet);
-    w.old_count = static_cast<std::uint32_t>(
-        std::max<std::int64_t>(0, t.prefixes_before + t.baseline_delta));
+    w.due = w.opened +
+            (loud(knowledge_[t.adjacency]) ? settings_.share_window : settings_.share_window_quiet);
+    w.old_count =
+        static_cast<std::uint32_t>(std::max<std::int64_t>(0, t.prefixes_before + t.baseline_delta));
     w.old_origin_count = t.origin_prefixes_before;
     w.cause = t.cause;
     w.last_known = t.last_known;
@@ -122,10 +123,10 @@ void NewUpstream::emit_share(std::uint32_t adjacency, const ShareWindow& w) {
   e.fields.push_back({"peer_count", static_cast<std::int64_t>(now.peer_count)});
   if (now.sampled) e.fields.push_back({"peers_sampled", true});
   e.rule = "the set of the origin's prefixes behind this upstream changed";
-  e.summary = fmt::format("AS{} behind AS{} {}: {} of {}, {} before; now {}", r.origin, r.upstream,
-                          change, count,
-                          count_of(e.origin_prefix_count.value_or(0), "prefix", "prefixes"),
-                          w.old_count, join_prefixes(e.prefixes, count));
+  e.summary =
+      fmt::format("AS{} behind AS{} {}: {} of {}, {} before; now {}", r.origin, r.upstream, change,
+                  count, count_of(e.origin_prefix_count.value_or(0), "prefix", "prefixes"),
+                  w.old_count, join_prefixes(e.prefixes, count));
   host_->emit(std::move(e));
 }
 
@@ -151,7 +152,8 @@ bool NewUpstream::admit(StormType type, const AdjacencyRecord& r) {
   if (loud(r)) return true;
   const Timestamp now = host_->now();
   // A minute in which something was folded ends by its timer, with a report.
-  if (!storm_.running || (storm_.folded_total() == 0 && now - storm_.began >= std::chrono::minutes(1))) {
+  if (!storm_.running ||
+      (storm_.folded_total() == 0 && now - storm_.began >= std::chrono::minutes(1))) {
     storm_ = Storm{};
     storm_.running = true;
     storm_.began = now;
@@ -195,11 +197,11 @@ void NewUpstream::end_storm_minute() {
   e.fields.push_back({"samples", ended.samples});
   e.rule = fmt::format("more than {} events in a minute for origins that are not watched",
                        settings_.storm_limit);
-  e.summary = fmt::format(
-      "{} folded since {}: {} share, {} gone, {} returned, {} single-homed, {} flap",
-      count_of(total, "upstream event", "upstream events"), format_rfc3339(ended.began),
-      ended.folded[kShare], ended.folded[kGone], ended.folded[kReturned],
-      ended.folded[kSingleHomed], ended.folded[kFlap]);
+  e.summary =
+      fmt::format("{} folded since {}: {} share, {} gone, {} returned, {} single-homed, {} flap",
+                  count_of(total, "upstream event", "upstream events"), format_rfc3339(ended.began),
+                  ended.folded[kShare], ended.folded[kGone], ended.folded[kReturned],
+                  ended.folded[kSingleHomed], ended.folded[kFlap]);
   host_->emit(std::move(e));
 }
 

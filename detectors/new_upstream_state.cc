@@ -131,7 +131,8 @@ void NewUpstream::start_up() {
   // Timers of one time fire in the order in which they are set; this order is that of the keys.
   std::vector<std::uint32_t> order(knowledge_.size());
   for (std::uint32_t n = 0; n < order.size(); ++n) order[n] = n;
-  std::erase_if(order, [&](std::uint32_t n) { return !knowledge_[n].damped && !windows_.contains(n); });
+  std::erase_if(order,
+                [&](std::uint32_t n) { return !knowledge_[n].damped && !windows_.contains(n); });
   std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
     const AdjacencyRecord &x = knowledge_[a], &y = knowledge_[b];
     return std::pair(x.origin, x.upstream) < std::pair(y.origin, y.upstream);
@@ -179,7 +180,8 @@ std::string NewUpstream::upstreams_as_json(Asn as) const {
                           format_rfc3339(i.to));
       separator = ",";
     }
-    if (r.open) json += fmt::format(R"({}{{"from":"{}","to":null}})", separator, format_rfc3339(r.opened));
+    if (r.open)
+      json += fmt::format(R"({}{{"from":"{}","to":null}})", separator, format_rfc3339(r.opened));
     json += "]}";
   }
   return json + "]";

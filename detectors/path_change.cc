@@ -91,7 +91,8 @@ void PathChange::start_up() {
 void PathChange::on_route_change(const RouteChange& change) {
   if (!anything_watched_) return;
   // Not short-circuited: each side is cheap and remembered.
-  const bool before_watched = watches_path(change.before), after_watched = watches_path(change.after);
+  const bool before_watched = watches_path(change.before),
+             after_watched = watches_path(change.after);
   if (!before_watched && !after_watched && !watches_prefix(change.prefix)) return;
   const bool same_prefix_stays = only_path_id(change);
   const Adjacency after = adjacency_of(change.after, change.peer);

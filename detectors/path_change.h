@@ -25,9 +25,9 @@
 namespace lapwing::detectors {
 
 struct PathChangeSettings {
-  std::chrono::seconds window{2};    // from the first change of a fold
-  std::size_t children = 100;        // kept of each event
-  std::size_t events_kept = 64;      // whose children can be asked for
+  std::chrono::seconds window{2};  // from the first change of a fold
+  std::size_t children = 100;      // kept of each event
+  std::size_t events_kept = 64;    // whose children can be asked for
 };
 
 std::unique_ptr<Detector> make_path_change(Settings& settings);
@@ -64,16 +64,16 @@ class PathChange final : public Detector {
     std::uint64_t timer = 0;  // also the order in which folds began
     Timestamp first, last;
     std::uint64_t count = 0;
-    bool restored = false;    // `count` is a lower bound, from before a restart
+    bool restored = false;  // `count` is a lower bound, from before a restart
     Cause cause = Cause::kLive;
     std::optional<Timestamp> last_known;
     std::optional<Asn> origin, upstream;  // where all agree
     bool mixed_origin = false, mixed_upstream = false;
     PathDifference sample;
-    std::vector<Prefix> prefixes;         // smallest kMaxPrefixSet, to count distinct ones
+    std::vector<Prefix> prefixes;  // smallest kMaxPrefixSet, to count distinct ones
     bool more_prefixes = false;
     std::vector<std::string> peers;
-    std::vector<Evidence> children;       // the first of them are the evidence
+    std::vector<Evidence> children;  // the first of them are the evidence
   };
 
   using AdjacencyPair = std::pair<Asn, Asn>;  // origin, upstream
@@ -103,15 +103,15 @@ class PathChange final : public Detector {
   static constexpr std::size_t kMaxPeers = 64;
   static constexpr std::size_t kMaxLearnt = 65536;
   static constexpr std::size_t kMaxChildren = 20000;  // in all pending folds
-  static constexpr Asn kMany = 0xffffffff;            // in the key of a fold that takes what is too much
+  static constexpr Asn kMany = 0xffffffff;  // in the key of a fold that takes what is too much
 
   PathChangeSettings settings_;
   Host* host_ = nullptr;
-  bool anything_watched_ = false;      // [watch] is read once, in `attach`
+  bool anything_watched_ = false;         // [watch] is read once, in `attach`
   std::vector<Prefix> watched_prefixes_;  // sorted
   std::vector<std::uint8_t> watched_lengths_;
-  std::vector<Asn> watched_origins_;      // sorted
-  std::vector<Asn> watched_ases_;         // sorted
+  std::vector<Asn> watched_origins_;                            // sorted
+  std::vector<Asn> watched_ases_;                               // sorted
   std::map<std::pair<PeerId, Nlri>, std::uint32_t> add_paths_;  // paths of one prefix, if watched
   std::vector<Watched> by_path_;
   std::vector<Watched> by_prefix_;

@@ -15,26 +15,37 @@ constexpr std::uint8_t kFoldFormat = 1;
 
 Severity severity_of(PathClass c) {
   switch (c) {
-    case PathClass::kOrigin: return Severity::kWarning;
+    case PathClass::kOrigin:
+      return Severity::kWarning;
     case PathClass::kUpstream:
-    case PathClass::kWithdrawn: return Severity::kNotice;
-    case PathClass::kPrepending: return Severity::kDebug;
+    case PathClass::kWithdrawn:
+      return Severity::kNotice;
+    case PathClass::kPrepending:
+      return Severity::kDebug;
     case PathClass::kAnnounced:
     case PathClass::kTransit:
-    case PathClass::kLength: return Severity::kInfo;
+    case PathClass::kLength:
+      return Severity::kInfo;
   }
   return Severity::kInfo;
 }
 
 std::string_view rule_of(PathClass c) {
   switch (c) {
-    case PathClass::kAnnounced: return "a neighbour that had no path for it has one";
-    case PathClass::kWithdrawn: return "a neighbour withdrew its path";
-    case PathClass::kOrigin: return "the last AS of the path is another one";
-    case PathClass::kUpstream: return "the AS before the origin is another one";
-    case PathClass::kTransit: return "an AS beyond the upstream left or came";
-    case PathClass::kLength: return "the same ASes stand in another order or number";
-    case PathClass::kPrepending: return "only the number of repetitions of an AS changed";
+    case PathClass::kAnnounced:
+      return "a neighbour that had no path for it has one";
+    case PathClass::kWithdrawn:
+      return "a neighbour withdrew its path";
+    case PathClass::kOrigin:
+      return "the last AS of the path is another one";
+    case PathClass::kUpstream:
+      return "the AS before the origin is another one";
+    case PathClass::kTransit:
+      return "an AS beyond the upstream left or came";
+    case PathClass::kLength:
+      return "the same ASes stand in another order or number";
+    case PathClass::kPrepending:
+      return "only the number of repetitions of an AS changed";
   }
   return "";
 }
@@ -43,8 +54,10 @@ std::string as_text(Asn as) { return as == 0 ? "an AS_SET or nothing" : fmt::for
 
 std::string what_changed(PathClass kind, const PathDifference& d) {
   switch (kind) {
-    case PathClass::kAnnounced: return fmt::format("announced from {}", as_text(d.came));
-    case PathClass::kWithdrawn: return fmt::format("withdrawn, was from {}", as_text(d.left));
+    case PathClass::kAnnounced:
+      return fmt::format("announced from {}", as_text(d.came));
+    case PathClass::kWithdrawn:
+      return fmt::format("withdrawn, was from {}", as_text(d.left));
     case PathClass::kOrigin:
       return fmt::format("origin changed from {} to {}", as_text(d.left), as_text(d.came));
     case PathClass::kUpstream:
@@ -125,7 +138,8 @@ bool PathChange::add_child(Fold& f, const RouteChange& change) {
   e.peer_as = peer.as;
   e.prefix = host_->nlri(change.prefix).prefix;
   e.time = host_->now();
-  if (change.before != kNoPath) e.old_path = bounded_path_text(host_->path(change.before).as_path());
+  if (change.before != kNoPath)
+    e.old_path = bounded_path_text(host_->path(change.before).as_path());
   if (change.after != kNoPath) e.new_path = bounded_path_text(host_->path(change.after).as_path());
   return true;
 }
@@ -194,17 +208,16 @@ void PathChange::report(const FoldKey& key, Fold&& f) {
     e.fields.push_back({"new_length", std::int64_t{f.sample.new_length}});
   }
   e.fields.push_back({"last_time", f.last});
-  if (key.explained_by)
-    e.fields.push_back({"explained_by", format_event_id(*key.explained_by)});
+  if (key.explained_by) e.fields.push_back({"explained_by", format_event_id(*key.explained_by)});
   if (many) e.fields.push_back({"mixed", true});
   if (f.more_prefixes) e.fields.push_back({"more_prefixes", true});
   if (f.restored) e.fields.push_back({"count_is_lower_bound", true});
   e.rule = rule_of(key.kind);
-  e.summary = fmt::format(
-      "{}: {} ({}, seen by {})", join_prefixes(e.prefixes, e.prefix_count),
-      many ? fmt::format("paths changed in many ways, class {}", to_string(key.kind))
-           : what_changed(key.kind, f.sample),
-      count_of(f.count, "change", "changes"), join_names(e.peers, e.peers.size()));
+  e.summary =
+      fmt::format("{}: {} ({}, seen by {})", join_prefixes(e.prefixes, e.prefix_count),
+                  many ? fmt::format("paths changed in many ways, class {}", to_string(key.kind))
+                       : what_changed(key.kind, f.sample),
+                  count_of(f.count, "change", "changes"), join_names(e.peers, e.peers.size()));
   keep_children(e.id, f);
   children_ -= f.children.size();
   host_->erase_state(fold_state_key(key));
@@ -242,9 +255,9 @@ std::string PathChange::fold_state_key(const FoldKey& key) {
   return text;
 }
 
-/// format | class | left | came | explained by (0, or 1 and 16 octets) | first, last | count | cause
-/// | at, old length, new length | origin, upstream (0: none) | mixed (1: origin, 2: upstream) | last
-/// known (0, or 1 and time) | number of children | each: peer, its AS, prefix, paths, time.
+/// format | class | left | came | explained by (0, or 1 and 16 octets) | first, last | count |
+/// cause | at, old length, new length | origin, upstream (0: none) | mixed (1: origin, 2: upstream)
+/// | last known (0, or 1 and time) | number of children | each: peer, its AS, prefix, paths, time.
 void PathChange::store_fold(const FoldKey& key, const Fold& f) {
   std::string v;
   put_u8(v, kFoldFormat);
@@ -297,8 +310,8 @@ void PathChange::restore_fold(std::string_view value) {
   f.count = in.u64();
   f.cause = static_cast<Cause>(in.u8());
   f.sample.kind = key.kind;
-  for (std::uint32_t* n : {&f.sample.left, &f.sample.came, &f.sample.at, &f.sample.old_length,
-                           &f.sample.new_length})
+  for (std::uint32_t* n :
+       {&f.sample.left, &f.sample.came, &f.sample.at, &f.sample.old_length, &f.sample.new_length})
     *n = in.u32();
   for (auto* as : {&f.origin, &f.upstream})
     if (const Asn value_of = in.u32(); value_of != 0) *as = value_of;

@@ -34,7 +34,7 @@ struct PathDifference {
   PathClass kind = PathClass::kTransit;
   Asn left = 0;  // nearest to the origin among what left; 0: nothing left, or an AS_SET
   Asn came = 0;
-  Asn at = 0;    // the AS on the origin's side of it, which both paths share; 0: none
+  Asn at = 0;  // the AS on the origin's side of it, which both paths share; 0: none
   std::uint32_t old_length = 0;  // hops with prepending; an AS_SET is one (RFC 4271 9.1.2.2)
   std::uint32_t new_length = 0;
   friend bool operator==(const PathDifference&, const PathDifference&) = default;

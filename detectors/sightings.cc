@@ -114,7 +114,7 @@ void Sightings::resolve(PrefixId prefix) {
     index(kEnd | prefix, key);
     return;
   }
-  join(prefix, same == IdTable::kNone  ? make_group(key)
+  join(prefix, same == IdTable::kNone ? make_group(key)
                : (same & kGroup) != 0 ? same & kIndexMask
                                       : turn_into_group(same & kIndexMask, key));
 }
@@ -131,7 +131,7 @@ std::uint32_t Sightings::find_same_prefix(std::uint64_t hash, const Nlri& key) c
 
 void Sightings::index(std::uint32_t id, const Nlri& key) {
   if (index_.full()) reindex(slots_.size());  // drops what has been released
-  index_.insert(hash(key), id);  // a second time at worst, which harms nothing
+  index_.insert(hash(key), id);               // a second time at worst, which harms nothing
 }
 
 void Sightings::reindex(std::size_t room) {

@@ -76,8 +76,8 @@ class Sightings {
 
  private:
   // A reference is a node's index, or the end of a chain, which names the owner of the chain.
-  static constexpr std::uint32_t kEnd = 0x80000000;         // with a PrefixId
-  static constexpr std::uint32_t kGroup = 0x40000000;       // and kEnd, with a group's index
+  static constexpr std::uint32_t kEnd = 0x80000000;    // with a PrefixId
+  static constexpr std::uint32_t kGroup = 0x40000000;  // and kEnd, with a group's index
   static constexpr std::uint32_t kIndexMask = 0x3fffffff;
   static constexpr std::uint32_t kUnresolved = 0xffffffff;  // slot of a PrefixId not in use
   static constexpr std::uint32_t kNil = 0xffffffff;
@@ -130,7 +130,7 @@ class Sightings {
   std::uint64_t seed_ = 0;
   std::vector<std::uint32_t> slots_;  // by PrefixId: chain, or kEnd | kGroup | group
   std::vector<Node> nodes_;
-  std::uint32_t free_node_ = kNil;    // chained through `more`
+  std::uint32_t free_node_ = kNil;  // chained through `more`
   std::size_t nodes_used_ = 0;
   std::map<std::uint32_t, std::uint32_t> many_;  // routes beyond kCountMax, by node
   std::vector<PerAdjacency> adjacencies_;

@@ -12,7 +12,7 @@ lapwing_test(NAME config_test APART
 target_compile_definitions(config_test PRIVATE
   LAPWING_EXAMPLE_CONFIG="${PROJECT_SOURCE_DIR}/systemd/lapwing.toml.example")
 
-lapwing_test(NAME cli_test
+lapwing_test(NAME cli_test APART
   SOURCES
     unit/cli_client.cc
     unit/cli_log.cc

@@ -12,3 +12,5 @@ lapwing_test(NAME mrt_test APART
     unit/mrt_hostile_test.cc
   LIBS lapwing_replay)
 lapwing_test(NAME mrt_files_test SOURCES unit/mrt_files_test.cc LIBS lapwing_replay)
+# Decodes all public files and runs bgpdump beside: minutes under a sanitizer.
+set_tests_properties(mrt_files_test PROPERTIES LABELS files)

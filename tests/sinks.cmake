@@ -9,3 +9,4 @@ lapwing_test(NAME sinks_test APART
     unit/sink_syslog_test.cc
     unit/sink_syslog_tls_test.cc
   LIBS lapwing_sinks Boost::json OpenSSL::SSL OpenSSL::Crypto)
+set_tests_properties(sinks_test PROPERTIES LABELS timing)

@@ -6,7 +6,7 @@ run.py --binary lapwing [--accept] CASE...   (default: all cases)
   story   the 2017 story: events equal star_jv_2017.jsonl, octet for octet, and the published facts
   twice   the same files give the same octets, however they are compressed and wherever they lie
   counts  route counts of public MRT files equal bgpdump's
-  jinx    a full table of 493,867 prefixes and the 15 minutes after it: the table raises nothing
+  jinx    a full table of 493,868 prefixes and the 15 minutes after it: the table raises nothing
 
 --accept writes the golden file anew; read the difference before you commit it. `counts` and `jinx`
 need LAPWING_SHARED_DATA; without it they say so and pass. Exit 77: every case was skipped.
@@ -42,7 +42,8 @@ BGPDUMP = {
     "bgpdump.updates.20100722.2015.gz": (0, 5067, 547),
     "bgpdump.updates.20160811.1600.gz": (0, 39256, 1956),
     "bgpdump.updates.long_withdrawal.gz": (0, 0, 4096),
-    "bgpdump.updates.nlri_mask_trailing_bits.gz": (0, 1, 0),
+    # bgpdump says (0, 1, 0): it prints the NLRI before the one that is cut off (RFC 7606 3 j).
+    "bgpdump.updates.nlri_mask_trailing_bits.gz": (0, 0, 0),
     "jinx.rib.20140501.0000.bz2": (499651, 0, 0),
     "jinx.updates.1427846400.bz2": (0, 8160, 451),
     "jinx.updates.20140501.0000.bz2": (0, 1446, 261),
@@ -51,7 +52,8 @@ BGPDUMP = {
     "mrtparse.bird6-mrtdump_bgp": (0, 12, 0),
     "mrtparse.bird6-mrtdump_rib": (10, 0, 0),
     "mrtparse.openbgpd_rib_table": (31, 0, 0),
-    "mrtparse.openbgpd_rib_table-v2": (31, 0, 0),
+    # bgpdump says (31, 0, 0): it reads no VPN routes (RFC 4364), of which there are two.
+    "mrtparse.openbgpd_rib_table-v2": (33, 0, 0),
     "mrtparse.quagga_rib": (9, 0, 0),
     "quagga.updates.20240914.et.bz2": (0, 159, 109),
     "route-views6.rib6.20151101.0600.truncated.bz2": (149578, 0, 0),
@@ -165,7 +167,7 @@ def counts(scratch, args, config):
 def jinx(scratch, args, config):
     rib, updates = shared("jinx.rib.20140501.0000.bz2"), shared("jinx.updates.20140501.0000.bz2")
     table = Replay(args.binary, config, [rib])
-    if table.count("table_prefixes") != 493867:
+    if table.count("table_prefixes") != 493868:
         raise LabError(f"prefixes of the table: {table.summary}")
     if table.events:
         raise LabError(f"the first table raised {len(table.events)} events: {table.events[0]}")

@@ -120,6 +120,9 @@ TEST_CASE("End-of-RIB look-alikes with one to three octets of attributes do noth
     CHECK(parsed.records == 0);
     CHECK_FALSE(parsed.update.end_of_rib());
   }
+  const Parsed parsed(update(mp_unreach(kIpv6Unicast, {}) + Buffer{0x40}), external_session());
+  CHECK_FALSE(parsed.update.end_of_rib());
+  CHECK(parsed.records == 0);
 }
 
 TEST_CASE("CVE-2026-37462: a withdrawn length of 65,535 is a reset, not a wrap") {

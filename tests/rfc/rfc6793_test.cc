@@ -39,6 +39,12 @@ TEST_CASE("RFC 6793 4.2.3: AS4_PATH replaces the end of AS_PATH") {
 
 TEST_CASE("RFC 6793 4.2.3: an AS4_PATH that is longer is ignored") {
   CHECK(merged(segment(2, {100, 23456}, 2), segment(2, {1, 2, 200000})) == "100 23456");
+  const Parsed parsed(update(origin() + as_path({100, 23456}, 2) + next_hop() +
+                                 attr(0xc0, 17, segment(2, {1, 2, 200000})),
+                             kRoute),
+                      old_session());
+  CHECK(parsed.action() == ErrorAction::kNone);
+  CHECK((parsed.update.attributes().notes() & note::kAs4PathIgnored) != 0);
 }
 
 TEST_CASE("RFC 6793 4.2.3: a set counts as one hop and is not cut") {

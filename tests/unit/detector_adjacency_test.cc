@@ -87,7 +87,8 @@ TEST_CASE("an origin that stands earlier too is poisoned, and its adjacency stan
 }
 
 TEST_CASE("private and reserved ASNs are told apart") {
-  for (const Asn as : {0u, 23456u, 64512u, 65534u, 65535u, 65536u, 131071u, 4200000000u, 4294967295u})
+  for (const Asn as :
+       {0u, 23456u, 64512u, 65534u, 65535u, 65536u, 131071u, 4200000000u, 4294967295u})
     CHECK(is_reserved_as(as));
   for (const Asn as : {1u, 64495u, 131072u, 131279u, 4199999999u}) CHECK_FALSE(is_reserved_as(as));
 }

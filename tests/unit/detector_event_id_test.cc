@@ -13,7 +13,8 @@ TEST_CASE("an event id is the beginning of SHA-256 over its parts") {
   const std::array<std::uint64_t, 1> one{1};
   CHECK(format_event_id(make_event_id("abc", one)) == "10d01a3248c997db67408fe334b17e46");
   // The length 70, then 70 letters a: two blocks.
-  CHECK(format_event_id(make_event_id(std::string(70, 'a'), {})) == "efd4a66acc97debea9038797808f5a55");
+  CHECK(format_event_id(make_event_id(std::string(70, 'a'), {})) ==
+        "efd4a66acc97debea9038797808f5a55");
 }
 
 TEST_CASE("domain and parts cannot be shifted into each other") {

@@ -92,8 +92,10 @@ TEST_CASE("one router, iBGP: the local AS becomes upstream of a new customer, an
   host.table(edge, {"10.0.0.0/24"}, "10 100");
   host.table(edge, {"10.1.0.0/24"}, "");
   host.announce(edge, {"10.0.0.0/24"}, "100");
-  CHECK(host.taken() == Texts{"new-upstream 100 64512", "upstream-gone 100 10",
-                              });
+  CHECK(host.taken() == Texts{
+                            "new-upstream 100 64512",
+                            "upstream-gone 100 10",
+                        });
   CHECK(host.events[0].direct == true);
   CHECK(field<std::vector<Asn>>(host.events[0], "reserved_as") == std::vector<Asn>{64512});
 }
@@ -136,7 +138,8 @@ TEST_CASE("other attributes, other transit: no event") {
   CHECK(s.host.events.empty());
 }
 
-TEST_CASE("the last route that showed it: gone at once, with the duration; then back, with the gap") {
+TEST_CASE(
+    "the last route that showed it: gone at once, with the duration; then back, with the gap") {
   Scene s;
   s.host.withdraw(s.a, {"10.0.0.0/24"});
   CHECK(s.host.taken().empty());

@@ -121,13 +121,13 @@ TEST_CASE("switched on over a filled store: the stored routes teach") {
 }
 
 TEST_CASE("damaged state is refused loudly, not forgotten") {
-  for (const auto& [key, value] : std::vector<std::pair<std::string, std::string>>{
-           {std::string(8, '\1'), "x"},
-           {std::string(8, '\1'), ""},
-           {std::string(9, '\1'), "\2"},
-           {std::string(4, '\1'), "\1zzz"},
-           {"storm", "\1"},
-           {"strange key", ""}}) {
+  for (const auto& [key, value] :
+       std::vector<std::pair<std::string, std::string>>{{std::string(8, '\1'), "x"},
+                                                        {std::string(8, '\1'), ""},
+                                                        {std::string(9, '\1'), "\2"},
+                                                        {std::string(4, '\1'), "\1zzz"},
+                                                        {"storm", "\1"},
+                                                        {"strange key", ""}}) {
     FakeHost host("new-upstream");
     Settings settings;
     const auto detector = make_detector("new-upstream", settings);

@@ -92,7 +92,8 @@ TEST_CASE("counts agree with a simple model over a long random history, ADD-PATH
       });
       REQUIRE(listed == by_adjacency[n]);
     }
-    for (std::uint32_t o = 0; o < kOrigins; ++o) REQUIRE(s.origin_prefixes(o) == by_origin[o].size());
+    for (std::uint32_t o = 0; o < kOrigins; ++o)
+      REQUIRE(s.origin_prefixes(o) == by_origin[o].size());
   }
   while (!routes.empty()) {
     const auto [key, n] = *routes.begin();

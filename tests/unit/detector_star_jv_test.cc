@@ -26,11 +26,10 @@ std::vector<Step> story() {
       {"2017-10-01T09:07:51Z", kThree, kNew},
       {"2017-10-01T10:14:45Z", kThree, kOld},
   };
-  for (const auto& [down, up] :
-       {std::pair{"2017-10-01T10:47:00Z", "2017-10-01T10:49:30Z"},
-        {"2017-10-01T11:20:00Z", "2017-10-01T11:23:00Z"},
-        {"2017-10-01T11:40:00Z", "2017-10-01T11:43:00Z"},
-        {"2017-10-01T12:05:00Z", "2017-10-01T12:08:00Z"}}) {
+  for (const auto& [down, up] : {std::pair{"2017-10-01T10:47:00Z", "2017-10-01T10:49:30Z"},
+                                 {"2017-10-01T11:20:00Z", "2017-10-01T11:23:00Z"},
+                                 {"2017-10-01T11:40:00Z", "2017-10-01T11:43:00Z"},
+                                 {"2017-10-01T12:05:00Z", "2017-10-01T12:08:00Z"}}) {
     s.push_back({down, kAll, ""});
     s.push_back({up, kAll, kOld});
   }
@@ -121,12 +120,12 @@ TEST_CASE("Star JV: each step is reported in the second in which it happens") {
   for (std::size_t i = 2; i < 10; ++i) {
     play(host, peer, steps[i]);
     const bool down = steps[i].path.empty();
-    CHECK(host.taken() == Texts{down ? "upstream-gone 131279 4837" : "upstream-returned 131279 4837"});
+    CHECK(host.taken() ==
+          Texts{down ? "upstream-gone 131279 4837" : "upstream-returned 131279 4837"});
   }
 
   play(host, peer, steps[10]);
-  CHECK(host.taken() ==
-        Texts{"upstream-returned 131279 20485", "single-homed 131279 20485 clear"});
+  CHECK(host.taken() == Texts{"upstream-returned 131279 20485", "single-homed 131279 20485 clear"});
   const Event back = host.events[host.events.size() - 2];
   CHECK(back.time == time_of("2017-10-01T12:21:55Z"));
   CHECK(back.incident == raised.incident);

@@ -14,9 +14,8 @@ std::string prefix_text(int i) {
 }
 
 std::size_t count(const FakeHost& host, std::string_view type) {
-  return static_cast<std::size_t>(
-      std::count_if(host.events.begin(), host.events.end(),
-                    [&](const Event& e) { return e.type == type; }));
+  return static_cast<std::size_t>(std::count_if(host.events.begin(), host.events.end(),
+                                                [&](const Event& e) { return e.type == type; }));
 }
 
 /// Origin 100 behind 10 and 20; 10 is about to flap.
@@ -42,13 +41,14 @@ struct Flapping {
 
 }  // namespace
 
-TEST_CASE("damping: after the threshold one flap report, silence, and an end with the final state") {
+TEST_CASE(
+    "damping: after the threshold one flap report, silence, and an end with the final state") {
   Flapping s;
   s.flap(2);
-  CHECK(s.host.taken() ==
-        Texts{"upstream-gone 100 10", "single-homed 100 20", "upstream-returned 100 10",
-              "single-homed 100 10 clear", "upstream-gone 100 10", "single-homed 100 20",
-              "upstream-returned 100 10", "single-homed 100 10 clear"});
+  CHECK(s.host.taken() == Texts{"upstream-gone 100 10", "single-homed 100 20",
+                                "upstream-returned 100 10", "single-homed 100 10 clear",
+                                "upstream-gone 100 10", "single-homed 100 20",
+                                "upstream-returned 100 10", "single-homed 100 10 clear"});
   s.flap(10);
   CHECK(s.host.taken() == Texts{"upstream-flap 100 10"});
   CHECK(s.host.events.back().action == Action::kRaise);
@@ -84,7 +84,8 @@ TEST_CASE("damping: an upstream that ends gone leaves the origin single-homed, s
   CHECK(field<std::string>(s.host.events[s.host.events.size() - 2], "state") == "gone");
 }
 
-TEST_CASE("damping: single-homed stands while the upstream flaps, and is cleared when it is stable") {
+TEST_CASE(
+    "damping: single-homed stands while the upstream flaps, and is cleared when it is stable") {
   Flapping s(3);
   s.flap(2);
   CHECK(s.host.taken() == Texts{"upstream-gone 100 10", "single-homed 100 20",
@@ -165,7 +166,8 @@ TEST_CASE("storm: a new upstream is never folded, nor are watched origins and ra
     host.table(a, {prefix_text(i)}, "1 10 " + origin);
     host.table(b, {prefix_text(i)}, "2 20 " + origin);
   }
-  for (int i = 19; i >= 0; --i) host.announce(a, {prefix_text(i)}, "1 30 " + std::to_string(1000 + i));
+  for (int i = 19; i >= 0; --i)
+    host.announce(a, {prefix_text(i)}, "1 30 " + std::to_string(1000 + i));
   CHECK(count(host, "new-upstream") == 20);
   CHECK(count(host, "upstream-gone") == 2);  // the one of the limit, and that of the watched origin
   host.withdraw(a, {prefix_text(7)});

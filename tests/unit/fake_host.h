@@ -1,4 +1,5 @@
-// A host in memory: routes, timers, events and state, so that a detector's scenario reads as a story.
+// A host in memory: routes, timers, events and state, so that a detector's scenario reads as a
+// story.
 //
 //   FakeHost host("new-upstream");
 //   const PeerId rrc03 = host.add_peer("rrc03-x", 3333);
@@ -6,8 +7,8 @@
 //   host.table(rrc03, {"175.45.176.0/24"}, "3333 4837 131279");   // first table
 //   host.announce(rrc03, {"175.45.176.0/24"}, "3333 20485 131279");
 //
-// It is as strict as the contract allows: ids are released the moment no route uses them, a released
-// id answers no more, and a second event with a known id is counted apart.
+// It is as strict as the contract allows: ids are released the moment no route uses them, a
+// released id answers no more, and a second event with a known id is counted apart.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -97,9 +98,9 @@ inline std::vector<std::uint8_t> attributes_of(std::string_view path, std::uint3
   const auto octets = as_path_octets(path);
   put_varint(out, static_cast<std::uint32_t>(octets.size()));
   out.insert(out.end(), octets.begin(), octets.end());
-  out.insert(out.end(), {4, 4, static_cast<std::uint8_t>(med >> 24),
-                         static_cast<std::uint8_t>(med >> 16), static_cast<std::uint8_t>(med >> 8),
-                         static_cast<std::uint8_t>(med)});
+  out.insert(out.end(),
+             {4, 4, static_cast<std::uint8_t>(med >> 24), static_cast<std::uint8_t>(med >> 16),
+              static_cast<std::uint8_t>(med >> 8), static_cast<std::uint8_t>(med)});
   return out;
 }
 
@@ -269,9 +270,7 @@ class FakeHost final : public Host {
   const PeerInfo& peer(PeerId id) const override { return peers_.at(id); }
   const Watch& watch() const override { return watched; }
   std::span<const Asn> route_server_ases() const override { return route_servers; }
-  bool is_stale(PeerId p, PrefixId prefix) const override {
-    return routes_.at(prefix).at(p).stale;
-  }
+  bool is_stale(PeerId p, PrefixId prefix) const override { return routes_.at(prefix).at(p).stale; }
   void for_each_route(PrefixId prefix,
                       const std::function<void(const RouteView&)>& fn) const override {
     const auto it = routes_.find(prefix);

@@ -125,6 +125,15 @@ TEST_CASE("source: the quiet period ends also the families that a neighbour had 
         std::vector<Family>{lapwing::kIpv4Unicast, lapwing::kIpv6Unicast});
 }
 
+TEST_CASE("source: a session that is slow to begin has its quiet period after its first UPDATE") {
+  const Peer other{"192.0.2.2", 64502};
+  const Replay r = replay({state_change(100, kPeer, 5, 6) + announce(200, other) +
+                           announce(300) + announce(400, other)});
+  REQUIRE(r.lines.size() == 8);
+  CHECK(r.lines[5] == "300 p0 +203.0.113.0/24 via 64501 64511");
+  CHECK(r.lines[6] == "360 p0 end ipv4-unicast");
+}
+
 TEST_CASE("source: no quiet period after End-of-RIB, a loss, or for a neighbour joined midway") {
   const Peer other{"192.0.2.2", 64502};
   const auto ends = [](const Replay& r) {

@@ -200,7 +200,7 @@ TEST_CASE("source: the index of one file does not serve another") {
 }
 
 TEST_CASE("source: a slow dump is not ended by the quiet period") {
-  Bytes file = state_change(10, kPeers[0], 5, 6) + peer_index(100, kPeers) +
+  Bytes file = state_change(95, kPeers[0], 5, 6) + peer_index(100, kPeers) +
                rib(100, 2, "198.51.100.0/24", {{0, kFirst}});
   for (std::uint32_t s = 110; s < 400; s += 10)
     file = file + rib(s, 2, "192.0.2.0/24", {{1, kSecond}});

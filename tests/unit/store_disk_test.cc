@@ -137,6 +137,10 @@ TEST_CASE("store: a full disk (tmpfs) loses no event and does not end the proces
     MESSAGE("skipped: mounting a tmpfs needs root");
     return;
   }
+  struct Unmount {
+    const std::filesystem::path& path;
+    ~Unmount() { ::umount2(path.c_str(), MNT_DETACH); }
+  } const unmount{dir.path()};
   const std::filesystem::path filler = dir.path() / "filler";
   survive(dir.path() / "store", nullptr, [&](bool full) {
     if (!full) {
@@ -148,7 +152,6 @@ TEST_CASE("store: a full disk (tmpfs) loses no event and does not end the proces
     while (file.write(block.data(), 4096).flush()) {
     }
   });
-  ::umount(dir.path().c_str());
 }
 
 TEST_CASE("store: a newer format is refused, and the sentence says so") {

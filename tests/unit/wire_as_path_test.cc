@@ -54,3 +54,17 @@ TEST_CASE("the bound holds for the widest ASNs") {
   for (int i = 0; i < 15; ++i) narrow = narrow + segment(1, {65535}, 2);
   CHECK(canonical(narrow, 2).starts_with("{65535} {65535}"));
 }
+
+TEST_CASE("a merge takes as many leading hops as AS4_PATH lacks, none of a longer AS4_PATH") {
+  const auto merged = [](const Buffer& path, const Buffer& as4) {
+    Buffer out(as_path_bound(path.size(), as4.size()));
+    const std::uint8_t* end = write_merged_as_path(path, check_as_path(path, 2, 0).hops, as4,
+                                                   check_as_path(as4, 4, 0).hops, out.data());
+    const auto size = static_cast<std::size_t>(end - out.data());
+    return format_as_path(AsPathView(Octets(out.data(), size)));
+  };
+  const Buffer path = segment(2, {1, 2, 23456}, 2);
+  CHECK(merged(path, segment(2, {70000})) == "1 2 70000");
+  CHECK(merged(path, segment(2, {7, 8, 70000})) == "7 8 70000");
+  CHECK(merged(path, segment(2, {6, 7, 8, 70000})) == "1 2 23456");
+}

@@ -49,7 +49,8 @@ TEST_CASE("RFC 4271 6.1: a marker that is not all ones is 1/1, at any octet and 
 TEST_CASE("RFC 4271 6.1: lengths that no message has are 1/2 with the length as data") {
   for (const unsigned claimed : {0u, 1u, 18u, 4097u, 65535u}) {
     CAPTURE(claimed);
-    const Frame frame = frame_message(message(2, 19, claimed), kMaxMessageSize);
+    const Buffer input = message(2, 19, claimed);
+    const Frame frame = frame_message(input, kMaxMessageSize);
     REQUIRE(frame.state == Frame::State::kError);
     CHECK(frame.error.code == 1);
     CHECK(frame.error.subcode == 2);
