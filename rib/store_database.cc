@@ -5,6 +5,7 @@
 #include <rocksdb/compaction_filter.h>
 #include <rocksdb/convenience.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_buffer_manager.h>
 #include <unistd.h>
@@ -44,24 +45,50 @@ class HistoryFilter : public rocksdb::CompactionFilter {
   const std::uint32_t first_hour_;
 };
 
-// Opening writes what the log holds to table files. Until there is room for that, the database
-// stays open for readers.
-bool has_room_to_open(const std::filesystem::path& path) {
+// RocksDB 7.8 is not to recover by itself: while it does so beside us, ingestion can trip an
+// assertion of it. After a failure the database is always opened again.
+class NoAutoRecovery : public rocksdb::EventListener {
+ public:
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status,
+                            bool* auto_recovery) override {
+    *auto_recovery = false;
+  }
+};
+
+// Writes, syncs and removes a file of twice the log and 1 MiB: only a write tells of quotas.
+rocksdb::Status probe_room(rocksdb::Env& env, const std::filesystem::path& path) {
   std::error_code failed;
   std::uintmax_t needed = 1u << 20;
-  for (const auto& file : std::filesystem::directory_iterator(path / "db", failed))
-    if (file.path().extension() == ".log") {
-      std::error_code vanished;
-      const std::uintmax_t size = file.file_size(vanished);
-      if (!vanished) needed += 2 * size;
-    }
-  const auto space = std::filesystem::space(path, failed);
-  return failed || space.available >= needed;
+  for (const auto& file : std::filesystem::directory_iterator(path / "db", failed)) {
+    std::error_code vanished;
+    const std::uintmax_t size = file.path().extension() == ".log" ? file.file_size(vanished) : 0;
+    if (!vanished) needed += 2 * size;
+  }
+  const std::string name = (path / "ingest" / "probe").string();
+  std::unique_ptr<rocksdb::WritableFile> file;
+  rocksdb::Status status = env.NewWritableFile(name, &file, rocksdb::EnvOptions());
+  const std::string block(64u << 10, 'x');
+  for (std::uintmax_t n = 0; status.ok() && n < needed; n += block.size())
+    status = file->Append(slice(block));
+  if (status.ok()) status = file->Sync();
+  if (file) {
+    const rocksdb::Status closed = file->Close();
+    if (status.ok()) status = closed;
+  }
+  env.DeleteFile(name).PermitUncheckedError();
+  return status;
 }
 
-bool is_empty_directory(const std::filesystem::path& path) {
-  std::error_code ignored;
-  return !std::filesystem::exists(path, ignored) || std::filesystem::is_empty(path, ignored);
+// What RocksDB may have made before its first CURRENT, when the first start was cut short.
+bool is_begun_database(const std::filesystem::path& db) {
+  std::error_code failed;
+  for (const auto& file : std::filesystem::directory_iterator(db, failed)) {
+    const std::string name = file.path().filename().string();
+    if (name != "LOCK" && name != "IDENTITY" && name != "MANIFEST-000001" &&
+        file.path().extension() != ".dbtmp")
+      return false;
+  }
+  return !failed;
 }
 
 }  // namespace
@@ -93,6 +120,8 @@ Database::Database(const StoreOptions& options)
   db_options_.write_buffer_manager =
       std::make_shared<rocksdb::WriteBufferManager>(options_.write_buffer_bytes);
   db_options_.max_background_jobs = 2;
+  db_options_.listeners.push_back(std::make_shared<NoAutoRecovery>());
+  db_options_.max_bgerror_resume_count = 0;
   db_options_.max_total_wal_size = 4 * options_.write_buffer_bytes;
   db_options_.max_open_files = 512;
   db_options_.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
@@ -150,7 +179,8 @@ std::string Database::prepare_directories() {
   const std::filesystem::path& path = options_.path;
   const std::filesystem::path db = path / "db";
   std::error_code failed;
-  if (!is_empty_directory(db) && !std::filesystem::exists(db / "CURRENT", failed))
+  if (std::filesystem::exists(db, failed) && !std::filesystem::exists(db / "CURRENT", failed) &&
+      !is_begun_database(db))
     return db.string() +
            " holds files that are no database of Lapwing; name another directory as "
            "storage path, or move them away";
@@ -310,15 +340,12 @@ std::unique_ptr<Database> Database::open(const StoreOptions& options, std::strin
 }
 
 bool Database::recover(std::string& error) {
-  if (db_) {
-    rocksdb::Status resumed = db_->Resume();
-    // Resume may report success and the next write fail all the same: only a write tells.
-    rocksdb::WriteOptions write;
-    write.sync = true;
-    if (resumed.ok()) resumed = db_->Put(write, handle(Cf::kMeta), slice(meta_key::kProbe), "");
-    if (resumed.ok()) return true;
-    error = resumed.ToString();
-    if (!has_room_to_open(options_.path)) return false;
+  // Opening writes what the log holds to table files. Until there is room for that, the database
+  // stays open for readers.
+  const rocksdb::Status room = probe_room(*db_options_.env, options_.path);
+  if (!room.ok()) {
+    error = room.ToString();
+    return false;
   }
   const std::unique_lock lock(mutex_);
   close_db();

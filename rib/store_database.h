@@ -43,7 +43,6 @@ inline constexpr std::string_view kGroup = "group";    // groups written, varint
 inline constexpr std::string_view kAlive = "alive";    // Commit::alive_until, varint micros
 inline constexpr std::string_view kHistoryRow = "history-row";  // next row number, varint
 inline constexpr std::string_view kLastEvent = "last-event";    // highest journal number, varint
-inline constexpr std::string_view kProbe = "probe";  // empty; written to see if writes work
 }  // namespace meta_key
 
 class Database {
@@ -71,8 +70,8 @@ class Database {
 
   /// Notes in the marker that groups up to `group` are synced.
   void mark_synced(std::uint64_t group);
-  /// After a failed write: lets RocksDB resume, else closes and opens again. True where the
-  /// database takes writes again, as far as it can tell. `error` says what failed otherwise.
+  /// After a failed write: closes and opens again once the file system takes writes. True where
+  /// that worked; otherwise `error` says what failed.
   bool recover(std::string& error);
   /// Rows of history that are older than this may go. Any thread.
   void keep_history_from(std::uint64_t micros);

@@ -204,6 +204,15 @@ TEST_CASE("store: a directory of others is refused and left alone") {
   CHECK(names.size() == 1);
 }
 
+TEST_CASE("store: a first start that was cut short is no foreign directory") {
+  const TempDir dir;
+  const std::filesystem::path db = dir.path() / "db";
+  std::filesystem::create_directories(db);
+  for (const char* name : {"LOCK", "IDENTITY", "MANIFEST-000001", "000001.dbtmp"})
+    std::ofstream(db / name) << "cut";
+  CHECK(open_store(dir.path()));
+}
+
 TEST_CASE("store: a damaged database is refused with a way out") {
   const TempDir dir;
   FakeDictionary dictionary;
