@@ -61,8 +61,16 @@ std::uint32_t Knowledge::name(Asn origin, Asn upstream) {
 
 const std::vector<Interval>& Knowledge::intervals(std::uint32_t number) const {
   static const std::vector<Interval> kNone;
-  const auto it = intervals_.find(number);
-  return it == intervals_.end() ? kNone : it->second;
+  const std::uint32_t at = records_[number].past;
+  return at == kNoNumber ? kNone : intervals_[at];
+}
+
+std::vector<Interval>& Knowledge::past_of(AdjacencyRecord& record) {
+  if (record.past == kNoNumber) {
+    record.past = static_cast<std::uint32_t>(intervals_.size());
+    intervals_.emplace_back();
+  }
+  return intervals_[record.past];
 }
 
 void Knowledge::open(std::uint32_t number, Timestamp now) {
@@ -82,7 +90,7 @@ void Knowledge::close(std::uint32_t number, Timestamp now, Timestamp last_seen) 
   AdjacencyRecord& r = records_[number];
   r.open = false;
   r.last_seen = last_seen;
-  std::vector<Interval>& past = intervals_[number];
+  std::vector<Interval>& past = past_of(r);
   if (past.size() == kMaxIntervals) past.erase(past.begin());
   past.push_back({r.opened, now});
   --origins_[r.origin_number].open;
@@ -155,7 +163,7 @@ bool Knowledge::restore(Asn origin, Asn upstream, std::string_view value) {
   r.damped = (flags & kDamped) != 0;
   r.flap_reported = (flags & kFlapReported) != 0;
   if (r.open) ++origins_[r.origin_number].open;
-  if (!past.empty()) intervals_[number] = std::move(past);
+  if (!past.empty()) past_of(r) = std::move(past);
   return true;
 }
 

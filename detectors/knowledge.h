@@ -7,7 +7,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,6 +33,8 @@ struct AdjacencyRecord {
   std::uint32_t origin_number = 0;
   std::uint32_t next_of_origin = kNoNumber;
   std::uint32_t touch = 0;        // hint: where the present UPDATE keeps its notes of it
+  std::uint32_t window = kNoNumber;  // its open share window, by number
+  std::uint32_t past = kNoNumber;    // its closed intervals, in Knowledge
   std::uint32_t activations = 0;  // 0: never seen; otherwise also the ordinal of its events
   std::uint32_t folded = 0;       // transitions since it was damped
   bool open = false;              // seen, and not seen to go; its routes may be unobserved
@@ -90,6 +91,7 @@ class Knowledge {
   std::size_t footprint() const;
 
  private:
+  std::vector<Interval>& past_of(AdjacencyRecord& record);
   std::uint64_t hash(Asn a, Asn b) const { return mix_words(seed_, a, b); }
 
   std::uint64_t seed_ = 0;
@@ -97,7 +99,7 @@ class Knowledge {
   std::vector<OriginRecord> origins_;
   IdTable index_;
   IdTable origin_index_;
-  std::map<std::uint32_t, std::vector<Interval>> intervals_;  // only where there is one
+  std::vector<std::vector<Interval>> intervals_;  // by AdjacencyRecord::past
 };
 
 /// The durable key of an adjacency: origin and upstream, big-endian, eight octets.

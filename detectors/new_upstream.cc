@@ -20,6 +20,8 @@ std::unique_ptr<Detector> make_new_upstream(Settings& settings) {
   s.flap_quiet = seconds("flap-quiet", s.flap_quiet, 10, 86400);
   s.storm_limit =
       static_cast<std::uint32_t>(settings.integer("storm-limit", s.storm_limit, 1, 1000000));
+  s.storm_limit_followed = static_cast<std::uint32_t>(
+      settings.integer("storm-limit-followed", s.storm_limit_followed, 1, 1000000));
   s.incident_days =
       std::chrono::days(settings.integer("incident-days", s.incident_days.count(), 0, 3650));
   return std::make_unique<NewUpstream>(s);
@@ -114,24 +116,15 @@ void NewUpstream::note(std::uint32_t adjacency, const RouteChange& change, bool 
   if (change.last_known && (!t.last_known || *change.last_known < *t.last_known))
     t.last_known = change.last_known;
   if (knowledge_[adjacency].damped) return;
-  const PeerInfo& peer = host_->peer(change.peer);
-  insert_bounded(t.peers, change.peer, kMaxPeers);
-  const Prefix prefix = host_->nlri(change.prefix).prefix;
-  t.toggles.add(prefix, added);
-  if (t.evidence.size() == Event::kMaxEvidence) return;
-  Evidence& e = t.evidence.emplace_back();
-  e.peer = peer.name;
-  e.peer_as = peer.as;
-  e.prefix = prefix;
-  e.time = host_->now();
-  if (change.before != kNoPath)
-    e.old_path = bounded_path_text(host_->path(change.before).as_path());
-  if (change.after != kNoPath) e.new_path = bounded_path_text(host_->path(change.after).as_path());
-  if (!added) return;
-  const Adjacency a =
-      extract_adjacency(host_->path(change.after).as_path(), peer, host_->route_server_ases());
-  t.direct = t.direct || a.direct;
-  t.poisoned = t.poisoned || a.poisoned;
+  if (t.count == kMaxToggles) {
+    t.overflow = true;
+    return;
+  }
+  ++t.count;
+  const auto at = static_cast<std::uint32_t>(seen_.size());
+  seen_.push_back({change.peer, change.prefix, change.before, change.after, kNoNumber, added});
+  (t.last == kNoNumber ? t.first : seen_[t.last].next) = at;
+  t.last = at;
 }
 
 void NewUpstream::on_update_end() {
@@ -145,9 +138,9 @@ void NewUpstream::on_update_end() {
   for (Touch& t : touched_)
     t.new_origin = knowledge_.origin(knowledge_[t.adjacency].origin_number).known == 0;
   for (Touch& t : touched_) decide(t);
-  for (const Touch& t : touched_)
+  for (Touch& t : touched_)
     if (t.outcome == Outcome::kNew) emit_new(t);
-  for (const Touch& t : touched_)
+  for (Touch& t : touched_)
     if (t.outcome == Outcome::kReturned) emit_returned(t);
   for (Touch& t : touched_) {
     if (t.outcome == Outcome::kGone) emit_gone(t);
@@ -158,7 +151,10 @@ void NewUpstream::on_update_end() {
   for (const OriginTouch& o : origins_touched_) judge_single_homed(o);
   for (const Touch& t : touched_)
     if (t.outcome != Outcome::kNone) store(t.adjacency);
+  store_storm();
   touched_.clear();
+  seen_.clear();
+  details_.clear();
   origins_touched_.clear();
 }
 
@@ -227,8 +223,8 @@ bool NewUpstream::watched(Asn origin) const {
   return in(watch.origins) || in(watch.ases);
 }
 
-bool NewUpstream::loud(const AdjacencyRecord& r) const {
-  return (r.raised && host_->now() - r.first_seen < settings_.incident_days) || watched(r.origin);
+bool NewUpstream::followed(const AdjacencyRecord& r) const {
+  return r.raised && host_->now() - r.first_seen < settings_.incident_days;
 }
 
 void NewUpstream::on_peer_change(const PeerChange& change) {
@@ -238,12 +234,14 @@ void NewUpstream::on_peer_change(const PeerChange& change) {
     lost_at_[change.peer] = change.blind_since;
   if (change.event != PeerEvent::kRemoved) return;
   // What only this neighbour showed stays open and is unobserved.
-  std::map<std::uint32_t, std::uint32_t> counted;
-  for (const auto& [adjacency, w] : windows_) counted[adjacency] = sightings_.prefixes(adjacency);
+  std::vector<std::uint32_t> counted(windows_.size());
+  for (std::size_t i = 0; i < windows_.size(); ++i)
+    if (windows_[i].adjacency != kNoNumber) counted[i] = sightings_.prefixes(windows_[i].adjacency);
   sightings_.recount([this](const RouteView& r) { return adjacency_of(r.path, r.peer); });
-  for (auto& [adjacency, w] : windows_) {
-    const std::uint32_t lost = counted[adjacency] - sightings_.prefixes(adjacency);
-    w.old_count -= std::min(w.old_count, lost);
+  for (std::size_t i = 0; i < windows_.size(); ++i) {
+    ShareWindow& w = windows_[i];
+    if (w.adjacency == kNoNumber) continue;
+    w.old_count -= std::min(w.old_count, counted[i] - sightings_.prefixes(w.adjacency));
   }
 }
 
@@ -251,7 +249,10 @@ void NewUpstream::on_timer(std::uint64_t key) {
   const auto adjacency = static_cast<std::uint32_t>(key);
   if (key == kStormTimer) return end_storm_minute();
   if (adjacency >= knowledge_.size()) return;
-  if ((key & kShareTimer) != 0 && (key & kFlapTimer) == 0) return close_window(adjacency, true);
+  if ((key & kShareTimer) != 0 && (key & kFlapTimer) == 0) {
+    close_window(adjacency, true);
+    return store_storm();
+  }
   if (!knowledge_[adjacency].damped) return;
   emit_flap_state(adjacency, Action::kClear);
   AdjacencyRecord& r = knowledge_[adjacency];
@@ -259,6 +260,7 @@ void NewUpstream::on_timer(std::uint64_t key) {
   r.folded = 0;
   judge_single_homed_after_flap(adjacency);
   store(adjacency);
+  store_storm();
 }
 
 void NewUpstream::path_released(PathId path) {

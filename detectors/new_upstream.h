@@ -13,7 +13,7 @@
 #pragma once
 
 #include <array>
-#include <map>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,7 +32,8 @@ struct NewUpstreamSettings {
   std::size_t flap_threshold = 4;
   std::chrono::seconds flap_window{600};
   std::chrono::seconds flap_quiet{900};
-  std::uint32_t storm_limit = 600;      // events a minute
+  std::uint32_t storm_limit = 600;            // events a minute
+  std::uint32_t storm_limit_followed = 6000;  // the same, of upstreams that are followed closely
   std::chrono::days incident_days{30};  // how long a raised upstream is followed closely
 };
 
@@ -82,20 +83,39 @@ class NewUpstream final : public Detector {
     kFolded
   };
 
-  /// What one UPDATE did to one adjacency.
+  /// A route change of the present UPDATE that changed what shows an adjacency.
+  struct Seen {
+    PeerId peer = 0;
+    PrefixId prefix = 0;
+    PathId before = kNoPath;
+    PathId after = kNoPath;
+    std::uint32_t next = kNoNumber;  // of the same adjacency, in `seen_`
+    bool added = false;
+  };
+
+  /// What one UPDATE did to one adjacency. What an event would say of it is worked out by
+  /// `details`, for the few of which one is made.
   struct Touch {
     std::uint32_t adjacency = 0;
     std::uint32_t prefixes_before = 0;
     std::uint32_t origin_prefixes_before = 0;
+    std::uint32_t first = kNoNumber;  // list in `seen_`, the first kMaxToggles
+    std::uint32_t last = kNoNumber;
+    std::uint32_t count = 0;
+    std::uint32_t details = kNoNumber;  // in `details_`
+    bool overflow = false;
     bool added_live = false;  // a prefix came, or left, outside the baseline
     bool removed_live = false;
-    std::int64_t baseline_delta = 0;
-    Outcome outcome = Outcome::kNone;
     bool new_origin = false;
+    Outcome outcome = Outcome::kNone;
+    Cause cause = Cause::kLive;
+    std::int64_t baseline_delta = 0;
+    std::optional<Timestamp> last_known;  // the earliest of its changes
+  };
+
+  struct Details {
     bool direct = false;
     bool poisoned = false;
-    Cause cause = Cause::kLive;
-    std::optional<Timestamp> last_known;  // the earliest of its changes
     std::vector<PeerId> peers;
     Toggles toggles;
     std::vector<Evidence> evidence;
@@ -103,11 +123,13 @@ class NewUpstream final : public Detector {
 
   /// Changes of an adjacency's prefixes that wait to be reported as one.
   struct ShareWindow {
+    std::uint32_t adjacency = kNoNumber;  // kNoNumber: this place is free
     Timestamp opened, due, last;
     std::uint32_t old_count = 0;
     std::uint32_t old_origin_count = 0;
     bool restored = false;  // from before a restart: what changed is not known, only how many
     Cause cause = Cause::kLive;
+    std::size_t max_evidence = Event::kMaxEvidence;
     std::optional<Timestamp> last_known;
     Toggles toggles;
     std::vector<Evidence> evidence;
@@ -124,6 +146,8 @@ class NewUpstream final : public Detector {
     bool running = false;  // a minute has begun
     Timestamp began;
     std::uint32_t emitted = 0;
+    std::uint32_t emitted_followed = 0;
+    bool stored = true;  // as it is now
     std::array<std::uint32_t, kStormTypes> folded{};
     std::vector<std::string> samples;
     std::uint32_t folded_total() const;
@@ -152,23 +176,25 @@ class NewUpstream final : public Detector {
   bool damp(Touch& t);
   void touch_origin(std::uint32_t origin);
   bool watched(Asn origin) const;
-  bool loud(const AdjacencyRecord& r) const;
+  bool followed(const AdjacencyRecord& r) const;
+  bool loud(const AdjacencyRecord& r) const { return followed(r) || watched(r.origin); }
   bool admit(StormType type, const AdjacencyRecord& r);
   void end_storm_minute();
 
   // new_upstream_events.cc: what is said
   Event make_event(const AdjacencyRecord& r, std::string_view type, Action action,
                    Severity severity) const;
-  void fill_from_touch(Event& e, const Touch& t) const;
-  void emit_new(const Touch& t);
-  void emit_returned(const Touch& t);
+  Details& details(Touch& t);
+  void fill_from_touch(Event& e, Touch& t);
+  void emit_new(Touch& t);
+  void emit_returned(Touch& t);
   void emit_gone(Touch& t);
-  void emit_flap_begins(const Touch& t);
+  void emit_flap_begins(Touch& t);
   void emit_flap_state(std::uint32_t adjacency, Action action);
   void judge_single_homed(const OriginTouch& o);
   void judge_single_homed_after_flap(std::uint32_t adjacency);
-  void raise_single_homed(std::uint32_t origin, std::uint32_t went, const Touch* t);
-  void clear_single_homed(std::uint32_t origin, const Touch* t);
+  void raise_single_homed(std::uint32_t origin, std::uint32_t went, Touch* t);
+  void clear_single_homed(std::uint32_t origin, Touch* t);
   std::vector<KnownUpstream> known_upstreams(std::uint32_t origin, Asn except) const;
   Timestamp last_seen(std::uint32_t adjacency) const;
   Shown shown(std::uint32_t adjacency) const;
@@ -176,7 +202,10 @@ class NewUpstream final : public Detector {
   std::vector<std::string> peer_names(const std::vector<PeerId>& peers) const;
 
   // new_upstream_share.cc: windows
+  ShareWindow* window_of(std::uint32_t adjacency);
+  ShareWindow& add_window(std::uint32_t adjacency);
   void note_share(Touch& t);
+  void open_window(Touch& t);
   void close_window(std::uint32_t adjacency, bool report);
   void emit_share(std::uint32_t adjacency, const ShareWindow& w);
   void flush_windows();
@@ -194,6 +223,7 @@ class NewUpstream final : public Detector {
 
   static constexpr std::size_t kMaxToggles = 64;
   static constexpr std::size_t kMaxWindows = 65536;
+  static constexpr std::size_t kQuietEvidence = 3;  // of a share that nobody follows
   static constexpr std::size_t kPrefixSample = 64;
   static constexpr std::size_t kMaxPeers = 64;
   static constexpr std::size_t kMaxKnown = 100;
@@ -217,8 +247,11 @@ class NewUpstream final : public Detector {
   Counters counters_;  // distinct paths, not routes
 
   std::vector<Touch> touched_;  // by the present UPDATE
+  std::vector<Seen> seen_;
+  std::deque<Details> details_;
   std::vector<OriginTouch> origins_touched_;
-  std::map<std::uint32_t, ShareWindow> windows_;
+  std::vector<ShareWindow> windows_;  // by AdjacencyRecord::window
+  std::vector<std::uint32_t> free_windows_;
   std::uint64_t windows_refused_ = 0;
   Storm storm_;
   std::vector<std::optional<Timestamp>> lost_at_;  // by PeerId: when it was last lost

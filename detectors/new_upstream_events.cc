@@ -49,10 +49,38 @@ Event NewUpstream::make_event(const AdjacencyRecord& r, std::string_view type, A
   return e;
 }
 
-void NewUpstream::fill_from_touch(Event& e, const Touch& t) const {
+NewUpstream::Details& NewUpstream::details(Touch& t) {
+  if (t.details != kNoNumber) return details_[t.details];
+  t.details = static_cast<std::uint32_t>(details_.size());
+  Details& d = details_.emplace_back();
+  d.toggles.overflow = t.overflow;
+  for (std::uint32_t at = t.first; at != kNoNumber; at = seen_[at].next) {
+    const Seen& seen = seen_[at];
+    const PeerInfo& peer = host_->peer(seen.peer);
+    insert_bounded(d.peers, seen.peer, kMaxPeers);
+    const Prefix prefix = host_->nlri(seen.prefix).prefix;
+    d.toggles.add(prefix, seen.added);
+    if (d.evidence.size() == Event::kMaxEvidence) continue;
+    Evidence& e = d.evidence.emplace_back();
+    e.peer = peer.name;
+    e.peer_as = peer.as;
+    e.prefix = prefix;
+    e.time = host_->now();
+    if (seen.before != kNoPath) e.old_path = bounded_path_text(host_->path(seen.before).as_path());
+    if (seen.after != kNoPath) e.new_path = bounded_path_text(host_->path(seen.after).as_path());
+    if (!seen.added) continue;
+    const Adjacency a = extract_adjacency(host_->path(seen.after).as_path(), peer,
+                                          host_->route_server_ases());
+    d.direct = d.direct || a.direct;
+    d.poisoned = d.poisoned || a.poisoned;
+  }
+  return d;
+}
+
+void NewUpstream::fill_from_touch(Event& e, Touch& t) {
   e.cause = t.cause;
   if (t.last_known) e.changed_between = TimeRange{*t.last_known, host_->now()};
-  e.evidence = t.evidence;
+  e.evidence = details(t).evidence;
   const AdjacencyRecord& r = knowledge_[t.adjacency];
   e.known_upstreams = known_upstreams(r.origin_number, r.upstream);
 }
@@ -64,17 +92,18 @@ std::vector<std::string> NewUpstream::peer_names(const std::vector<PeerId>& peer
   return names;
 }
 
-void NewUpstream::emit_new(const Touch& t) {
+void NewUpstream::emit_new(Touch& t) {
   const AdjacencyRecord& r = knowledge_[t.adjacency];
   Event e = make_event(r, "new-upstream", Action::kRaise,
                        t.new_origin ? Severity::kNotice : Severity::kWarning);
   fill_from_touch(e, t);
   e.prefixes = shown(t.adjacency).prefixes;
   e.prefix_count = sightings_.prefixes(t.adjacency);
-  e.peers = peer_names(t.peers);
-  e.direct = t.direct;
+  const Details& d = details(t);
+  e.peers = peer_names(d.peers);
+  e.direct = d.direct;
   e.fields.push_back({"new_origin", t.new_origin});
-  if (t.poisoned) e.fields.push_back({"poisoned", true});
+  if (d.poisoned) e.fields.push_back({"poisoned", true});
   add_reserved(e, r);
   e.rule = t.new_origin ? "an origin that was never seen before appeared with this upstream"
                         : "this AS was never seen as upstream of this origin before";
@@ -86,7 +115,7 @@ void NewUpstream::emit_new(const Touch& t) {
   host_->emit(std::move(e));
 }
 
-void NewUpstream::emit_returned(const Touch& t) {
+void NewUpstream::emit_returned(Touch& t) {
   const AdjacencyRecord& r = knowledge_[t.adjacency];
   const bool is_loud = loud(r);
   if (!admit(kReturned, r)) return;
@@ -95,15 +124,16 @@ void NewUpstream::emit_returned(const Touch& t) {
   fill_from_touch(e, t);
   e.prefixes = shown(t.adjacency).prefixes;
   e.prefix_count = sightings_.prefixes(t.adjacency);
-  e.peers = peer_names(t.peers);
-  e.direct = t.direct;
+  const Details& d = details(t);
+  e.peers = peer_names(d.peers);
+  e.direct = d.direct;
   const Timestamp went = knowledge_.intervals(t.adjacency).back().to;
   const microseconds gap = host_->now() - went;
   e.fields.push_back({"times", static_cast<std::int64_t>(r.activations)});
   e.fields.push_back({"gap_seconds", whole_seconds(gap)});
   e.fields.push_back({"gone_since", went});
   e.fields.push_back({"first_seen", r.first_seen});
-  if (t.poisoned) e.fields.push_back({"poisoned", true});
+  if (d.poisoned) e.fields.push_back({"poisoned", true});
   add_reserved(e, r);
   e.rule = "a known upstream that had gone is active again";
   e.summary =
@@ -115,23 +145,24 @@ void NewUpstream::emit_returned(const Touch& t) {
 void NewUpstream::emit_gone(Touch& t) {
   const AdjacencyRecord& r = knowledge_[t.adjacency];
   std::uint32_t count = t.prefixes_before;
-  if (const auto it = windows_.find(t.adjacency); it != windows_.end()) {
+  if (ShareWindow* const w = window_of(t.adjacency)) {
     // Prefixes that left moments ago and are not reported yet went with it.
-    Toggles all = it->second.toggles;
-    all.merge(t.toggles);
-    t.toggles = std::move(all);
-    count = std::max(it->second.old_count, count);
-    for (const Evidence& e : t.evidence)
-      if (it->second.evidence.size() < Event::kMaxEvidence) it->second.evidence.push_back(e);
-    t.evidence = std::move(it->second.evidence);
+    Details& d = details(t);
+    w->toggles.merge(d.toggles);
+    d.toggles = std::move(w->toggles);
+    count = std::max(w->old_count, count);
+    for (const Evidence& e : d.evidence)
+      if (w->evidence.size() < Event::kMaxEvidence) w->evidence.push_back(e);
+    d.evidence = std::move(w->evidence);
     close_window(t.adjacency, false);
   }
   if (!admit(kGone, r)) return;
   Event e = make_event(r, "upstream-gone", Action::kClear, Severity::kNotice);
   fill_from_touch(e, t);
-  for (const Prefix& p : t.toggles.of(false)) insert_bounded(e.prefixes, p, Event::kMaxPrefixes);
+  const Details& d = details(t);
+  for (const Prefix& p : d.toggles.of(false)) insert_bounded(e.prefixes, p, Event::kMaxPrefixes);
   e.prefix_count = count;
-  e.peers = peer_names(t.peers);
+  e.peers = peer_names(d.peers);
   const microseconds duration = host_->now() - r.opened;
   e.fields.push_back({"duration_seconds", whole_seconds(duration)});
   e.fields.push_back({"active_since", r.opened});
@@ -144,7 +175,7 @@ void NewUpstream::emit_gone(Touch& t) {
   host_->emit(std::move(e));
 }
 
-void NewUpstream::emit_flap_begins(const Touch& t) {
+void NewUpstream::emit_flap_begins(Touch& t) {
   close_window(t.adjacency, false);
   AdjacencyRecord& r = knowledge_[t.adjacency];
   if (!admit(kFlap, r)) return;
@@ -156,7 +187,7 @@ void NewUpstream::emit_flap_begins(const Touch& t) {
   fill_from_touch(e, t);
   if (r.open) e.prefixes = shown(t.adjacency).prefixes;
   e.prefix_count = sightings_.prefixes(t.adjacency);
-  e.peers = peer_names(t.peers);
+  e.peers = peer_names(details(t).peers);
   const auto transitions = static_cast<std::int64_t>(
       knowledge_.transitions_after(t.adjacency, host_->now() - settings_.flap_window));
   e.fields.push_back({"transitions", transitions});
@@ -201,12 +232,12 @@ void NewUpstream::emit_flap_state(std::uint32_t adjacency, Action action) {
 void NewUpstream::judge_single_homed(const OriginTouch& o) {
   const OriginRecord& origin = knowledge_.origin(o.origin);
   if (origin.open == 1 && o.open_before >= 2 && !origin.single_homed_after) {
-    for (const Touch& t : touched_)
+    for (Touch& t : touched_)
       if (t.outcome == Outcome::kGone && knowledge_[t.adjacency].origin_number == o.origin)
         return raise_single_homed(o.origin, t.adjacency, &t);
   }
   if (origin.open >= 2 && origin.single_homed_after) {
-    for (const Touch& t : touched_)
+    for (Touch& t : touched_)
       if (knowledge_[t.adjacency].origin_number == o.origin && knowledge_[t.adjacency].open &&
           !knowledge_[t.adjacency].damped && t.outcome != Outcome::kNone)
         return clear_single_homed(o.origin, &t);
@@ -222,7 +253,7 @@ void NewUpstream::judge_single_homed_after_flap(std::uint32_t adjacency) {
   if (origin.open >= 2 && origin.single_homed_after) clear_single_homed(r.origin_number, nullptr);
 }
 
-void NewUpstream::raise_single_homed(std::uint32_t number, std::uint32_t went, const Touch* t) {
+void NewUpstream::raise_single_homed(std::uint32_t number, std::uint32_t went, Touch* t) {
   const AdjacencyRecord& gone = knowledge_[went];
   if (!admit(kSingleHomed, gone)) return;
   OriginRecord& origin = knowledge_.origin(number);
@@ -247,7 +278,7 @@ void NewUpstream::raise_single_homed(std::uint32_t number, std::uint32_t went, c
   host_->emit(std::move(e));
 }
 
-void NewUpstream::clear_single_homed(std::uint32_t number, const Touch* t) {
+void NewUpstream::clear_single_homed(std::uint32_t number, Touch* t) {
   OriginRecord& origin = knowledge_.origin(number);
   const Asn lost = *origin.single_homed_after;
   const std::uint64_t incident[] = {origin.as, lost};

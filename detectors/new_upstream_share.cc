@@ -36,51 +36,79 @@ std::vector<Prefix> NewUpstream::Toggles::of(bool added) const {
   return out;
 }
 
+NewUpstream::ShareWindow* NewUpstream::window_of(std::uint32_t adjacency) {
+  const std::uint32_t at = knowledge_[adjacency].window;
+  return at == kNoNumber ? nullptr : &windows_[at];
+}
+
+NewUpstream::ShareWindow& NewUpstream::add_window(std::uint32_t adjacency) {
+  std::uint32_t at = static_cast<std::uint32_t>(windows_.size());
+  if (free_windows_.empty()) {
+    windows_.emplace_back();
+  } else {
+    at = free_windows_.back();
+    free_windows_.pop_back();
+  }
+  knowledge_[adjacency].window = at;
+  windows_[at].adjacency = adjacency;
+  return windows_[at];
+}
+
 void NewUpstream::note_share(Touch& t) {
-  const auto it = windows_.find(t.adjacency);
-  if (it != windows_.end())
-    it->second.old_count = static_cast<std::uint32_t>(
-        std::max<std::int64_t>(0, it->second.old_count + t.baseline_delta));
+  ShareWindow* const w = window_of(t.adjacency);
+  if (w != nullptr)
+    w->old_count = static_cast<std::uint32_t>(
+        std::max<std::int64_t>(0, w->old_count + t.baseline_delta));
   if (t.outcome != Outcome::kNone || knowledge_[t.adjacency].damped) return;
-  if (t.toggles.list.empty() && !t.toggles.overflow) return;
-  if (sightings_.prefixes(t.adjacency) == 0 || t.prefixes_before == 0) return;
-  if (it == windows_.end()) {
-    if (windows_.size() >= kMaxWindows) {
-      ++windows_refused_;
-      return;
-    }
-    ShareWindow w;
-    w.opened = w.last = host_->now();
-    w.due = w.opened +
-            (loud(knowledge_[t.adjacency]) ? settings_.share_window : settings_.share_window_quiet);
-    w.old_count =
-        static_cast<std::uint32_t>(std::max<std::int64_t>(0, t.prefixes_before + t.baseline_delta));
-    w.old_origin_count = t.origin_prefixes_before;
-    w.cause = t.cause;
-    w.last_known = t.last_known;
-    w.toggles = std::move(t.toggles);
-    w.evidence = std::move(t.evidence);
-    host_->set_timer(kShareTimer | t.adjacency, w.due);
-    store_window(t.adjacency, w);
-    windows_.emplace(t.adjacency, std::move(w));
+  if (t.count == 0 || sightings_.prefixes(t.adjacency) == 0 || t.prefixes_before == 0) return;
+  if (w == nullptr) return open_window(t);
+  w->last = host_->now();
+  w->cause = t.cause;
+  if (t.last_known && (!w->last_known || *t.last_known < *w->last_known))
+    w->last_known = t.last_known;
+  if (w->evidence.size() >= w->max_evidence && t.details == kNoNumber) {
+    for (std::uint32_t at = t.first; at != kNoNumber; at = seen_[at].next)
+      w->toggles.add(host_->nlri(seen_[at].prefix).prefix, seen_[at].added);
+    w->toggles.overflow = w->toggles.overflow || t.overflow;
     return;
   }
-  ShareWindow& w = it->second;
-  w.last = host_->now();
+  const Details& d = details(t);
+  w->toggles.merge(d.toggles);
+  for (const Evidence& e : d.evidence)
+    if (w->evidence.size() < w->max_evidence) w->evidence.push_back(e);
+}
+
+void NewUpstream::open_window(Touch& t) {
+  if (windows_.size() - free_windows_.size() >= kMaxWindows) {
+    ++windows_refused_;
+    return;
+  }
+  Details& d = details(t);
+  if (d.toggles.list.empty() && !d.toggles.overflow) return;
+  const bool quiet = !loud(knowledge_[t.adjacency]);
+  ShareWindow& w = add_window(t.adjacency);
+  w.opened = w.last = host_->now();
+  w.due = w.opened + (quiet ? settings_.share_window_quiet : settings_.share_window);
+  w.old_count =
+      static_cast<std::uint32_t>(std::max<std::int64_t>(0, t.prefixes_before + t.baseline_delta));
+  w.old_origin_count = t.origin_prefixes_before;
   w.cause = t.cause;
-  if (t.last_known && (!w.last_known || *t.last_known < *w.last_known)) w.last_known = t.last_known;
-  w.toggles.merge(t.toggles);
-  for (Evidence& e : t.evidence)
-    if (w.evidence.size() < Event::kMaxEvidence) w.evidence.push_back(std::move(e));
+  w.last_known = t.last_known;
+  w.toggles = std::move(d.toggles);
+  w.max_evidence = quiet ? kQuietEvidence : Event::kMaxEvidence;
+  d.evidence.resize(std::min(d.evidence.size(), w.max_evidence));
+  w.evidence = std::move(d.evidence);
+  host_->set_timer(kShareTimer | t.adjacency, w.due);
+  store_window(t.adjacency, w);
 }
 
 void NewUpstream::close_window(std::uint32_t adjacency, bool report) {
-  const auto it = windows_.find(adjacency);
-  if (it == windows_.end()) return;
-  const ShareWindow w = std::move(it->second);
-  windows_.erase(it);
+  ShareWindow* const open = window_of(adjacency);
+  if (open == nullptr) return;
+  const ShareWindow w = std::exchange(*open, ShareWindow{});
+  AdjacencyRecord& r = knowledge_[adjacency];
+  free_windows_.push_back(std::exchange(r.window, kNoNumber));
   host_->cancel_timer(kShareTimer | adjacency);
-  const AdjacencyRecord& r = knowledge_[adjacency];
   host_->erase_state(adjacency_key(r.origin, r.upstream) + 's');
   if (!report) return;
   const std::uint32_t count = sightings_.prefixes(adjacency);
@@ -132,11 +160,12 @@ void NewUpstream::emit_share(std::uint32_t adjacency, const ShareWindow& w) {
 
 void NewUpstream::flush_windows() {
   std::vector<std::uint32_t> pending;
-  for (const auto& [adjacency, window] : windows_) pending.push_back(adjacency);
+  for (const ShareWindow& w : windows_)
+    if (w.adjacency != kNoNumber) pending.push_back(w.adjacency);
   std::sort(pending.begin(), pending.end(), [&](std::uint32_t a, std::uint32_t b) {
     const AdjacencyRecord &x = knowledge_[a], &y = knowledge_[b];
-    return std::tuple(windows_.at(a).due, x.origin, x.upstream) <
-           std::tuple(windows_.at(b).due, y.origin, y.upstream);
+    return std::tuple(windows_[x.window].due, x.origin, x.upstream) <
+           std::tuple(windows_[y.window].due, y.origin, y.upstream);
   });
   for (const std::uint32_t adjacency : pending) close_window(adjacency, true);
 }
@@ -149,7 +178,7 @@ std::uint32_t NewUpstream::Storm::folded_total() const {
 
 /// May this event be emitted? If not, it is counted for the report at the end of the minute.
 bool NewUpstream::admit(StormType type, const AdjacencyRecord& r) {
-  if (loud(r)) return true;
+  if (watched(r.origin)) return true;
   const Timestamp now = host_->now();
   // A minute in which something was folded ends by its timer, with a report.
   if (!storm_.running ||
@@ -158,8 +187,10 @@ bool NewUpstream::admit(StormType type, const AdjacencyRecord& r) {
     storm_.running = true;
     storm_.began = now;
   }
-  if (storm_.emitted < settings_.storm_limit) {
-    ++storm_.emitted;
+  const bool closely = followed(r);
+  std::uint32_t& emitted = closely ? storm_.emitted_followed : storm_.emitted;
+  if (emitted < (closely ? settings_.storm_limit_followed : settings_.storm_limit)) {
+    ++emitted;
     return true;
   }
   if (storm_.folded_total() == 0)
@@ -170,7 +201,7 @@ bool NewUpstream::admit(StormType type, const AdjacencyRecord& r) {
   if (storm_.samples.size() < Event::kMaxEvidence)
     storm_.samples.push_back(
         fmt::format("AS{} upstream AS{} {}", r.origin, r.upstream, kNames[type]));
-  store_storm();
+  storm_.stored = false;
   return false;
 }
 
@@ -179,6 +210,7 @@ void NewUpstream::end_storm_minute() {
   const std::uint32_t total = ended.folded_total();
   if (total == 0) return;
   host_->cancel_timer(kStormTimer);
+  storm_.stored = false;
   store_storm();
   Event e;
   const std::uint64_t parts[] = {static_cast<std::uint64_t>(unix_micros(ended.began))};
@@ -195,8 +227,10 @@ void NewUpstream::end_storm_minute() {
   e.fields.push_back({"single_homed", static_cast<std::int64_t>(ended.folded[kSingleHomed])});
   e.fields.push_back({"upstream_flap", static_cast<std::int64_t>(ended.folded[kFlap])});
   e.fields.push_back({"samples", ended.samples});
-  e.rule = fmt::format("more than {} events in a minute for origins that are not watched",
-                       settings_.storm_limit);
+  e.rule = fmt::format(
+      "more than {} events in a minute for origins that are not watched, or {} for upstreams that "
+      "were raised lately",
+      settings_.storm_limit, settings_.storm_limit_followed);
   e.summary =
       fmt::format("{} folded since {}: {} share, {} gone, {} returned, {} single-homed, {} flap",
                   count_of(total, "upstream event", "upstream events"), format_rfc3339(ended.began),

@@ -60,12 +60,15 @@ void NewUpstream::store_single_homed(std::uint32_t number) {
 }
 
 void NewUpstream::store_storm() {
+  if (storm_.stored) return;
+  storm_.stored = true;
   if (!storm_.running) return host_->erase_state(kStormKey);
   std::string value;
   put_u8(value, kStateFormat);
   put_time(value, storm_.began);
   put_u32(value, storm_.emitted);
   for (const std::uint32_t n : storm_.folded) put_u32(value, n);
+  put_u32(value, storm_.emitted_followed);
   host_->put_state(kStormKey, value);
 }
 
@@ -82,8 +85,10 @@ void NewUpstream::restore_state(std::string_view key, std::string_view value) {
 }
 
 void NewUpstream::restore_window(Asn origin, Asn upstream, std::string_view value) {
+  const std::uint32_t number = number_of(origin, upstream);
+  if (number == kNothing) return;
   StateReader in(value);
-  ShareWindow w;
+  ShareWindow& w = add_window(number);
   if (in.u8() != kStateFormat) refuse("share window");
   w.opened = w.last = in.time();
   w.due = in.time();
@@ -91,8 +96,6 @@ void NewUpstream::restore_window(Asn origin, Asn upstream, std::string_view valu
   w.old_origin_count = in.u32();
   w.restored = true;
   if (!in.at_end()) refuse("share window");
-  const std::uint32_t number = number_of(origin, upstream);
-  if (number != kNothing) windows_.emplace(number, std::move(w));
 }
 
 void NewUpstream::restore_single_homed(Asn as, std::string_view value) {
@@ -112,6 +115,7 @@ void NewUpstream::restore_storm(std::string_view value) {
   storm_.began = in.time();
   storm_.emitted = in.u32();
   for (std::uint32_t& n : storm_.folded) n = in.u32();
+  if (!in.at_end()) storm_.emitted_followed = in.u32();
   if (!in.at_end()) refuse("storm state");
   storm_.running = true;
 }
@@ -131,15 +135,15 @@ void NewUpstream::start_up() {
   // Timers of one time fire in the order in which they are set; this order is that of the keys.
   std::vector<std::uint32_t> order(knowledge_.size());
   for (std::uint32_t n = 0; n < order.size(); ++n) order[n] = n;
-  std::erase_if(order,
-                [&](std::uint32_t n) { return !knowledge_[n].damped && !windows_.contains(n); });
+  std::erase_if(order, [&](std::uint32_t n) {
+    return !knowledge_[n].damped && knowledge_[n].window == kNoNumber;
+  });
   std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
     const AdjacencyRecord &x = knowledge_[a], &y = knowledge_[b];
     return std::pair(x.origin, x.upstream) < std::pair(y.origin, y.upstream);
   });
   for (const std::uint32_t n : order) {
-    if (const auto it = windows_.find(n); it != windows_.end())
-      host_->set_timer(kShareTimer | n, it->second.due);
+    if (const ShareWindow* const w = window_of(n)) host_->set_timer(kShareTimer | n, w->due);
     const AdjacencyRecord& r = knowledge_[n];
     if (!r.damped) continue;
     const Timestamp changed = r.open ? r.opened : knowledge_.intervals(n).back().to;
@@ -195,7 +199,8 @@ std::string NewUpstream::statistics_as_json() const {
       R"("paths_without_adjacency":{},"beyond_limit":{},"share_windows":{},)"
       R"("share_windows_refused":{},"memory":{}}})",
       knowledge_.size(), open, sightings_.nodes(), counters_.own, counters_.ambiguous,
-      counters_.none, counters_.beyond_limit, windows_.size(), windows_refused_,
+      counters_.none, counters_.beyond_limit, windows_.size() - free_windows_.size(),
+      windows_refused_,
       sightings_.footprint() + knowledge_.footprint() + by_path_.capacity() * sizeof(by_path_[0]));
 }
 

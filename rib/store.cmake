@@ -1,3 +1,5 @@
+find_package(zstd REQUIRED CONFIG GLOBAL)
+
 # Store part: RocksDB. Its headers are SYSTEM and stay inside rib/store*.
 add_library(lapwing_store STATIC
   store.cc
@@ -6,6 +8,7 @@ add_library(lapwing_store STATIC
   store_event_codec.cc
   store_group.cc
   store_history.cc
+  store_history_log.cc
   store_journal.cc
   store_keys.cc
   store_logger.cc
@@ -13,4 +16,4 @@ add_library(lapwing_store STATIC
   store_reader.cc
   store_writer.cc)
 target_include_directories(lapwing_store PUBLIC ${PROJECT_SOURCE_DIR})
-target_link_libraries(lapwing_store PUBLIC lapwing_wire PRIVATE RocksDB::rocksdb Threads::Threads)
+target_link_libraries(lapwing_store PUBLIC lapwing_wire PRIVATE RocksDB::rocksdb zstd::libzstd_shared Threads::Threads)

@@ -120,6 +120,9 @@ Database::Database(const StoreOptions& options)
   db_options_.write_buffer_manager =
       std::make_shared<rocksdb::WriteBufferManager>(options_.write_buffer_bytes);
   db_options_.max_background_jobs = 2;
+  // Compaction can wait, sessions and detectors cannot.
+  db_options_.env->LowerThreadPoolCPUPriority(rocksdb::Env::LOW, rocksdb::CpuPriority::kLow)
+      .PermitUncheckedError();
   db_options_.listeners.push_back(std::make_shared<NoAutoRecovery>());
   db_options_.max_bgerror_resume_count = 0;
   db_options_.max_total_wal_size = 4 * options_.write_buffer_bytes;
@@ -153,9 +156,10 @@ rocksdb::ColumnFamilyOptions Database::cf_options(Cf cf) const {
   options.write_buffer_size = options_.write_buffer_bytes;
   options.arena_block_size = 64u << 10;
   options.max_write_buffer_number = 3;
-  options.level0_file_num_compaction_trigger = 8;
-  options.level0_slowdown_writes_trigger = 64;
-  options.level0_stop_writes_trigger = 128;
+  // Tables of large groups overlap each other entirely: merging more of them at once costs less.
+  options.level0_file_num_compaction_trigger = 12;
+  options.level0_slowdown_writes_trigger = 256;
+  options.level0_stop_writes_trigger = 512;
   options.target_file_size_base = 32u << 20;
   options.compression = rocksdb::kNoCompression;
   if (cf == Cf::kHistory || cf == Cf::kEvents) options.compression = rocksdb::kLZ4Compression;
@@ -231,10 +235,12 @@ rocksdb::Status Database::get(Cf cf, std::string_view key, std::string& value) c
   return db_->Get(rocksdb::ReadOptions(), handle(cf), slice(key), &value);
 }
 
-std::uint64_t Database::meta_number(std::string_view key, std::uint64_t fallback) const {
+std::uint64_t Database::meta_number(std::string_view key, std::uint64_t fallback,
+                                    const rocksdb::ReadOptions& options) const {
   std::string value;
   std::uint64_t number = 0;
-  return get(Cf::kMeta, key, value).ok() && read_number(value, number) ? number : fallback;
+  const bool found = db_->Get(options, handle(Cf::kMeta), slice(key), &value).ok();
+  return found && read_number(value, number) ? number : fallback;
 }
 
 // Opening creates families that are missing: first look whether the directory is ours. A crash in
@@ -334,6 +340,12 @@ std::unique_ptr<Database> Database::open(const StoreOptions& options, std::strin
   }
   error = database->check_format();
   if (!error.empty()) return nullptr;
+  const rocksdb::Status history = database->open_history();
+  if (!history.ok()) {
+    error = "cannot read the history in " + (options.path / "history").string() + ": " +
+            history.ToString() + "; restore it from a backup, or move it away";
+    return nullptr;
+  }
   database->recovery_report_ = database->read_marker();
   if (!database->recovery_report_.empty()) database->warn(database->recovery_report_);
   return database;
@@ -349,21 +361,48 @@ bool Database::recover(std::string& error) {
   }
   const std::unique_lock lock(mutex_);
   close_db();
-  const rocksdb::Status opened = open_db();
+  rocksdb::Status opened = open_db();
+  if (opened.ok()) opened = open_history();
   if (!opened.ok()) error = opened.ToString();
   return opened.ok();
 }
+
+rocksdb::Status Database::open_history() {
+  history_filter_->keep_from(
+      std::max(history_filter_->from(), meta_number(meta_key::kHistoryFrom, 0)));
+  history_log_.reset();
+  return HistoryLog::open(
+      *db_options_.env, options_.path / "history", meta_number(meta_key::kHistoryRow, 0),
+      [this](std::string_view text) { warn(text); }, history_log_);
+}
+
+std::uint64_t Database::history_from() const { return history_filter_->from(); }
 
 void Database::keep_history_from(std::uint64_t micros) {
   const std::uint32_t before = history_hour(history_filter_->from());
   const std::uint32_t now = history_hour(micros);
   if (now <= before) return;
   history_filter_->keep_from(micros);
+  history_log_->drop_before(micros);
   const std::string end = be32_key(now);
   const rocksdb::Slice limit = slice(end);
   const rocksdb::RangePtr old_rows(nullptr, &limit);
   rocksdb::DeleteFilesInRanges(db_.get(), handle(Cf::kHistory), &old_rows, 1, false)
       .PermitUncheckedError();
+}
+
+void Database::keep_history_within(std::uint64_t limit) {
+  std::uint64_t tables = 0;
+  db_->GetIntProperty(handle(Cf::kHistory), rocksdb::DB::Properties::kTotalSstFilesSize, &tables);
+  if (tables + history_log_->bytes() <= limit) return;
+  const std::uint64_t gone = history_log_->drop_beyond(limit > tables ? limit - tables : 0);
+  if (gone != 0) return keep_history_from(gone + kMicrosPerHour);
+  const std::unique_ptr<rocksdb::Iterator> oldest(
+      db_->NewIterator(rocksdb::ReadOptions(), handle(Cf::kHistory)));
+  oldest->Seek(slice(be32_key(history_hour(history_filter_->from()))));
+  if (!oldest->Valid() || oldest->key().size() < 4) return;
+  const std::uint64_t hour = read_u32(as_octets(view(oldest->key())).data());
+  keep_history_from((hour + 1) * kMicrosPerHour);
 }
 
 }  // namespace lapwing::rib

@@ -1,7 +1,7 @@
 // The RocksDB database of the store: its column families, its options, how it is opened and healed.
 //
-// Layout below `StoreOptions::path`: `db/` (RocksDB), `ingest/` (table files on their way in),
-// `synced` (marker, see below). The marker holds the number of the last group of commits that was
+// Layout below `StoreOptions::path`: `db/` (RocksDB), `history/` (HistoryLog), `ingest/` (table
+// files on their way in), `synced` (marker, see below). The marker holds the number of the last group of commits that was
 // acknowledged as synced; `open` compares it with what the database has recovered.
 // Thread: readers hold `lock()` while they use `db()`; the store thread alone writes and calls
 // `recover`. Owns: the database, the marker file.
@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "rib/store.h"
+#include "rib/store_history_log.h"
 
 namespace lapwing::rib {
 
@@ -42,6 +43,7 @@ inline constexpr std::string_view kFormat = "format";  // major version, decimal
 inline constexpr std::string_view kGroup = "group";    // groups written, varint
 inline constexpr std::string_view kAlive = "alive";    // Commit::alive_until, varint micros
 inline constexpr std::string_view kHistoryRow = "history-row";  // next row number, varint
+inline constexpr std::string_view kHistoryFrom = "history-from";  // older rows went, varint micros
 inline constexpr std::string_view kLastEvent = "last-event";    // highest journal number, varint
 }  // namespace meta_key
 
@@ -64,17 +66,24 @@ class Database {
   const StoreOptions& options() const { return options_; }
   const std::string& recovery_report() const { return recovery_report_; }
 
+  void warn(std::string_view text) const;
   rocksdb::Status get(Cf cf, std::string_view key, std::string& value) const;
   /// A number of column family meta; `fallback` where there is none.
-  std::uint64_t meta_number(std::string_view key, std::uint64_t fallback) const;
+  std::uint64_t meta_number(std::string_view key, std::uint64_t fallback,
+                            const rocksdb::ReadOptions& options = {}) const;
 
   /// Notes in the marker that groups up to `group` are synced.
   void mark_synced(std::uint64_t group);
   /// After a failed write: closes and opens again once the file system takes writes. True where
   /// that worked; otherwise `error` says what failed.
   bool recover(std::string& error);
-  /// Rows of history that are older than this may go. Any thread.
+  HistoryLog& history_log() const { return *history_log_; }
+  /// Rows of history that are older than this went, or may go at any time.
+  std::uint64_t history_from() const;
+  /// Store thread.
   void keep_history_from(std::uint64_t micros);
+  /// Lets the oldest history go until no more than `limit` octets are left. Store thread.
+  void keep_history_within(std::uint64_t limit);
 
  private:
   class HistoryFilterFactory;
@@ -86,8 +95,8 @@ class Database {
   void close_db();
   std::string check_owner() const;
   std::string check_format();
+  rocksdb::Status open_history();
   std::string read_marker();
-  void warn(std::string_view text) const;
 
   const StoreOptions options_;
   rocksdb::DBOptions db_options_;
@@ -97,6 +106,7 @@ class Database {
   std::unique_ptr<rocksdb::DB> db_;
   std::array<rocksdb::ColumnFamilyHandle*, kCfCount> handles_{};
   std::vector<rocksdb::ColumnFamilyHandle*> all_handles_;
+  std::unique_ptr<HistoryLog> history_log_;  // guarded as db_ is
   std::string recovery_report_;
   int marker_ = -1;
 };

@@ -6,9 +6,17 @@
 #include <tuple>
 
 #include "rib/store_codec.h"
+#include "rib/store_history_log.h"
 #include "rib/store_keys.h"
 
 namespace lapwing::rib {
+
+namespace {
+
+// From here on, blocks of the history's own log cost less than entries of a column family.
+constexpr std::size_t kLargeHistory = 4096;
+
+}  // namespace
 
 // Numbers spaces as they come; `finish` renumbers them by their order.
 class Group::SpaceTable {
@@ -91,6 +99,7 @@ void Group::add_routes(const std::vector<Commit>& commits, bool keep_history) {
   routes_.reserve(count);
   values_.reserve(count);
   history_.reserve(with_history);
+  history_is_large_ = with_history >= kLargeHistory;
   SpaceTable spaces, history_spaces;
   // Routes of a removed peer that were written before its removal must not come back.
   std::unordered_map<PeerId, std::uint32_t> removed_at;
@@ -109,9 +118,11 @@ void Group::add_routes(const std::vector<Commit>& commits, bool keep_history) {
       if (!keep_history || !commit.record_history || write.before == write.after) continue;
       // Rows are numbered in order; their times follow that order.
       history_micros = std::max(history_micros, micros);
+      if (history_.empty()) history_base_micros_ = history_micros;
+      const std::uint32_t hour = history_is_large_ ? 0 : history_hour(history_micros);
       history_.push_back(
           {key.high, key.low, history_micros,
-           history_spaces.number({history_hour(history_micros), key.afi, key.safi, key.rd}),
+           history_spaces.number({hour, key.afi, key.safi, key.rd}),
            static_cast<std::uint32_t>(history_.size()), write.peer, write.before, key.path_id,
            key.length, key.has_path_id});
     }
@@ -221,21 +232,28 @@ void Group::emit_paths(EntrySink& sink) const {
   }
 }
 
+bgp::NlriKey Group::nlri_of(const HistoryItem& item) const {
+  const Space& space = history_spaces_[item.space];
+  bgp::NlriKey nlri;
+  nlri.high = item.high;
+  nlri.low = item.low;
+  nlri.rd = space.rd;
+  nlri.path_id = item.path_id;
+  nlri.afi = space.afi;
+  nlri.safi = space.safi;
+  nlri.length = item.length;
+  nlri.has_path_id = item.has_path_id;
+  return nlri;
+}
+
 void Group::emit_history(EntrySink& sink) const {
-  if (history_.empty()) return;
+  if (history_.empty() || history_is_large_) return;
   sink.begin(Cf::kHistory);
   char key[kMaxHistoryKey];
   std::string value;
   for (const HistoryItem& item : history_) {
-    const Space& space = history_spaces_[item.space];
-    bgp::NlriKey nlri;
-    nlri.high = item.high;
-    nlri.low = item.low;
-    nlri.rd = space.rd;
-    nlri.afi = space.afi;
-    nlri.safi = space.safi;
-    nlri.length = item.length;
-    char* end = write_nlri(write_be32(key, space.peer), nlri, false);
+    char* end = write_be32(key, history_spaces_[item.space].peer);
+    end = write_nlri(end, nlri_of(item), false);
     end = write_history_tail(end, item.micros, history_row_ + item.index);
     value.clear();
     append_varint(value, item.peer);
@@ -245,6 +263,16 @@ void Group::emit_history(EntrySink& sink) const {
     if (had_route) value.append(as_text(dictionary_.path_octets(item.before)));
     sink.put({key, static_cast<std::size_t>(end - key)}, value);
   }
+}
+
+std::string Group::history_blocks() const {
+  HistoryBlocks blocks(history_row_, history_base_micros_);
+  for (const HistoryItem& item : history_) {
+    const bool had_route = item.before != kNoPath;
+    blocks.add({history_row_ + item.index, item.micros, item.peer, nlri_of(item), had_route,
+                had_route ? dictionary_.path_octets(item.before) : Octets()});
+  }
+  return blocks.finish();
 }
 
 void Group::emit(EntrySink& sink) {

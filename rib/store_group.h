@@ -45,6 +45,10 @@ class Group {
 
   std::size_t entries() const;
   std::uint64_t next_history_row() const { return history_row_ + history_.size(); }
+  /// So many rows of history that they go to the HistoryLog; `emit` leaves them out then.
+  bool history_is_large() const { return history_is_large_; }
+  /// The rows, for HistoryLog::append.
+  std::string history_blocks() const;
   /// Entries of families other than routes, paths and history may be added before `emit`.
   std::vector<Entry>& small(Cf cf) { return small_[static_cast<std::size_t>(cf)]; }
   void emit(EntrySink& sink);
@@ -79,7 +83,7 @@ class Group {
     std::uint64_t high;
     std::uint64_t low;
     std::uint64_t micros;
-    std::uint32_t space;  // peer is the hour here
+    std::uint32_t space;  // its `peer` is the hour, or 0 where the history is large
     std::uint32_t index;  // order of the changes
     PeerId peer;
     PathId before;
@@ -94,6 +98,7 @@ class Group {
   void emit_routes(EntrySink& sink) const;
   void emit_paths(EntrySink& sink) const;
   void emit_history(EntrySink& sink) const;
+  bgp::NlriKey nlri_of(const HistoryItem& item) const;
   static bgp::NlriKey key_of(const Space& space, const RouteItem& item);
 
   const Dictionary& dictionary_;
@@ -103,6 +108,8 @@ class Group {
   std::vector<RouteValue> values_;
   std::vector<Space> history_spaces_;
   std::vector<HistoryItem> history_;
+  bool history_is_large_ = false;
+  std::uint64_t history_base_micros_ = 0;
   std::vector<PathId> paths_;
   std::vector<PeerId> removed_;
   std::array<std::vector<Entry>, kCfCount> small_;

@@ -13,10 +13,12 @@ namespace {
 
 
 struct Row {
-  HistoryKey key;
+  HistoryKey key;  // `hour` counts in rows of the column family only
   PeerId peer = 0;
   std::optional<std::string> before;
 };
+
+bool is_newer(const Row& a, const Row& b) { return a.key.row > b.key.row; }
 
 bool read_row(std::string_view key, std::string_view value, Row& out) {
   OctetReader reader(value);
@@ -32,7 +34,7 @@ bool read_row(std::string_view key, std::string_view value, Row& out) {
 }
 
 // Walks the hours from the newest to the oldest; in each the families and RDs in which the prefix
-// may stand.
+// may stand. Rows of large groups, from the log, are told in between by their number.
 class HistoryWalk {
  public:
   HistoryWalk(const Database& database, const rocksdb::ReadOptions& options, const Prefix& prefix)
@@ -47,20 +49,46 @@ class HistoryWalk {
   }
 
   void walk(std::uint64_t from, std::uint64_t to, const Store::HistoryFn& fn) {
+    read_log(from);
     at_->SeekToLast();
     while (at_->Valid() && at_->key().size() >= 4) {
       const std::uint32_t hour = read_u32(as_octets(view(at_->key())).data());
-      if (hour < history_hour(from)) return;
+      if (hour < history_hour(from)) break;
       std::vector<Row> rows = rows_of(hour);
-      std::sort(rows.begin(), rows.end(),
-                [](const Row& a, const Row& b) { return a.key.row > b.key.row; });
+      std::sort(rows.begin(), rows.end(), is_newer);
       for (Row& row : rows)
-        if (row.key.micros < from || !tell(row, to, fn)) return;
+        if (row.key.micros >= from && (!tell_logged(row.key.row, to, fn) || !tell(row, to, fn)))
+          return;
       at_->SeekForPrev(slice(be32_key(hour)));  // no key is that short
     }
+    tell_logged(0, to, fn);
   }
 
  private:
+  void read_log(std::uint64_t from) {
+    const std::uint64_t next_row = database_.meta_number(meta_key::kHistoryRow, 0, options_);
+    const rocksdb::Status status =
+        database_.history_log().read(&nlri_, from, next_row, [this](const LoggedRow& logged) {
+          Row& row = logged_.emplace_back();
+          row.key.nlri = logged.nlri;
+          row.key.micros = logged.micros;
+          row.key.row = logged.row;
+          row.peer = logged.peer;
+          if (logged.had_route) row.before = std::string(as_text(logged.before));
+        });
+    if (!status.ok()) database_.warn("history: " + status.ToString() + "; its rows are left out");
+    std::sort(logged_.begin(), logged_.end(), is_newer);
+  }
+
+  // Those that are newer than `row`.
+  bool tell_logged(std::uint64_t row, std::uint64_t to, const Store::HistoryFn& fn) {
+    for (; next_logged_ < logged_.size(); ++next_logged_) {
+      if (row != 0 && logged_[next_logged_].key.row < row) break;
+      if (!tell(logged_[next_logged_], to, fn)) return false;
+    }
+    return true;
+  }
+
   using RouteName = std::tuple<PeerId, std::uint8_t, std::uint64_t, std::uint8_t, std::uint32_t>;
 
   std::vector<Row> rows_of(std::uint32_t hour) {
@@ -127,6 +155,8 @@ class HistoryWalk {
   bgp::NlriKey nlri_;
   std::unique_ptr<rocksdb::Iterator> at_;
   std::map<RouteName, std::optional<std::string>> after_;
+  std::vector<Row> logged_;
+  std::size_t next_logged_ = 0;
 };
 
 }  // namespace
@@ -135,7 +165,7 @@ void read_history(const Database& database, const Prefix& prefix, Timestamp from
                   const Store::HistoryFn& fn) {
   const std::uint64_t alive = database.meta_number(meta_key::kAlive, 0);
   const std::uint64_t kept = database.options().history_days * kMicrosPerDay;
-  const std::uint64_t oldest = alive > kept ? alive - kept : 0;
+  const std::uint64_t oldest = std::max(alive > kept ? alive - kept : 0, database.history_from());
   if (unix_micros(to) < 0) return;
   const Snapshot snapshot(database.db());
   HistoryWalk(database, snapshot.options(), prefix)

@@ -109,6 +109,7 @@ void put_number(Group& group, std::string_view key, std::uint64_t number) {
 void StoreWriter::reload() {
   group_ = database_.meta_number(meta_key::kGroup, 0);
   history_row_ = database_.meta_number(meta_key::kHistoryRow, 0);
+  history_from_ = database_.meta_number(meta_key::kHistoryFrom, 0);
   unsynced_ = true;
 }
 
@@ -123,19 +124,28 @@ rocksdb::Status StoreWriter::write(const std::vector<Commit>& commits) {
   put_number(group, meta_key::kGroup, group_ + 1);
   if (group.next_history_row() != history_row_)
     put_number(group, meta_key::kHistoryRow, group.next_history_row());
+  const std::uint64_t history_from = database_.history_from();
+  if (history_from != history_from_) put_number(group, meta_key::kHistoryFrom, history_from);
   if (has_event) put_number(group, meta_key::kLastEvent, last);
   const std::vector<Entry> cursors = journal_.take_cursors();
   group.small(Cf::kCursors) = cursors;
 
   const bool large = group.entries() >= kTableEntries;
-  const rocksdb::Status status =
-      large ? ingest_tables(group) : write_batch(group, has_event || database_.options().sync_all);
+  rocksdb::Status status;
+  if (group.history_is_large())
+    status = database_.history_log().append(history_row_, group.history_blocks());
+  const bool logged = group.history_is_large() && status.ok();
+  if (status.ok())
+    status = large ? ingest_tables(group)
+                   : write_batch(group, has_event || database_.options().sync_all);
   if (!status.ok()) {
+    if (logged) database_.history_log().undo_append();
     journal_.return_cursors(cursors);
     return status;
   }
   ++group_;
   history_row_ = group.next_history_row();
+  history_from_ = history_from;
   if (!unsynced_) database_.mark_synced(group_);
   journal_.published(last);
   keep_history(commits);
@@ -196,6 +206,9 @@ void StoreWriter::keep_history(const std::vector<Commit>& commits) {
   const std::uint64_t now = stored_micros(commits.back().alive_until);
   if (days != 0 && now > days * kMicrosPerDay)
     database_.keep_history_from(now - days * kMicrosPerDay);
+  constexpr std::uint64_t kGroupsBetweenLooks = 64;
+  const std::uint64_t limit = database_.options().history_bytes;
+  if (limit != 0 && group_ % kGroupsBetweenLooks == 0) database_.keep_history_within(limit);
 }
 
 }  // namespace lapwing::rib

@@ -39,6 +39,7 @@ class StoreWriter {
   const Dictionary* dictionary_ = nullptr;
   std::uint64_t group_ = 0;        // groups written
   std::uint64_t history_row_ = 0;  // next
+  std::uint64_t history_from_ = 0;  // as the database has it
   std::uint64_t table_ = 0;        // table files made by this process
   bool unsynced_ = false;          // the write-ahead log holds groups without a sync
 };

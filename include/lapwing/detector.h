@@ -15,7 +15,8 @@
 // [Ids]        `PrefixId` and `PathId` are small dense numbers, good as indices. They are handles of
 //              this run: another run numbers differently, so they must not reach an event, nor
 //              decide an order. A PathId stays valid until `path_released`, a PrefixId until
-//              `prefix_released`.
+//              `prefix_released`; neither comes between a change and its `on_update_end`, so what a
+//              change named may be looked up there.
 #pragma once
 
 #include <cstdint>

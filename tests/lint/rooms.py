@@ -46,7 +46,7 @@ RULES = (
     Rule("include/", ("lapwing/",), ("arpa/inet.h",)),
     Rule("bgp/", ("lapwing/", "bgp/")),
     Rule("rib/store", ("lapwing/", "bgp/", "rib/"),
-         ("rocksdb/", "boost/unordered", "boost/sort/") + POSIX),
+         ("rocksdb/", "boost/unordered", "boost/sort/", "zstd.h") + POSIX),
     Rule("rib/", ("lapwing/", "bgp/", "rib/"), ("boost/unordered",)),
     Rule("detectors/plugin", ("lapwing/", "detectors/"), ("fmt/", "dlfcn.h")),
     Rule("detectors/", ("lapwing/", "detectors/"), ("fmt/",)),

@@ -220,10 +220,16 @@ class FakeHost final : public Host {
       routes[p] = {c.after, false};
     if (c.after != kNoPath) ++path_uses_[c.after];
     d.on_route_change(c);
-    if (c.before != kNoPath) drop_path(c.before);
-    if (routes.empty()) drop_prefix(prefix);
+    if (c.before != kNoPath) replaced_.push_back(c.before);
+    if (routes.empty()) emptied_.push_back(prefix);
   }
-  void end() { detector().on_update_end(); }
+  void end() {
+    detector().on_update_end();
+    for (const PathId path : std::exchange(replaced_, {})) drop_path(path);
+    for (const PrefixId prefix : std::exchange(emptied_, {}))
+      if (const auto it = routes_.find(prefix); it != routes_.end() && it->second.empty())
+        drop_prefix(prefix);
+  }
 
   void down(PeerId p) {
     for (auto& [prefix, routes] : routes_)
@@ -316,6 +322,8 @@ class FakeHost final : public Host {
     prefixes_[id] = nlri;
     return prefix_ids_[nlri] = id;
   }
+  std::vector<PathId> replaced_;     // by the UPDATE that is open
+  std::vector<PrefixId> emptied_;
   PathId intern_path(const std::vector<std::uint8_t>& attributes) {
     if (const auto it = path_ids_.find(attributes); it != path_ids_.end()) return it->second;
     const PathId id = next_id(paths_, paths_given_);
