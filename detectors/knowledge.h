@@ -72,6 +72,7 @@ class Knowledge {
   std::uint32_t name_origin(Asn origin);
 
   std::size_t size() const { return records_.size(); }
+  void prefetch(std::uint32_t number) const { __builtin_prefetch(&records_[number]); }
   AdjacencyRecord& operator[](std::uint32_t number) { return records_[number]; }
   const AdjacencyRecord& operator[](std::uint32_t number) const { return records_[number]; }
   OriginRecord& origin(std::uint32_t number) { return origins_[number]; }

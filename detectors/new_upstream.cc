@@ -96,6 +96,7 @@ NewUpstream::Touch& NewUpstream::touch(std::uint32_t adjacency) {
     return touched_[r.touch];
   r.touch = static_cast<std::uint32_t>(touched_.size());
   Touch& t = touched_.emplace_back();
+  t.order = static_cast<std::uint64_t>(r.origin) << 32 | r.upstream;
   t.adjacency = adjacency;
   t.prefixes_before = sightings_.prefixes(adjacency);
   t.origin_prefixes_before = sightings_.origin_prefixes(r.origin_number);
@@ -129,10 +130,8 @@ void NewUpstream::note(std::uint32_t adjacency, const RouteChange& change, bool 
 
 void NewUpstream::on_update_end() {
   if (touched_.empty()) return;
-  std::sort(touched_.begin(), touched_.end(), [&](const Touch& a, const Touch& b) {
-    const AdjacencyRecord &x = knowledge_[a.adjacency], &y = knowledge_[b.adjacency];
-    return std::pair(x.origin, x.upstream) < std::pair(y.origin, y.upstream);
-  });
+  std::sort(touched_.begin(), touched_.end(),
+            [](const Touch& a, const Touch& b) { return a.order < b.order; });
   // A new adjacency of an origin that this same UPDATE introduces is that of a new origin, however
   // many come with it: looked at before any of them is known.
   for (Touch& t : touched_)
@@ -147,7 +146,11 @@ void NewUpstream::on_update_end() {
     if (t.outcome == Outcome::kForgotten) close_window(t.adjacency, false);
     if (t.outcome == Outcome::kFlapBegins) emit_flap_begins(t);
   }
-  for (Touch& t : touched_) note_share(t);
+  for (std::size_t i = 0; i < touched_.size(); ++i) {
+    if (i + 4 < touched_.size())
+      if (const ShareWindow* const w = window_of(touched_[i + 4].adjacency)) __builtin_prefetch(w);
+    note_share(touched_[i]);
+  }
   for (const OriginTouch& o : origins_touched_) judge_single_homed(o);
   for (const Touch& t : touched_)
     if (t.outcome != Outcome::kNone) store(t.adjacency);
@@ -261,6 +264,17 @@ void NewUpstream::on_timer(std::uint64_t key) {
   judge_single_homed_after_flap(adjacency);
   store(adjacency);
   store_storm();
+}
+
+void NewUpstream::prefetch(PrefixId prefix, PathId before, int step) const noexcept {
+  if (before >= by_path_.size()) return;
+  if (step == 0) {
+    __builtin_prefetch(&by_path_[before]);
+    sightings_.prefetch(prefix);
+  } else if (const std::uint32_t n = by_path_[before]; n < kByPeer) {
+    knowledge_.prefetch(n);
+    sightings_.prefetch(prefix, n);
+  }
 }
 
 void NewUpstream::path_released(PathId path) {

@@ -52,6 +52,7 @@ class NewUpstream final : public Detector {
   void on_update_end() override;
   void on_peer_change(const PeerChange& change) override;
   void on_timer(std::uint64_t key) override;
+  void prefetch(PrefixId prefix, PathId before, int step) const noexcept override;
   void path_released(PathId path) override;
   void prefix_released(PrefixId prefix) override;
   void finish() override;
@@ -63,13 +64,14 @@ class NewUpstream final : public Detector {
     Prefix prefix;
     bool added = false;
   };
-  /// The net change of a set of prefixes, bounded: after kMaxToggles only counts are compared.
+  /// Changes of a set of prefixes, bounded: after kMaxToggles only counts are compared.
   struct Toggles {
-    std::vector<Toggle> list;  // by prefix
+    std::vector<Toggle> list;  // as they came
     bool overflow = false;
     void add(const Prefix& prefix, bool added);
     void merge(const Toggles& later);
-    std::vector<Prefix> of(bool added) const;
+    /// What remains of them: each prefix once, sorted; none that went and came back.
+    std::vector<Toggle> net() const;
   };
 
   enum class Outcome : std::uint8_t {
@@ -96,6 +98,7 @@ class NewUpstream final : public Detector {
   /// What one UPDATE did to one adjacency. What an event would say of it is worked out by
   /// `details`, for the few of which one is made.
   struct Touch {
+    std::uint64_t order = 0;  // origin, upstream
     std::uint32_t adjacency = 0;
     std::uint32_t prefixes_before = 0;
     std::uint32_t origin_prefixes_before = 0;
@@ -223,7 +226,7 @@ class NewUpstream final : public Detector {
 
   static constexpr std::size_t kMaxToggles = 64;
   static constexpr std::size_t kMaxWindows = 65536;
-  static constexpr std::size_t kQuietEvidence = 3;  // of a share that nobody follows
+  static constexpr std::size_t kQuietEvidence = 1;  // of a share that nobody follows
   static constexpr std::size_t kPrefixSample = 64;
   static constexpr std::size_t kMaxPeers = 64;
   static constexpr std::size_t kMaxKnown = 100;

@@ -160,7 +160,8 @@ void NewUpstream::emit_gone(Touch& t) {
   Event e = make_event(r, "upstream-gone", Action::kClear, Severity::kNotice);
   fill_from_touch(e, t);
   const Details& d = details(t);
-  for (const Prefix& p : d.toggles.of(false)) insert_bounded(e.prefixes, p, Event::kMaxPrefixes);
+  for (const Toggle& toggle : d.toggles.net())
+    if (!toggle.added) insert_bounded(e.prefixes, toggle.prefix, Event::kMaxPrefixes);
   e.prefix_count = count;
   e.peers = peer_names(d.peers);
   const microseconds duration = host_->now() - r.opened;

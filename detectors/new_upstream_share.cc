@@ -11,17 +11,10 @@
 namespace lapwing::detectors {
 
 void NewUpstream::Toggles::add(const Prefix& prefix, bool added) {
-  const auto it = std::lower_bound(list.begin(), list.end(), prefix,
-                                   [](const Toggle& t, const Prefix& p) { return t.prefix < p; });
-  if (it != list.end() && it->prefix == prefix) {
-    if (it->added != added) list.erase(it);
-    return;
-  }
-  if (list.size() == kMaxToggles) {
+  if (list.size() < kMaxToggles)
+    list.push_back({prefix, added});
+  else
     overflow = true;
-    return;
-  }
-  list.insert(it, {prefix, added});
 }
 
 void NewUpstream::Toggles::merge(const Toggles& later) {
@@ -29,10 +22,17 @@ void NewUpstream::Toggles::merge(const Toggles& later) {
   overflow = overflow || later.overflow;
 }
 
-std::vector<Prefix> NewUpstream::Toggles::of(bool added) const {
-  std::vector<Prefix> out;
-  for (const Toggle& t : list)
-    if (t.added == added) out.push_back(t.prefix);
+std::vector<NewUpstream::Toggle> NewUpstream::Toggles::net() const {
+  std::vector<Toggle> sorted = list;
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const Toggle& a, const Toggle& b) { return a.prefix < b.prefix; });
+  // A prefix comes and goes by turns: an even number of toggles leaves it as it was.
+  std::vector<Toggle> out;
+  for (const Toggle& t : sorted)
+    if (!out.empty() && out.back().prefix == t.prefix && out.back().added != t.added)
+      out.pop_back();
+    else if (out.empty() || out.back().prefix != t.prefix)
+      out.push_back(t);
   return out;
 }
 
@@ -84,7 +84,7 @@ void NewUpstream::open_window(Touch& t) {
     return;
   }
   Details& d = details(t);
-  if (d.toggles.list.empty() && !d.toggles.overflow) return;
+  if (!d.toggles.overflow && d.toggles.net().empty()) return;
   const bool quiet = !loud(knowledge_[t.adjacency]);
   ShareWindow& w = add_window(t.adjacency);
   w.opened = w.last = host_->now();
@@ -113,7 +113,7 @@ void NewUpstream::close_window(std::uint32_t adjacency, bool report) {
   if (!report) return;
   const std::uint32_t count = sightings_.prefixes(adjacency);
   const bool exact = !w.restored && !w.toggles.overflow;
-  if (count == 0 || (exact ? w.toggles.list.empty() : count == w.old_count)) return;
+  if (count == 0 || (exact ? w.toggles.net().empty() : count == w.old_count)) return;
   if (admit(kShare, r)) emit_share(adjacency, w);
 }
 
@@ -133,10 +133,12 @@ void NewUpstream::emit_share(std::uint32_t adjacency, const ShareWindow& w) {
   e.prefix_count = count;
   e.peers = now.peers;
   e.evidence = w.evidence;
-  const auto texts = [](const std::vector<Prefix>& prefixes) {
+  const std::vector<Toggle> net = w.toggles.net();
+  const auto texts = [&net](bool added) {
     std::vector<std::string> out;
-    for (const Prefix& p : prefixes)
-      if (out.size() < Event::kMaxPrefixes) out.push_back(format_prefix(p));
+    for (const Toggle& t : net)
+      if (t.added == added && out.size() < Event::kMaxPrefixes)
+        out.push_back(format_prefix(t.prefix));
     return out;
   };
   const std::string_view change = count > w.old_count   ? "grew"
@@ -145,8 +147,8 @@ void NewUpstream::emit_share(std::uint32_t adjacency, const ShareWindow& w) {
   e.fields.push_back({"change", std::string(change)});
   e.fields.push_back({"old_prefix_count", static_cast<std::int64_t>(w.old_count)});
   e.fields.push_back({"old_origin_prefix_count", static_cast<std::int64_t>(w.old_origin_count)});
-  e.fields.push_back({"added", texts(w.toggles.of(true))});
-  e.fields.push_back({"removed", texts(w.toggles.of(false))});
+  e.fields.push_back({"added", texts(true)});
+  e.fields.push_back({"removed", texts(false)});
   e.fields.push_back({"since", w.opened});
   e.fields.push_back({"peer_count", static_cast<std::int64_t>(now.peer_count)});
   if (now.sampled) e.fields.push_back({"peers_sampled", true});

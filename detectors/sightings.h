@@ -29,6 +29,15 @@ class Sightings {
 
   void attach(const Host& host);
 
+  /// Asks for the memory that a change of this prefix will need; the second once the first arrived.
+  void prefetch(PrefixId prefix) const {
+    if (prefix < slots_.size()) __builtin_prefetch(&slots_[prefix]);
+  }
+  void prefetch(PrefixId prefix, AdjacencyNumber adjacency) const {
+    __builtin_prefetch(&adjacencies_[adjacency]);
+    if (prefix < slots_.size() && is_node(slots_[prefix])) __builtin_prefetch(&nodes_[slots_[prefix]]);
+  }
+
   /// Adjacencies are numbered in the order of these calls.
   void add_adjacency(OriginNumber origin);
 

@@ -97,6 +97,9 @@ class Dictionary {
   virtual ~Dictionary() = default;
   virtual bgp::NlriKey nlri_key(PrefixId) const = 0;
   virtual Octets path_octets(PathId) const = 0;
+  /// Hints that these will be read soon; of a path step 0 first, step 1 some reads later.
+  virtual void prefetch_nlri(PrefixId) const {}
+  virtual void prefetch_path(PathId, int /*step*/) const {}
 };
 
 }  // namespace lapwing::rib

@@ -26,6 +26,7 @@ void Engine::process(const bgp::RecordBatch& batch) {
   recycle();
   hashes_.resize(batch.nlri.size());
   for (std::size_t i = 0; i < batch.nlri.size(); ++i) hashes_[i] = PrefixTable::hash(batch.nlri[i]);
+  ahead_.fill({});
   bool tick = false;
   for (const bgp::Record& record : batch.records) {
     fire_timers(record.time);
@@ -80,15 +81,9 @@ void Engine::fire_timers(Timestamp until) {
 }
 
 void Engine::update(Peer& peer, const bgp::RecordBatch& batch, const bgp::Record& record) {
-  // How far ahead memory is asked for, in NLRI: first the slot, then what the slot points to.
-  constexpr std::size_t kSlotAhead = 24, kRecordAhead = 12;
-  const auto prefetch = [&](std::size_t at) {
-    if (at + kSlotAhead < hashes_.size()) prefixes_.prefetch(hashes_[at + kSlotAhead]);
-    if (at + kRecordAhead < hashes_.size()) prefixes_.prefetch_record(hashes_[at + kRecordAhead]);
-  };
   std::size_t at = record.nlri_at;
   for (std::uint32_t i = 0; i < record.withdrawn; ++i, ++at) {
-    prefetch(at);
+    look_ahead(peer, batch, at);
     withdraw(peer, family_of(peer, batch.nlri[at].family()), batch.nlri[at], hashes_[at]);
   }
   withdrawals_ += record.withdrawn;
@@ -98,13 +93,40 @@ void Engine::update(Peer& peer, const bgp::RecordBatch& batch, const bgp::Record
     if (added) commit_.new_paths.push_back(path);
     paths_.acquire(path);
     for (std::uint32_t i = 0; i < record.announced; ++i, ++at) {
-      prefetch(at);
+      look_ahead(peer, batch, at);
       announce(peer, family_of(peer, batch.nlri[at].family()), batch.nlri[at], hashes_[at], path);
     }
     paths_.release(path, sequence_);
     announcements_ += record.announced;
   }
   if (record.last_of_message) update_end();
+}
+
+// Asks for the memory that the NLRI after this one will need: each step reads what an earlier one
+// has asked for. The NLRI may be those of another neighbour: then it was in vain.
+void Engine::look_ahead(const Peer& peer, const bgp::RecordBatch& batch, std::size_t at) {
+  constexpr std::size_t kSlot = 26, kRecord = 18, kRoute = 12, kPath = 7, kDetectors = 3;
+  static_assert(kRoute < kAhead);
+  const std::size_t end = hashes_.size();
+  if (at + kSlot < end) prefixes_.prefetch(hashes_[at + kSlot]);
+  if (at + kRecord < end) prefixes_.prefetch_record(hashes_[at + kRecord]);
+  if (const std::size_t n = at + kRoute; n < end) {
+    Ahead& next = ahead_[n % kAhead];
+    next.path = kNoPath;
+    next.prefix = prefixes_.find(batch.nlri[n], hashes_[n]);
+    if (next.prefix != PrefixTable::kNone) peer.rib.prefetch(next.prefix);
+  }
+  if (const std::size_t n = at + kPath; n < end) {
+    Ahead& next = ahead_[n % kAhead];
+    if (next.prefix != PrefixTable::kNone) next.path = peer.rib.find(next.prefix);
+    if (next.path != kNoPath) {
+      paths_.prefetch_entry(next.path);
+      for (const auto& host : detectors_) host->detector().prefetch(next.prefix, next.path, 0);
+    }
+  }
+  if (const std::size_t n = at + kDetectors; n < end)
+    if (const Ahead& next = ahead_[n % kAhead]; next.path != kNoPath)
+      for (const auto& host : detectors_) host->detector().prefetch(next.prefix, next.path, 1);
 }
 
 void Engine::announce(Peer& peer, FamilyState& family, const bgp::NlriKey& key, std::uint64_t hash,

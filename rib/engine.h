@@ -16,6 +16,7 @@
 // Owns: the tables and the detectors.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <deque>
@@ -112,6 +113,13 @@ class Engine final : public Dictionary {
   // rib::Dictionary
   bgp::NlriKey nlri_key(PrefixId id) const override { return prefixes_.key(id); }
   Octets path_octets(PathId id) const override { return paths_.octets(id); }
+  void prefetch_nlri(PrefixId id) const override { prefixes_.prefetch_key(id); }
+  void prefetch_path(PathId id, int step) const override {
+    if (step == 0)
+      paths_.prefetch_entry(id);
+    else
+      paths_.prefetch_octets(id);
+  }
 
  private:
   class DetectorHost;
@@ -144,6 +152,7 @@ class Engine final : public Dictionary {
   void end_of_rib(Peer& peer, Family family, bool refresh_end);
   void sweep(Peer& peer, FamilyState& family);
   void update(Peer& peer, const bgp::RecordBatch& batch, const bgp::Record& record);
+  void look_ahead(const Peer& peer, const bgp::RecordBatch& batch, std::size_t at);
   void announce(Peer& peer, FamilyState& family, const bgp::NlriKey& key, std::uint64_t hash,
                 PathId path);
   void withdraw(Peer& peer, FamilyState& family, const bgp::NlriKey& key, std::uint64_t hash);
@@ -174,6 +183,12 @@ class Engine final : public Dictionary {
   std::vector<PeerId> source_peers_;             // by number of the source
   PeerId next_peer_ = 0;
   std::vector<std::uint64_t> hashes_;            // of the batch's NLRI
+  struct Ahead {
+    PrefixId prefix = PrefixTable::kNone;
+    PathId path = kNoPath;
+  };
+  static constexpr std::size_t kAhead = 16;
+  std::array<Ahead, kAhead> ahead_;              // of the NLRI that come next, by their number
   Timestamp now_{};
   bool update_open_ = false;                     // on_route_change without on_update_end yet
   Commit commit_;

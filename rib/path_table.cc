@@ -20,6 +20,11 @@ const std::uint8_t* PathTable::block(const Entry& entry) const {
                                : reinterpret_cast<const std::uint8_t*>(&arena_[entry.block]);
 }
 
+void PathTable::prefetch_octets(PathId id) const {
+  const Entry& entry = entries_[id];
+  if (entry.units != kLarge && entry.units != kUnused) __builtin_prefetch(&arena_[entry.block]);
+}
+
 Octets PathTable::octets(PathId id) const {
   const std::uint8_t* p = block(entries_[id]);
   const std::uint32_t size = read_varint(p, p + 5);
@@ -138,7 +143,13 @@ void PathTable::release(PathId id, std::uint64_t commit) {
 }
 
 void PathTable::drain(std::uint64_t durable, const std::function<void(PathId)>& fn) {
-  quarantine_.drain(durable, [&](PathId id) {
+  const auto prefetch = [this](PathId id, int step) {
+    if (step == 0)
+      prefetch_entry(id);
+    else
+      this->prefetch(entries_[id].hash);
+  };
+  quarantine_.drain(durable, prefetch, [&](PathId id) {
     Entry& entry = entries_[id];
     if (--entry.quarantined != 0 || entry.references != 0) return;
     fn(id);

@@ -24,6 +24,10 @@ class PathTable {
 
   void prefetch(std::uint64_t hash) const { __builtin_prefetch(&index_[hash & mask_]); }
 
+  void prefetch_entry(PathId id) const { __builtin_prefetch(&entries_[id]); }
+  /// Reads the entry.
+  void prefetch_octets(PathId id) const;
+
   struct Interned {
     PathId id = kNoPath;
     bool added = false;  // not known before, nor waiting in quarantine

@@ -110,7 +110,13 @@ void PrefixTable::release(PrefixId id, std::uint64_t commit) {
 }
 
 void PrefixTable::drain(std::uint64_t durable, const std::function<void(PrefixId)>& fn) {
-  quarantine_.drain(durable, [&](PrefixId id) {
+  const auto prefetch = [this](PrefixId id, int step) {
+    if (step == 0)
+      prefetch_key(id);
+    else
+      this->prefetch(hash(key(id)));
+  };
+  quarantine_.drain(durable, prefetch, [&](PrefixId id) {
     Record& record = records_[id];
     if (--record.quarantined != 0 || record.references != 0) return;
     fn(id);

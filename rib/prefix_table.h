@@ -26,6 +26,7 @@ class PrefixTable {
 
   static std::uint64_t hash(const bgp::NlriKey& key);
   void prefetch(std::uint64_t hash) const { __builtin_prefetch(&index_[hash & mask_]); }
+  void prefetch_key(PrefixId id) const { __builtin_prefetch(&records_[id]); }
   /// The record behind the first candidate slot: worth a prefetch once the slot has arrived.
   void prefetch_record(std::uint64_t hash) const;
 

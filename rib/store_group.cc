@@ -15,6 +15,8 @@ namespace {
 
 // From here on, blocks of the history's own log cost less than entries of a column family.
 constexpr std::size_t kLargeHistory = 4096;
+// How many reads ahead memory is asked for.
+constexpr std::size_t kAhead = 8;
 
 }  // namespace
 
@@ -106,7 +108,10 @@ void Group::add_routes(const std::vector<Commit>& commits, bool keep_history) {
   std::uint64_t history_micros = 0;
   for (const Commit& commit : commits) {
     const std::uint64_t base = stored_micros(commit.base);
-    for (const RouteWrite& write : commit.routes) {
+    for (std::size_t i = 0; i < commit.routes.size(); ++i) {
+      const RouteWrite& write = commit.routes[i];
+      if (i + kAhead < commit.routes.size())
+        dictionary_.prefetch_nlri(commit.routes[i + kAhead].prefix);
       const bgp::NlriKey key = dictionary_.nlri_key(write.prefix);
       const std::uint64_t micros = base + write.time_offset_us;
       const auto index = static_cast<std::uint32_t>(routes_.size());
@@ -224,7 +229,10 @@ void Group::emit_paths(EntrySink& sink) const {
   sink.begin(Cf::kPaths);
   std::string value;
   char key[4];
-  for (const PathId id : paths_) {
+  for (std::size_t i = 0; i < paths_.size(); ++i) {
+    if (i + 2 * kAhead < paths_.size()) dictionary_.prefetch_path(paths_[i + 2 * kAhead], 0);
+    if (i + kAhead < paths_.size()) dictionary_.prefetch_path(paths_[i + kAhead], 1);
+    const PathId id = paths_[i];
     value.clear();
     append_path_value(value, dictionary_.path_octets(id));
     write_be32(key, id);
@@ -267,7 +275,14 @@ void Group::emit_history(EntrySink& sink) const {
 
 std::string Group::history_blocks() const {
   HistoryBlocks blocks(history_row_, history_base_micros_);
-  for (const HistoryItem& item : history_) {
+  const auto prefetch = [&](std::size_t at, int step) {
+    if (at < history_.size() && history_[at].before != kNoPath)
+      dictionary_.prefetch_path(history_[at].before, step);
+  };
+  for (std::size_t i = 0; i < history_.size(); ++i) {
+    prefetch(i + 2 * kAhead, 0);
+    prefetch(i + kAhead, 1);
+    const HistoryItem& item = history_[i];
     const bool had_route = item.before != kNoPath;
     blocks.add({history_row_ + item.index, item.micros, item.peer, nlri_of(item), had_route,
                 had_route ? dictionary_.path_octets(item.before) : Octets()});

@@ -148,6 +148,10 @@ class Detector {
   virtual void on_update_end() {}
   virtual void on_peer_change(const PeerChange&) {}
   virtual void on_timer(std::uint64_t /*key*/) {}
+  /// A change of this route will be told soon, if it is one: a detector with large tables may ask
+  /// for the memory that it will need. Called twice, with step 0 and, some changes later, step 1.
+  /// Only a hint: it may be wrong, and must change nothing.
+  virtual void prefetch(PrefixId, PathId /*before*/, int /*step*/) const noexcept {}
   /// No route uses this id any more, and it may be given to another path (prefix) from here on.
   virtual void path_released(PathId) {}
   virtual void prefix_released(PrefixId) {}
