@@ -56,7 +56,7 @@ TEST_CASE("config: what is wrong in [record] is named with its place and what wa
     return lines.empty() ? std::string() : lines.front();
   };
   CHECK(first("[record]\n") ==
-        "t.toml:1:1: error: [record] needs directory: the directory that the MRT files go to");
+        "t.toml:1:1: error: [record] needs \"directory\": the directory that the MRT files go to");
   CHECK(first("record = 1\n") == "t.toml:1:10: error: \"record\" must be one table: write [record]");
   const std::string directory = "[record]\ndirectory = \"r\"\n";
   CHECK(first("[record]\ndirectory = \"\"\n") ==
