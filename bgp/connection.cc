@@ -286,6 +286,14 @@ bool Connection::unread() const {
          octets > 0;
 }
 
+IpAddress Connection::local_address() const {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  const int fd = const_cast<Connection*>(this)->socket_.native_handle();
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return {};
+  return from_socket_address(address).address;
+}
+
 // --- Reading ----------------------------------------------------------------------------------
 
 void Connection::wait_readable() {
@@ -402,6 +410,7 @@ void Connection::on_open_message(Octets body) {
     fire(Event::kOpenError, *error);
     return;
   }
+  if (context_.options.record) peer_open_body_.assign(body.begin(), body.end());
   parameters_ = negotiate(our_open_, peer_open_);
   if (owner_->on_open(*this)) fire(Event::kOpen);
 }

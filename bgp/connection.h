@@ -83,6 +83,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool outgoing() const { return outgoing_; }
   bool connected() const { return connected_; }
   const Open& peer_open() const { return peer_open_; }
+  const Open& our_open() const { return our_open_; }
+  /// The neighbour's OPEN as it came; kept only where sessions are recorded.
+  Octets peer_open_body() const { return peer_open_body_; }
+  /// The message that is being processed; its body is empty where there is none.
+  MessageType current_type() const { return current_type_; }
+  Octets current_body() const { return current_body_; }
+  /// Our end; unspecified where there is no socket.
+  IpAddress local_address() const;
   const SessionParameters& parameters() const { return parameters_; }
   std::uint16_t remote_port() const { return remote_port_; }
   /// Octets wait in the kernel that we have not read.
@@ -151,6 +159,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   Open our_open_;
   Open peer_open_;
+  std::vector<std::uint8_t> peer_open_body_;
   SessionParameters parameters_;
   std::size_t max_message_ = kMaxMessageSize;
   MessageType current_type_ = MessageType::kKeepalive;

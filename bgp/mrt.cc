@@ -147,6 +147,7 @@ Fault parse_table_dump(const RecordView& record, TableDumpEntry& out) {
 }
 
 bool is_bgp4mp_subtype(std::uint16_t subtype) {
+  // kEntry has a body of its own.
   return subtype == bgp4mp::kStateChange || subtype == bgp4mp::kMessage ||
          (subtype >= bgp4mp::kMessageAs4 && subtype <= bgp4mp::kMessageAs4LocalAddPath);
 }
@@ -178,6 +179,32 @@ Fault parse_bgp4mp(const RecordView& record, Bgp4mp& out) {
     out.message = in.rest();
   }
   if (!in.ok()) return {"BGP4MP header cut off"};
+  return {};
+}
+
+Fault parse_bgp4mp_entry(const RecordView& record, Bgp4mpEntry& out) {
+  Cursor in(record.body);
+  out.route.peer_as = in.u16();
+  out.local_as = in.u16();
+  in.u16();  // interface index
+  const std::uint16_t peer_afi = in.u16();
+  if (!in.ok()) return {"BGP4MP_ENTRY cut off"};
+  if (peer_afi != kAfiIpv4 && peer_afi != kAfiIpv6)
+    return {"BGP4MP peer of an unknown address family"};
+  const IpVersion version = peer_afi == kAfiIpv4 ? IpVersion::kV4 : IpVersion::kV6;
+  out.route.peer = read_address(in, version);
+  out.local = read_address(in, version);
+  out.route.view = in.u16();
+  in.u16();  // status
+  out.route.originated = in.u32();
+  const std::uint16_t afi = in.u16();
+  const Family family{afi, in.u8()};
+  out.next_hop = in.take(in.u8());
+  if (!in.ok()) return {"BGP4MP_ENTRY cut off"};
+  if (FamilySet::index(family) < 0) return {"BGP4MP_ENTRY of a family that is not read"};
+  if (!read_nlri(in, family, false, out.route.nlri)) return {"a prefix that cannot be read"};
+  out.route.attributes = in.take(in.u16());
+  if (!in.ok()) return {"BGP4MP_ENTRY cut off"};
   return {};
 }
 

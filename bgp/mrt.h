@@ -7,7 +7,7 @@
 //
 // RFC 6396: TABLE_DUMP, TABLE_DUMP_V2, BGP4MP, BGP4MP_ET. RFC 8050: ADD-PATH subtypes.
 // Deviations: TABLE_DUMP subtypes 3 and 4 (AFI with 4-octet ASNs, an old extension of Quagga) are
-// read too; in a RIB entry MP_REACH_NLRI is left as it stands (see `RibEntry::attributes`).
+// read too, and BGP4MP_ENTRY (a table of old OpenBGPD and GNU Zebra); in a RIB entry MP_REACH_NLRI is left as it stands (see `RibEntry::attributes`).
 #pragma once
 
 #include <cstdint>
@@ -46,6 +46,7 @@ inline constexpr std::uint16_t kRibGenericAddPath = 12;
 namespace bgp4mp {
 inline constexpr std::uint16_t kStateChange = 0;
 inline constexpr std::uint16_t kMessage = 1;
+inline constexpr std::uint16_t kEntry = 2;  // no RFC; see `parse_bgp4mp_entry`
 inline constexpr std::uint16_t kMessageAs4 = 4;
 inline constexpr std::uint16_t kStateChangeAs4 = 5;
 inline constexpr std::uint16_t kMessageLocal = 6;
@@ -172,5 +173,14 @@ struct Bgp4mp {
 /// True for the subtypes of BGP4MP that `parse_bgp4mp` reads.
 bool is_bgp4mp_subtype(std::uint16_t subtype);
 Fault parse_bgp4mp(const RecordView& record, Bgp4mp& out);
+
+/// A BGP4MP_ENTRY: one route of one peer, ASNs of two octets, the next hop beside the attributes.
+struct Bgp4mpEntry {
+  TableDumpEntry route;
+  IpAddress local;
+  Asn local_as = 0;
+  Octets next_hop;
+};
+Fault parse_bgp4mp_entry(const RecordView& record, Bgp4mpEntry& out);
 
 }  // namespace lapwing::bgp::mrt

@@ -48,6 +48,7 @@ void RecordBatch::clear() {
   nlri.clear();
   peer_details.clear();
   session_details.clear();
+  recording.clear();
 }
 
 void RecordBatch::add_peer(Timestamp time, std::uint32_t peer, PeerDetail detail) {

@@ -96,6 +96,8 @@ struct RecordBatch {
   std::vector<NlriKey> nlri;
   std::vector<PeerDetail> peer_details;
   std::vector<SessionDetail> session_details;
+  /// What the neighbour sent, as MRT records in the order of the above; empty unless it is recorded.
+  std::vector<std::uint8_t> recording;
 
   Octets attributes(const Record& r) const {
     return {octets.data() + r.attributes_at, r.attributes_size};
@@ -106,11 +108,11 @@ struct RecordBatch {
   std::span<const NlriKey> announced(const Record& r) const {
     return {nlri.data() + r.nlri_at + r.withdrawn, r.announced};
   }
-  bool empty() const { return records.empty(); }
+  bool empty() const { return records.empty() && recording.empty(); }
   /// Octets held, for bounded queues.
   std::size_t footprint() const {
     return records.capacity() * sizeof(Record) + octets.capacity() +
-           nlri.capacity() * sizeof(NlriKey);
+           nlri.capacity() * sizeof(NlriKey) + recording.capacity();
   }
   void clear();
 

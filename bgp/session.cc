@@ -267,6 +267,7 @@ void Session::on_session_up(Connection& connection, Timestamp time) {
       "established, hold time " + std::to_string(agreed.hold_time) + " s, families: " +
           (families.empty() ? "none in common" : families));
   batch_.add_session(time, peer_, RecordKind::kPeerUp, std::move(detail));
+  if (recorded()) recorder_.up(connection, config_, time, batch_.recording);
   std::vector<std::uint8_t> message;
   for (const FamilyProgress& p : progress_) {
     message.clear();
@@ -286,7 +287,9 @@ void Session::on_session_down(Connection& connection, const std::string& reason)
   if (down_since_ - up_since_ >= context_->options.stable_after) retry_count_ = 0;
   SessionDetail detail;
   detail.reason = reason;
-  batch_.add_session(context_->now(), peer_, RecordKind::kPeerDown, std::move(detail));
+  const Timestamp time = context_->now();
+  batch_.add_session(time, peer_, RecordKind::kPeerDown, std::move(detail));
+  if (recorded()) recorder_.down(connection, reason, time, batch_.recording);
   push();
 }
 
@@ -328,7 +331,9 @@ void Session::declare() {
   detail.as = config_.peer_as != 0 || active_ == nullptr ? config_.peer_as
                                                          : active_->peer_open().as;
   detail.local_as = config_.local_as;
-  batch_.add_peer(context_->now(), peer_, std::move(detail));
+  const Timestamp time = context_->now();
+  if (recorded()) recorder_.declare(detail, context_->router_id, time, batch_.recording);
+  batch_.add_peer(time, peer_, std::move(detail));
 }
 
 std::optional<Notification> Session::check_update(Connection& connection, Octets body) {
@@ -336,8 +341,10 @@ std::optional<Notification> Session::check_update(Connection& connection, Octets
   Update& update = context_->update;
   const ErrorAction action = update.parse(body, connection.parameters());
   if (action != ErrorAction::kNone) log_findings();
-  if (action == ErrorAction::kSessionReset) return update.notification();
-  return std::nullopt;
+  if (action != ErrorAction::kSessionReset) return std::nullopt;
+  if (recorded())
+    recorder_.message(connection, MessageType::kUpdate, body, context_->now(), batch_.recording);
+  return update.notification();
 }
 
 void Session::log_findings() {
@@ -372,6 +379,8 @@ void Session::deliver(Connection& connection, MessageType type, Octets body, Tim
   }
   const std::size_t first = batch_.records.size();
   context_->update.append_records(time, peer_, batch_);
+  if (recorded())
+    recorder_.message(connection, type, body, time, batch_, first, batch_.recording);
   if (open_families_ != 0) note_progress(first);
 }
 
@@ -398,6 +407,8 @@ void Session::note_progress(std::size_t first_record) {
 void Session::deliver_refresh(Connection& connection, Octets body, Timestamp time) {
   const auto refresh = decode_route_refresh(body);
   if (!refresh || !connection.parameters().families.contains(refresh->family)) return;
+  if (recorded())
+    recorder_.message(connection, MessageType::kRouteRefresh, body, time, batch_.recording);
   if (refresh->kind == RefreshKind::kRequest) {
     std::vector<std::uint8_t> message;
     encode_end_of_rib(refresh->family, message);
@@ -477,7 +488,9 @@ void Session::on_quiet() {
       p.ended = true;
       --open_families_;
       log(LogLevel::kInfo, format_family(p.family) + ": no End-of-RIB, but quiet: table complete");
-      batch_.add_mark(context_->now(), peer_, RecordKind::kEndOfRib, p.family);
+      const Timestamp time = context_->now();
+      batch_.add_mark(time, peer_, RecordKind::kEndOfRib, p.family);
+      if (recorded()) recorder_.end_of_rib(*active_, p.family, time, batch_.recording);
     } else {
       next = std::min(next, p.last_update + period - now);
     }

@@ -20,6 +20,7 @@
 #include "bgp/config.h"
 #include "bgp/connection.h"
 #include "bgp/session_context.h"
+#include "bgp/session_recorder.h"
 #include "lapwing/reader.h"
 
 namespace lapwing::bgp {
@@ -83,6 +84,7 @@ class Session final : public ConnectionOwner, public std::enable_shared_from_thi
   void log_findings();
   void note_progress(std::size_t first_record);
   void deliver_refresh(Connection& connection, Octets body, Timestamp time);
+  bool recorded() const { return context_->options.record; }
   void start_quiet();
   void on_quiet();
   std::chrono::milliseconds quiet_period() const;
@@ -116,6 +118,7 @@ class Session final : public ConnectionOwner, public std::enable_shared_from_thi
   SteadyClock::time_point down_since_ = SteadyClock::now();
 
   RecordBatch batch_;
+  SessionRecorder recorder_;
   bool paused_ = false;
   std::size_t last_octets_ = 0;
   std::size_t last_nlri_ = 0;

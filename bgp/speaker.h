@@ -39,6 +39,7 @@ namespace lapwing::bgp {
 /// Times and limits that an operator has no reason to change; tests have.
 struct SpeakerOptions {
   bool restarted = false;  // routes of a former run are kept: the R bit of RFC 4724, once
+  bool record = false;     // fill RecordBatch::recording
   std::chrono::milliseconds open_hold{240'000};      // RFC 4271 8.2.2, "a large value"
   std::chrono::milliseconds send_hold{480'000};      // RFC 9687; or twice the hold time if longer
   std::chrono::milliseconds retry_limit{120'000};    // the back-off grows to this

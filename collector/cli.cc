@@ -27,6 +27,8 @@ class Runner {
         return check();
       case Verb::kReplay:
         return replay();
+      case Verb::kDump:
+        return dump();
       case Verb::kShow:
         return show();
       case Verb::kMonitor:
@@ -70,7 +72,12 @@ class Runner {
       config = load(false);
       if (!config) return kExitFailed;
     }
-    return commands_.replay(config, line_.files);
+    return commands_.replay(config, line_.replay);
+  }
+
+  int dump() {
+    const auto config = load(false);
+    return config ? commands_.dump(*config, line_.dump) : kExitFailed;
   }
 
   static ClientOptions client_options() {

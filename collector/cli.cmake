@@ -1,11 +1,13 @@
 # Configuration, command line, client and log of `lapwing`.
 add_library(lapwing_cli STATIC
   ${CMAKE_CURRENT_LIST_DIR}/cli.cc
+  ${CMAKE_CURRENT_LIST_DIR}/cli_offline.cc
   ${CMAKE_CURRENT_LIST_DIR}/cli_parse.cc
   ${CMAKE_CURRENT_LIST_DIR}/client.cc
   ${CMAKE_CURRENT_LIST_DIR}/config.cc
   ${CMAKE_CURRENT_LIST_DIR}/config_neighbor.cc
   ${CMAKE_CURRENT_LIST_DIR}/config_reader.cc
+  ${CMAKE_CURRENT_LIST_DIR}/config_record.cc
   ${CMAKE_CURRENT_LIST_DIR}/config_settings.cc
   ${CMAKE_CURRENT_LIST_DIR}/config_speaker.cc
   ${CMAKE_CURRENT_LIST_DIR}/config_text.cc
@@ -22,6 +24,7 @@ target_link_libraries(lapwing_cli
   PRIVATE Boost::headers Boost::json CLI11::CLI11 Threads::Threads)
 # Each of these brings a library of templates and short names of its own.
 set_source_files_properties(
+  ${CMAKE_CURRENT_LIST_DIR}/cli_offline.cc
   ${CMAKE_CURRENT_LIST_DIR}/cli_parse.cc
   ${CMAKE_CURRENT_LIST_DIR}/client.cc
   ${CMAKE_CURRENT_LIST_DIR}/config_toml.cc

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "collector/config.h"
+#include "collector/replay_options.h"
 
 namespace lapwing::collector {
 
@@ -25,13 +26,14 @@ inline constexpr int kExitFailed = 1;
 inline constexpr int kExitUsage = 2;
 inline constexpr int kExitNoDaemon = 3;
 
-enum class Verb : std::uint8_t { kRun, kCheck, kReplay, kShow, kMonitor };
+enum class Verb : std::uint8_t { kRun, kCheck, kReplay, kDump, kShow, kMonitor };
 enum class Subject : std::uint8_t { kPeers, kPeer, kRoute, kUpstreams, kEvents, kStatus };
 
 struct CommandLine {
   Verb verb = Verb::kRun;
-  std::string config_path;            // run, check: the default where not given; replay: "" then
-  std::vector<std::string> files;     // replay
+  std::string config_path;            // run, check, dump: the default where not given; replay: ""
+  ReplayOptions replay;
+  DumpOptions dump;
   Subject subject = Subject::kPeers;  // show
   std::string api;                    // show, monitor
   bool json = false;                  // show, monitor
@@ -51,8 +53,8 @@ ParsedCommandLine parse_command_line(const std::vector<std::string>& arguments,
 struct Commands {
   std::string version;
   std::function<int(const Config& config, const std::string& config_path)> run;
-  std::function<int(const std::optional<Config>& config, const std::vector<std::string>& files)>
-      replay;
+  std::function<int(const std::optional<Config>& config, const ReplayOptions& options)> replay;
+  std::function<int(const Config& config, const DumpOptions& options)> dump;
   /// Lets detectors and sinks check their tables (see `note_setting_errors`). May be empty.
   std::function<void(const Config& config, std::vector<Diagnostic>& diagnostics)> check_settings;
   std::vector<std::string> detectors;  // LoadOptions::detectors

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "collector/cli.h"
+#include "collector/cli_offline.h"
 #include "collector/client.h"
 #include "collector/config_text.h"
 
@@ -168,8 +169,7 @@ class Parser {
 
   void add_config(CLI::App* app, const char* fallback) {
     app->add_option("-c,--config", line_.config_path,
-                    fallback[0] ? fmt::format("configuration file [{}]", fallback)
-                                : std::string("configuration file [none]"))
+                    fmt::format("configuration file [{}]", fallback))
         ->type_name("FILE");
   }
 
@@ -183,13 +183,7 @@ class Parser {
     add_config(run_, kDefaultConfigPath.data());
     check_ = add(&app_, "check", "validate the configuration");
     add_config(check_, kDefaultConfigPath.data());
-    replay_ =
-        add(&app_, "replay", "detectors over MRT files, in order; events go to standard output");
-    add_config(replay_, "");
-    replay_
-        ->add_option("files", line_.files, "MRT files, also gz, bz2, zst, xz; - is standard input")
-        ->required()
-        ->type_name("FILE");
+    offline_.add(app_, line_);
   }
 
   CLI::App* add_subject(const char* name, const char* what, Subject subject) {
@@ -258,7 +252,7 @@ class Parser {
 
   // CLI11 would say that a command is required, not that this is none.
   static void check_command(const std::vector<std::string>& arguments) {
-    const std::vector<std::string> known{"run", "check", "replay", "show", "monitor"};
+    const std::vector<std::string> known{"run", "check", "replay", "dump", "show", "monitor"};
     if (arguments.empty() || arguments.front().starts_with('-')) return;
     const std::string& word = arguments.front();
     if (std::find(known.begin(), known.end(), word) != known.end()) return;
@@ -275,10 +269,7 @@ class Parser {
       if (line_.config_path.empty()) line_.config_path = kDefaultConfigPath;
       return;
     }
-    if (replay_->parsed()) {
-      line_.verb = Verb::kReplay;
-      return;
-    }
+    if (!show_->parsed() && !monitor_->parsed()) return;
     line_.verb = show_->parsed() ? Verb::kShow : Verb::kMonitor;
     if (!parse_api_address(line_.api))
       throw CLI::ValidationError(
@@ -306,12 +297,12 @@ class Parser {
 
   CLI::App app_{"Lapwing, a BGP collector that tells when upstreams and paths change", "lapwing"};
   CommandLine line_;
+  OfflineCommands offline_;
   RouteArguments route_;
   EventArguments events_;
   std::string name_;
   CLI::App* run_ = nullptr;
   CLI::App* check_ = nullptr;
-  CLI::App* replay_ = nullptr;
   CLI::App* show_ = nullptr;
   CLI::App* monitor_ = nullptr;
 };

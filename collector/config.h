@@ -9,7 +9,9 @@
 // Thread: main. Owns: all text.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
@@ -68,6 +70,16 @@ struct HttpConfig {
   std::string token;  // empty: none is asked for. Never shown
 };
 
+/// What live sessions send, into MRT files (collector/recorder.h).
+struct RecordConfig {
+  std::filesystem::path directory;  // empty: nothing is recorded
+  std::chrono::seconds rotate_every{900};
+  std::uint64_t rotate_size = 1u << 30;  // octets before compression
+  std::uint64_t queue_size = 64u << 20;  // octets that wait for the disk
+  bool gzip = true;
+  std::chrono::seconds retry{5};         // after the disk refused; no setting
+};
+
 inline constexpr std::string_view kDefaultSocket = "/run/lapwing/lapwing.sock";
 inline constexpr std::string_view kDefaultConfigPath = "/etc/lapwing/lapwing.toml";
 
@@ -82,6 +94,7 @@ struct Config {
   std::vector<SettingsTable> detectors;  // in the order of the file; only enabled ones
   std::vector<SettingsTable> sinks;      // in the order of the file; only enabled ones
   HttpConfig http;
+  RecordConfig record;
 };
 
 struct LoadOptions {

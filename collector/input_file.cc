@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <condition_variable>
 #include <cstring>
@@ -57,6 +58,8 @@ class InputFile::Reader {
     }
     thread_.join();
   }
+
+  std::uint64_t consumed() const { return consumed_.load(std::memory_order_relaxed); }
 
   Octets next_block(std::string& error) {
     std::unique_lock lock(mutex_);
@@ -160,7 +163,10 @@ class InputFile::Reader {
       if (ready[1].revents != 0) return 0;
       if (ready[0].revents == 0) continue;
       const ssize_t got = ::read(file_.get(), to, n);
-      if (got >= 0) return static_cast<std::size_t>(got);
+      if (got >= 0) {
+        consumed_.fetch_add(static_cast<std::uint64_t>(got), std::memory_order_relaxed);
+        return static_cast<std::size_t>(got);
+      }
       if (errno == EINTR || errno == EAGAIN) continue;
       error = error_text(errno);
       return 0;
@@ -203,6 +209,7 @@ class InputFile::Reader {
 
   Descriptor file_;
   Descriptor wake_;
+  std::atomic<std::uint64_t> consumed_{0};
   // Reader thread only.
   std::array<std::uint8_t, 128 * 1024> in_{};
   Block out_;
@@ -236,6 +243,8 @@ bool InputFile::open(const std::string& path) {
   reader_ = std::make_unique<Reader>(fd, true);
   return true;
 }
+
+std::uint64_t InputFile::consumed() const { return reader_ ? reader_->consumed() : 0; }
 
 Octets InputFile::next_block() { return reader_ ? reader_->next_block(error_) : Octets(); }
 

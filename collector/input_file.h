@@ -37,6 +37,9 @@ class InputFile {
   /// Waits for the next block; empty at the end. The block lives until the next call.
   Octets next_block();
 
+  /// Octets of the file itself, as they are stored, that have been read so far.
+  std::uint64_t consumed() const;
+
   /// Why the stream ended early; empty when it did not. Complete once `next_block` gave the end.
   const std::string& error() const { return error_; }
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "collector/cli.h"
+#include "collector/dump.h"
 #include "collector/replay.h"
 #include "collector/run.h"
 #include "collector/setup.h"
@@ -14,6 +15,7 @@ int main(int argc, char** argv) {
   commands.version = kVersion;
   commands.run = run;
   commands.replay = replay;
+  commands.dump = dump;
   commands.check_settings = check_settings;
   for (const std::string_view name : lapwing::detector_names())
     commands.detectors.emplace_back(name);

@@ -5,7 +5,7 @@
 //
 // A record that cannot be framed is counted and skipped; a file that ends within a record, or whose
 // compressed data are cut off, ends with a warning that says where. Several cursors may be read side
-// by side, so that files of several collectors could be merged by time.
+// by side: collector/mrt_source.h merges files of several collectors by time.
 // Thread: its owner's. Owns: the input file; a record's octets live until the next call of `next`.
 #pragma once
 
@@ -53,6 +53,8 @@ struct MrtStatistics {
   std::uint64_t treated_as_withdraw = 0;
   std::uint64_t would_reset = 0;
   std::map<std::pair<std::uint16_t, std::uint16_t>, std::uint64_t> skipped;  // by type and subtype
+  std::uint64_t after_end = 0;       // records later than the end that was asked for
+  std::uint64_t lost = 0;            // messages that a recording says it has lost
   std::optional<Timestamp> first_time;  // least and greatest time of a record that was read
   std::optional<Timestamp> last_time;
   std::uint64_t warning_count = 0;
@@ -75,6 +77,8 @@ class MrtCursor {
   bool next(bgp::mrt::RecordView& out);
 
   const std::string& path() const { return path_; }
+  /// See InputFile::consumed.
+  std::uint64_t consumed() const { return file_.consumed(); }
   /// Of the record that `next` gave last.
   std::uint64_t offset() const { return offset_; }
   /// Counts a malformed record, message or entry at `offset()`.

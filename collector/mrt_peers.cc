@@ -8,26 +8,50 @@ namespace lapwing::collector {
 MrtPeers::MrtPeers(NameOf name_of, std::chrono::seconds quiet_period)
     : name_of_(std::move(name_of)), quiet_period_(quiet_period) {}
 
+/// AS_TRANS stands for any AS of that address; so does a recorded neighbour whose AS is left open.
+MrtPeer* MrtPeers::find_near(const IpAddress& address, Asn as) {
+  for (auto it = by_identity_.lower_bound({address, 0});
+       it != by_identity_.end() && it->first.first == address; ++it) {
+    const bool any_as = it->second->recorded() && it->second->as == 0;
+    if (as == bgp::kAsTrans || any_as) return it->second;
+  }
+  return nullptr;
+}
+
 MrtPeer& MrtPeers::find(const IpAddress& address, Asn as, Asn local_as) {
   if (last_found_ == nullptr || last_found_->address != address || last_found_->as != as) {
-    auto it = by_identity_.find({address, as});
-    if (it == by_identity_.end() && as == bgp::kAsTrans) {
-      it = by_identity_.lower_bound({address, 0});
-      if (it != by_identity_.end() && it->first.first != address) it = by_identity_.end();
+    const auto it = by_identity_.find({address, as});
+    last_found_ = it != by_identity_.end() ? it->second : find_near(address, as);
+    if (last_found_ == nullptr) {
+      last_found_ = &peers_.emplace_back();
+      last_found_->address = address;
+      last_found_->as = as;
+      by_identity_.emplace(std::pair(address, as), last_found_);
     }
-    if (it == by_identity_.end()) {
-      MrtPeer& peer = peers_.emplace_back();
-      peer.address = address;
-      peer.as = as;
-      it = by_identity_.emplace(std::pair(address, as), &peer).first;
-    }
-    last_found_ = it->second;
   }
-  if (local_as != 0) last_found_->local_as = local_as;
+  if (local_as != 0 && !last_found_->recorded()) last_found_->local_as = local_as;
   return *last_found_;
 }
 
+void MrtPeers::name(const bgp::mrt::Mark& mark, bool midway, Timestamp time,
+                    bgp::RecordBatch& batch) {
+  const bgp::mrt::PeerEntry& theirs = mark.peers[0];
+  MrtPeer& peer = find(theirs.address, theirs.as, 0);
+  const Asn local_as = mark.peers[1].as;
+  if (peer.given_name == mark.text && peer.local_as == local_as) return;
+  peer.given_name = mark.text;
+  peer.local_as = local_as;
+  peer.start_seen = peer.start_seen || !midway;
+  declare(peer, time, batch);
+}
+
+void MrtPeers::all_down(Timestamp time, const std::string& reason, bgp::RecordBatch& batch) {
+  for (MrtPeer& peer : peers_)
+    if (peer.recorded()) down(peer, time, reason, batch);
+}
+
 std::string MrtPeers::choose_name(const MrtPeer& peer) {
+  if (peer.recorded()) return *names_.insert(peer.given_name).first;
   const std::string address = format_address(peer.address);
   const std::string suffix = '#' + std::to_string(peer.as);
   const std::optional<std::string> configured = name_of_ ? name_of_(peer.address) : std::nullopt;
@@ -40,7 +64,7 @@ std::string MrtPeers::choose_name(const MrtPeer& peer) {
 }
 
 void MrtPeers::declare(MrtPeer& peer, Timestamp time, bgp::RecordBatch& batch) {
-  peer.number = declared_++;
+  if (peer.number == MrtPeer::kUndeclared) peer.number = declared_++;
   bgp::PeerDetail detail;
   detail.name = choose_name(peer);
   detail.address = peer.address;
@@ -69,7 +93,7 @@ void MrtPeers::up(MrtPeer& peer, Timestamp time, bgp::RecordBatch& batch) {
       detail.families = bgp::negotiate(*peer.our_open, open).families.to_vector();
   }
   batch.add_session(time, peer.number, bgp::RecordKind::kPeerUp, std::move(detail));
-  if (!peer.start_seen || peer.awaits_quiet) return;
+  if (!peer.start_seen || peer.awaits_quiet || peer.recorded()) return;
   peer.awaits_quiet = true;
   next_quiet_ = quiet_.empty() ? time + quiet_period_ : std::min(next_quiet_, time + quiet_period_);
   quiet_.push_back(&peer);
@@ -80,6 +104,7 @@ void MrtPeers::down(MrtPeer& peer, Timestamp time, std::string reason, bgp::Reco
   peer.their_open.reset();
   peer.our_open.reset();
   peer.add_path.reset();
+  peer.session.reset();
   if (!peer.up) return;
   peer.up = false;
   peer.awaits_quiet = false;
@@ -101,7 +126,7 @@ void MrtPeers::end_of_rib(MrtPeer& peer, Timestamp time, Family family, bgp::Rec
   batch.add_mark(time, peer.number, bgp::RecordKind::kEndOfRib, family);
 }
 
-void MrtPeers::end_quiet(Timestamp time, std::uint64_t table, bgp::RecordBatch& batch) {
+void MrtPeers::end_quiet(Timestamp time, bgp::RecordBatch& batch) {
   std::vector<MrtPeer*> due;
   for (MrtPeer* peer : quiet_)
     if (peer->last_update + quiet_period_ <= time) due.push_back(peer);
@@ -113,7 +138,7 @@ void MrtPeers::end_quiet(Timestamp time, std::uint64_t table, bgp::RecordBatch& 
     for (MrtFamily& family : peer->families) {
       if (family.ended) continue;
       // The end of the table dump that is being read will end it.
-      if (table != 0 && family.table == table)
+      if (open_tables_.contains(family.table))
         in_table = true;
       else
         end_of_rib(*peer, peer->last_update + quiet_period_, family.family, batch);

@@ -6,7 +6,8 @@
 //
 // Quiet period: files rarely hold End-of-RIB. A neighbour whose session was seen to begin and that
 // has sent no UPDATE for the period, by the records' time, has given its table: kEndOfRib is made for
-// each family with routes that had none. One that has not sent a route yet is waited for.
+// each family with routes that had none. One that has not sent a route yet is waited for. A recording
+// of Lapwing holds every End-of-RIB, those that Lapwing made too; nothing is made for its neighbours.
 // Thread: its owner's. Owns: the neighbours; references live as long as the table.
 #pragma once
 
@@ -21,6 +22,7 @@
 #include <tuple>
 #include <vector>
 
+#include "bgp/mrt_encode.h"
 #include "bgp/open.h"
 #include "bgp/record.h"
 #include "lapwing/prefix.h"
@@ -48,11 +50,15 @@ struct MrtPeer {
   bool start_seen = false;    // the next session's beginning is in the files
   bool states_seen = false;   // its files have STATE_CHANGE records
   bool awaits_quiet = false;  // listed in `MrtPeers`
+  std::string given_name;     // by a recording; empty: none
+  std::string down_reason;    // by a recording, of the loss that comes next
+  bool recorded() const { return !given_name.empty(); }
   Timestamp last_update;
   std::vector<MrtFamily> families;  // all that it ever had routes in
   std::optional<bgp::Open> their_open;
   std::optional<bgp::Open> our_open;
   std::optional<bgp::FamilySet> add_path;  // families with path identifiers, where known
+  std::optional<bgp::SessionParameters> session;  // of a recording: all that was agreed on
 };
 
 class MrtPeers {
@@ -64,6 +70,12 @@ class MrtPeers {
   /// Finds or makes the neighbour. AS_TRANS stands for the AS that the address is known with.
   MrtPeer& find(const IpAddress& address, Asn as, Asn local_as);
 
+  /// Finds or makes the neighbour that a recording names, and declares it. `midway`: the recording's
+  /// beginning is not among the files.
+  void name(const bgp::mrt::Mark& mark, bool midway, Timestamp time, bgp::RecordBatch& batch);
+  /// The process that wrote the recording began anew: nobody is up.
+  void all_down(Timestamp time, const std::string& reason, bgp::RecordBatch& batch);
+
   /// Adds kPeerUp, after kPeerDeclare where it is due. Nothing if it is up.
   void up(MrtPeer& peer, Timestamp time, bgp::RecordBatch& batch);
   /// Adds kPeerDown if it was up. The next session is seen from its beginning in any case.
@@ -73,16 +85,19 @@ class MrtPeers {
   /// An End-of-RIB of the neighbour.
   void end_of_rib(MrtPeer& peer, Timestamp time, Family family, bgp::RecordBatch& batch);
 
-  /// To be called with the time of each record before it is used; `table` is the table dump that is
-  /// being read, 0 for none.
-  void advance(Timestamp time, std::uint64_t table, bgp::RecordBatch& batch) {
-    if (!quiet_.empty() && time >= next_quiet_) end_quiet(time, table, batch);
+  /// To be called with the time of each record before it is used.
+  void advance(Timestamp time, bgp::RecordBatch& batch) {
+    if (!quiet_.empty() && time >= next_quiet_) end_quiet(time, batch);
   }
+  /// A table dump begins; gives its number, from 1.
+  std::uint64_t open_table() { return *open_tables_.insert(++tables_).first; }
+  void close_table(std::uint64_t table) { open_tables_.erase(table); }
 
  private:
   void declare(MrtPeer& peer, Timestamp time, bgp::RecordBatch& batch);
   std::string choose_name(const MrtPeer& peer);
-  void end_quiet(Timestamp time, std::uint64_t table, bgp::RecordBatch& batch);
+  void end_quiet(Timestamp time, bgp::RecordBatch& batch);
+  MrtPeer* find_near(const IpAddress& address, Asn as);
 
   NameOf name_of_;
   std::chrono::seconds quiet_period_;
@@ -92,6 +107,8 @@ class MrtPeers {
   std::set<std::string> names_;
   std::uint32_t declared_ = 0;
   std::vector<MrtPeer*> quiet_;  // sessions whose tables have not ended
+  std::set<std::uint64_t> open_tables_;
+  std::uint64_t tables_ = 0;
   Timestamp next_quiet_;         // not later than the first end of a quiet period
 };
 

@@ -1,10 +1,15 @@
 #include "collector/mrt_source.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <queue>
 #include <utility>
 
 #include "bgp/notification.h"
 #include "bgp/open.h"
+#include "collector/input_file.h"
 
 namespace lapwing::collector {
 
@@ -24,6 +29,28 @@ std::string state_name(std::uint16_t state) {
   return "state " + std::to_string(state);
 }
 
+/// Of the first record, without keeping the file open; the earliest time where it cannot be told, so
+/// that the file is opened first. A pipe can be read only once.
+Timestamp first_time_of(const std::string& path) {
+  InputFile file;
+  std::error_code failed;
+  if (!std::filesystem::is_regular_file(path, failed) || !file.open(path)) return Timestamp::min();
+  std::vector<std::uint8_t> head;
+  while (head.size() < mrt::kHeaderSize) {
+    const Octets block = file.next_block();
+    if (block.empty()) return Timestamp::min();
+    head.insert(head.end(), block.begin(),
+                block.begin() + static_cast<std::ptrdiff_t>(
+                                    std::min(block.size(), mrt::kHeaderSize - head.size())));
+  }
+  return Timestamp(std::chrono::seconds(mrt::read_header(head.data()).seconds));
+}
+
+bool is_table_record(const mrt::RecordView& record) {
+  return record.type == mrt::type::kTableDump || record.type == mrt::type::kTableDumpV2 ||
+         (record.type == mrt::type::kBgp4mp && record.subtype == mrt::bgp4mp::kEntry);
+}
+
 /// The families for which this neighbour can send path identifiers.
 bgp::FamilySet add_path_offer(const bgp::Open& open) {
   bgp::FamilySet families;
@@ -34,26 +61,68 @@ bgp::FamilySet add_path_offer(const bgp::Open& open) {
 
 }  // namespace
 
-MrtSource::MrtSource(Push push, NameOf name_of, std::chrono::seconds quiet_period)
+MrtSource::MrtSource(Push push, MrtOptions options)
     : push_(std::move(push)),
-      peers_(std::move(name_of), quiet_period),
+      options_(std::move(options)),
+      peers_(options_.name_of, options_.quiet_period),
       sessions_{{bgp::SessionParameters::of_file(false, false),
                  bgp::SessionParameters::of_file(false, true)},
                 {bgp::SessionParameters::of_file(true, false),
                  bgp::SessionParameters::of_file(true, true)}} {}
 
-bool MrtSource::read_file(const std::string& path) {
-  MrtCursor cursor(path, statistics_);
-  if (!cursor.open()) return false;
-  index_ = {};
-  indexed_.clear();
-  mrt::RecordView record;
-  while (cursor.next(record)) {
-    read_record(record, cursor);
-    push_if_full();
+bool MrtSource::read_files(const std::vector<std::string>& paths) {
+  return options_.merge ? read_merged(paths) : read_in_order(paths);
+}
+
+bool MrtSource::read_in_order(const std::vector<std::string>& paths) {
+  bool opened = true;
+  for (const std::string& path : paths) {
+    Stream stream(path, statistics_);
+    if (!stream.cursor.open()) {
+      opened = false;
+      continue;
+    }
+    while (stream.cursor.next(stream.record)) read_record(stream);
+    end_table(stream);
   }
-  end_table();
-  return true;
+  return opened;
+}
+
+bool MrtSource::read_merged(const std::vector<std::string>& paths) {
+  struct Next {
+    Timestamp time;
+    std::size_t number;
+    bool operator>(const Next& other) const {
+      return std::pair(time, number) > std::pair(other.time, other.number);
+    }
+  };
+  std::priority_queue<Next, std::vector<Next>, std::greater<>> due;
+  std::vector<std::unique_ptr<Stream>> streams(paths.size());
+  for (std::size_t i = 0; i < paths.size(); ++i) due.push({first_time_of(paths[i]), i});
+  bool opened = true;
+  while (!due.empty()) {
+    const Next next = due.top();
+    due.pop();
+    std::unique_ptr<Stream>& stream = streams[next.number];
+    if (stream) {
+      read_record(*stream);
+    } else {
+      stream = std::make_unique<Stream>(paths[next.number], statistics_);
+      if (!stream->cursor.open()) {
+        opened = false;
+        continue;
+      }
+    }
+    if (stream->cursor.next(stream->record)) {
+      // At once: another file's record may come before the next one of this file.
+      if (!is_table_record(stream->record)) end_table(*stream);
+      due.push({stream->record.time, next.number});
+      continue;
+    }
+    end_table(*stream);
+    stream.reset();
+  }
+  return opened;
 }
 
 void MrtSource::finish() {
@@ -62,40 +131,55 @@ void MrtSource::finish() {
   cache_.clear();
 }
 
-void MrtSource::push_if_full() {
+void MrtSource::push_if_full(const Stream& stream) {
   if (batch_.records.size() < kBatchRecords && batch_.nlri.size() < kBatchNlri &&
       batch_.octets.size() < kBatchOctets)
     return;
   finish();
+  if (options_.on_progress) options_.on_progress(stream.cursor.path(), stream.cursor.consumed());
 }
 
-void MrtSource::read_record(const mrt::RecordView& record, MrtCursor& cursor) {
-  const bool table = record.type == mrt::type::kTableDump || record.type == mrt::type::kTableDumpV2;
-  if (!table) end_table();
-  if (table && record.subtype == mrt::table_dump_v2::kPeerIndexTable &&
-      record.type == mrt::type::kTableDumpV2) {
-    read_peer_index(record, cursor);
+void MrtSource::read_record(Stream& stream) {
+  const mrt::RecordView& record = stream.record;
+  if (record.type == mrt::type::kTableDumpV2 &&
+      record.subtype == mrt::table_dump_v2::kPeerIndexTable) {
+    read_peer_index(stream);
     return;
   }
+  if (!is_table_record(record)) end_table(stream);
   const bool known =
       (record.type == mrt::type::kTableDump && mrt::is_table_dump_subtype(record.subtype)) ||
       (record.type == mrt::type::kTableDumpV2 && mrt::is_rib_subtype(record.subtype)) ||
-      (record.type == mrt::type::kBgp4mp && mrt::is_bgp4mp_subtype(record.subtype));
+      (record.type == mrt::type::kBgp4mp &&
+       (record.subtype == mrt::bgp4mp::kEntry || mrt::is_bgp4mp_subtype(record.subtype)));
   if (!known) {
     ++statistics_.skipped[{record.type, record.subtype}];
+    return;
+  }
+  if (options_.to && record.time > *options_.to) {
+    ++statistics_.after_end;
     return;
   }
   if (!statistics_.first_time || record.time < *statistics_.first_time)
     statistics_.first_time = record.time;
   if (!statistics_.last_time || record.time > *statistics_.last_time)
     statistics_.last_time = record.time;
-  peers_.advance(record.time, table_, batch_);
+  peers_.advance(record.time, batch_);
+  read_known(stream);
+  last_time_ = record.time;
+  push_if_full(stream);
+}
+
+void MrtSource::read_known(Stream& stream) {
+  const mrt::RecordView& record = stream.record;
   if (record.type == mrt::type::kTableDump)
-    read_table_dump(record, cursor);
+    read_table_dump(stream);
   else if (record.type == mrt::type::kTableDumpV2)
-    read_rib(record, cursor);
+    read_rib(stream);
+  else if (record.subtype == mrt::bgp4mp::kEntry)
+    read_entry(stream);
   else
-    read_bgp4mp(record, cursor);
+    read_bgp4mp(stream);
 }
 
 void MrtSource::count_findings(bgp::ErrorAction action, const bgp::Findings& findings,
@@ -116,7 +200,9 @@ void MrtSource::count_findings(bgp::ErrorAction action, const bgp::Findings& fin
   }
 }
 
-void MrtSource::read_bgp4mp(const mrt::RecordView& record, MrtCursor& cursor) {
+void MrtSource::read_bgp4mp(Stream& stream) {
+  const mrt::RecordView& record = stream.record;
+  MrtCursor& cursor = stream.cursor;
   mrt::Bgp4mp message;
   if (const mrt::Fault fault = mrt::parse_bgp4mp(record, message)) {
     cursor.malformed(fault.reason);
@@ -155,6 +241,8 @@ void MrtSource::read_bgp4mp(const mrt::RecordView& record, MrtCursor& cursor) {
       return;
     case bgp::MessageType::kNotification:
       ++statistics_.notifications;
+      // A recording has a STATE_CHANGE with the reason after it.
+      if (peer.recorded()) return;
       peers_.down(peer, record.time, bgp::describe_notification(bgp::decode_notification(body)),
                   batch_);
       return;
@@ -163,6 +251,7 @@ void MrtSource::read_bgp4mp(const mrt::RecordView& record, MrtCursor& cursor) {
       return;
     case bgp::MessageType::kRouteRefresh:
       ++statistics_.refreshes;
+      read_refresh(peer, record.time, body);
       return;
   }
   cursor.malformed("a BGP message of an unknown type");
@@ -176,16 +265,19 @@ void MrtSource::read_state_change(MrtPeer& peer, Timestamp time, const mrt::Bgp4
     auto theirs = std::exchange(peer.their_open, std::nullopt);
     auto ours = std::exchange(peer.our_open, std::nullopt);
     auto add_path = std::exchange(peer.add_path, std::nullopt);
+    auto session = std::exchange(peer.session, std::nullopt);
     peers_.down(peer, time, "a new session was established", batch_);
     peer.their_open = std::move(theirs);
     peer.our_open = std::move(ours);
     peer.add_path = add_path;
+    peer.session = session;
     peers_.up(peer, time, batch_);
   } else if (message.old_state == mrt::kStateEstablished || peer.up) {
-    peers_.down(peer, time,
-                "state change: " + state_name(message.old_state) + " to " +
-                    state_name(message.new_state),
-                batch_);
+    std::string reason = std::exchange(peer.down_reason, {});
+    if (reason.empty())
+      reason = "state change: " + state_name(message.old_state) + " to " +
+               state_name(message.new_state);
+    peers_.down(peer, time, std::move(reason), batch_);
   } else {
     peer.start_seen = true;
   }
@@ -204,13 +296,28 @@ void MrtSource::read_open(MrtPeer& peer, Timestamp time, Octets body, bool from_
   if (peer.up) return;
   peer.start_seen = true;
   (from_local ? peer.our_open : peer.their_open) = std::move(open);
-  if (peer.our_open && peer.their_open)
-    peer.add_path = bgp::negotiate(*peer.our_open, *peer.their_open).add_path;
+  if (!peer.our_open || !peer.their_open) return;
+  const bgp::SessionParameters session = bgp::negotiate(*peer.our_open, *peer.their_open);
+  peer.add_path = session.add_path;
+  if (peer.recorded()) peer.session = session;
 }
 
-void MrtSource::read_update(MrtPeer& peer, Timestamp time, Octets body,
-                            const mrt::Bgp4mp& message, MrtCursor& cursor) {
-  ++statistics_.updates;
+void MrtSource::read_refresh(MrtPeer& peer, Timestamp time, Octets body) {
+  const auto refresh = bgp::decode_route_refresh(body);
+  if (!refresh || refresh->kind == bgp::RefreshKind::kRequest || !peer.up) return;
+  const bgp::FamilySet families =
+      peer.session ? peer.session->families : sessions_[1][0].families;
+  if (!families.contains(refresh->family)) return;
+  batch_.add_mark(time, peer.number,
+                  refresh->kind == bgp::RefreshKind::kBegin ? RecordKind::kRefreshBegin
+                                                            : RecordKind::kRefreshEnd,
+                  refresh->family);
+}
+
+bgp::ErrorAction MrtSource::parse_update(MrtPeer& peer, Octets body,
+                                         const mrt::Bgp4mp& message) {
+  if (peer.session && peer.session->four_octet_as == message.four_octet_as)
+    return update_.parse(body, *peer.session);
   const bgp::SessionParameters& by_subtype = sessions_[message.four_octet_as][message.add_path];
   const auto parse = [&](const std::optional<bgp::FamilySet>& add_path) {
     if (!add_path) return update_.parse(body, by_subtype);
@@ -218,17 +325,20 @@ void MrtSource::read_update(MrtPeer& peer, Timestamp time, Octets body,
     session.add_path = *add_path;
     return update_.parse(body, session);
   };
-  bgp::ErrorAction action = parse(peer.add_path);
-  if (action == bgp::ErrorAction::kSessionReset && !peer.add_path && peer.their_open) {
-    // Our OPEN is not in the file, so whether ADD-PATH was agreed on shows only here.
-    const bgp::FamilySet offered = add_path_offer(*peer.their_open);
-    if (!offered.empty() && parse(offered) != bgp::ErrorAction::kSessionReset) {
-      peer.add_path = offered;
-      action = update_.action();
-    } else {
-      parse({});
-    }
-  }
+  const bgp::ErrorAction action = parse(peer.add_path);
+  if (action != bgp::ErrorAction::kSessionReset || peer.add_path || !peer.their_open)
+    return action;
+  // Our OPEN is not in the file, so whether ADD-PATH was agreed on shows only here.
+  const bgp::FamilySet offered = add_path_offer(*peer.their_open);
+  if (offered.empty() || parse(offered) == bgp::ErrorAction::kSessionReset) return parse({});
+  peer.add_path = offered;
+  return update_.action();
+}
+
+void MrtSource::read_update(MrtPeer& peer, Timestamp time, Octets body,
+                            const mrt::Bgp4mp& message, MrtCursor& cursor) {
+  ++statistics_.updates;
+  const bgp::ErrorAction action = parse_update(peer, body, message);
   count_findings(action, update_.findings(), cursor);
   if (action == bgp::ErrorAction::kSessionReset) return;
   peers_.up(peer, time, batch_);

@@ -1,6 +1,7 @@
 // MrtSource: table dumps.
 #include <utility>
 
+#include "bgp/attribute_table.h"
 #include "bgp/attributes.h"
 #include "bgp/hash.h"
 #include "collector/mrt_source.h"
@@ -10,59 +11,89 @@ namespace lapwing::collector {
 namespace mrt = bgp::mrt;
 using bgp::RecordKind;
 
-void MrtSource::begin_table() {
-  if (table_ == 0) table_ = ++tables_;
+void MrtSource::begin_table(Stream& stream) {
+  if (stream.table == 0) stream.table = peers_.open_table();
+  stream.table_time = stream.record.time;
+  ++statistics_.prefixes;
 }
 
-void MrtSource::end_table() {
-  if (table_ == 0) return;
-  for (const TableFamily& entry : table_families_) {
+void MrtSource::end_table(Stream& stream) {
+  if (stream.table == 0) return;
+  for (const TableFamily& entry : stream.table_families) {
     MrtFamily& family = peers_.family_of(*entry.peer, entry.family);
     if (family.refresh)
-      batch_.add_mark(table_time_, entry.peer->number, RecordKind::kRefreshEnd, entry.family);
+      batch_.add_mark(stream.table_time, entry.peer->number, RecordKind::kRefreshEnd,
+                      entry.family);
     else
-      peers_.end_of_rib(*entry.peer, table_time_, entry.family, batch_);
+      peers_.end_of_rib(*entry.peer, stream.table_time, entry.family, batch_);
   }
-  table_families_.clear();
-  table_ = 0;
+  stream.table_families.clear();
+  peers_.close_table(stream.table);
+  stream.table = 0;
 }
 
-void MrtSource::read_peer_index(const mrt::RecordView& record, MrtCursor& cursor) {
-  end_table();
-  if (const mrt::Fault fault = mrt::parse_peer_index_table(record.body, index_))
-    cursor.malformed(fault.reason);
-  indexed_.assign(index_.peers.size(), nullptr);
+void MrtSource::read_peer_index(Stream& stream) {
+  mrt::PeerIndexTable index;
+  const mrt::Fault fault = mrt::parse_peer_index_table(stream.record.body, index);
+  if (const auto mark = mrt::read_mark(index); mark && !fault) return read_mark(*mark, stream);
+  end_table(stream);
+  if (fault) stream.cursor.malformed(fault.reason);
+  stream.index = std::move(index);
+  stream.indexed.assign(stream.index.peers.size(), nullptr);
 }
 
-MrtPeer& MrtSource::indexed_peer(std::size_t index) {
-  if (indexed_[index] == nullptr) {
-    const mrt::PeerEntry& entry = index_.peers[index];
+void MrtSource::read_mark(const mrt::Mark& mark, Stream& stream) {
+  switch (mark.kind) {
+    case mrt::Mark::Kind::kStart:
+      run_seen_ = true;
+      peers_.all_down(last_time_, "Lapwing was not running", batch_);
+      return;
+    case mrt::Mark::Kind::kPeer:
+      peers_.name(mark, !run_seen_, stream.record.time, batch_);
+      return;
+    case mrt::Mark::Kind::kDown:
+      peers_.find(mark.peers[0].address, mark.peers[0].as, 0).down_reason = mark.text;
+      return;
+    case mrt::Mark::Kind::kGap:
+      statistics_.lost += mark.lost;
+      statistics_.warn(stream.cursor.path(), stream.cursor.offset(),
+                       "a gap in the recording: " + std::to_string(mark.lost) +
+                           " messages were lost for want of room");
+      return;
+  }
+}
+
+MrtPeer& MrtSource::indexed_peer(Stream& stream, std::size_t index) {
+  if (stream.indexed[index] == nullptr) {
+    const mrt::PeerEntry& entry = stream.index.peers[index];
     MrtPeer& peer = peers_.find(entry.address, entry.as, 0);
     peer.router_id = entry.router_id;
-    indexed_[index] = &peer;
+    stream.indexed[index] = &peer;
   }
-  return *indexed_[index];
+  return *stream.indexed[index];
 }
 
-void MrtSource::begin_table_family(MrtPeer& peer, Timestamp time, MrtFamily& family) {
+void MrtSource::begin_table_family(Stream& stream, MrtPeer& peer, MrtFamily& family) {
   const Family id = family.family;
+  const Timestamp time = stream.record.time;
   if (!peer.up) {
     peer.start_seen = true;
     peers_.up(peer, time, batch_);
   }
-  family.table = table_;
+  family.table = stream.table;
   family.refresh = family.has_routes;
   if (family.refresh) batch_.add_mark(time, peer.number, RecordKind::kRefreshBegin, id);
   family.has_routes = true;
-  table_families_.push_back({&peer, id});
+  stream.table_families.push_back({&peer, id});
 }
 
-void MrtSource::add_route(MrtPeer& peer, Timestamp time, const bgp::NlriKey& key,
-                          Octets attributes, const bgp::SessionParameters& session,
-                          MrtCursor& cursor) {
+void MrtSource::add_route(Stream& stream, MrtPeer& peer, const bgp::NlriKey& key,
+                          Octets attributes, const bgp::SessionParameters& session) {
+  const Timestamp time = stream.record.time;
+  MrtCursor& cursor = stream.cursor;
   ++statistics_.table_entries;
   MrtFamily& family = peers_.family_of(peer, key.family());
-  if (family.table != table_) begin_table_family(peer, time, family);
+  if (family.table != stream.table) begin_table_family(stream, peer, family);
   peer.last_update = time;
 
   bool found = false;
@@ -102,20 +133,19 @@ void MrtSource::add_route(MrtPeer& peer, Timestamp time, const bgp::NlriKey& key
   batch_.records.push_back(r);
 }
 
-void MrtSource::read_rib(const mrt::RecordView& record, MrtCursor& cursor) {
+void MrtSource::read_rib(Stream& stream) {
+  MrtCursor& cursor = stream.cursor;
   mrt::RibRecord rib;
-  if (const mrt::Fault fault = mrt::parse_rib(record, rib)) {
+  if (const mrt::Fault fault = mrt::parse_rib(stream.record, rib)) {
     cursor.malformed(fault.reason);
     return;
   }
-  begin_table();
-  table_time_ = record.time;
-  ++statistics_.prefixes;
+  begin_table(stream);
   const bgp::SessionParameters& session = sessions_[1][0];
   mrt::RibEntry entry;
   mrt::Fault fault;
   while (rib.next(entry, fault)) {
-    if (entry.peer_index >= indexed_.size()) {
+    if (entry.peer_index >= stream.indexed.size()) {
       cursor.malformed("a RIB entry of a peer that no peer index table names");
       continue;
     }
@@ -124,22 +154,44 @@ void MrtSource::read_rib(const mrt::RecordView& record, MrtCursor& cursor) {
       key.has_path_id = 1;
       key.path_id = entry.path_id;
     }
-    add_route(indexed_peer(entry.peer_index), record.time, key, entry.attributes, session, cursor);
+    add_route(stream, indexed_peer(stream, entry.peer_index), key, entry.attributes, session);
   }
   if (fault) cursor.malformed(fault.reason);
 }
 
-void MrtSource::read_table_dump(const mrt::RecordView& record, MrtCursor& cursor) {
+void MrtSource::read_table_dump(Stream& stream) {
   mrt::TableDumpEntry entry;
-  if (const mrt::Fault fault = mrt::parse_table_dump(record, entry)) {
-    cursor.malformed(fault.reason);
+  if (const mrt::Fault fault = mrt::parse_table_dump(stream.record, entry)) {
+    stream.cursor.malformed(fault.reason);
     return;
   }
-  begin_table();
-  table_time_ = record.time;
-  ++statistics_.prefixes;
-  add_route(peers_.find(entry.peer, entry.peer_as, 0), record.time, entry.nlri, entry.attributes,
-            sessions_[entry.four_octet_as][0], cursor);
+  begin_table(stream);
+  add_route(stream, peers_.find(entry.peer, entry.peer_as, 0), entry.nlri, entry.attributes,
+            sessions_[entry.four_octet_as][0]);
+}
+
+void MrtSource::read_entry(Stream& stream) {
+  mrt::Bgp4mpEntry entry;
+  if (const mrt::Fault fault = mrt::parse_bgp4mp_entry(stream.record, entry)) {
+    stream.cursor.malformed(fault.reason);
+    return;
+  }
+  begin_table(stream);
+  // The next hop goes where a table dump has it.
+  const auto size = static_cast<std::uint8_t>(entry.next_hop.size());
+  entry_attributes_.assign(entry.route.attributes.begin(), entry.route.attributes.end());
+  const std::vector<std::uint8_t> head =
+      size == 4 ? std::vector<std::uint8_t>{bgp::kTransitive, attribute::kNextHop, size}
+                : std::vector<std::uint8_t>{bgp::kOptional | bgp::kExtendedLength,
+                                            attribute::kMpReachNlri, 0,
+                                            static_cast<std::uint8_t>(size + 1), size};
+  if (size != 0 && size < 0xff) {
+    entry_attributes_.insert(entry_attributes_.end(), head.begin(), head.end());
+    entry_attributes_.insert(entry_attributes_.end(), entry.next_hop.begin(),
+                             entry.next_hop.end());
+  }
+  add_route(stream, peers_.find(entry.route.peer, entry.route.peer_as, entry.local_as),
+            entry.route.nlri, entry_attributes_, sessions_[0][0]);
 }
 
 }  // namespace lapwing::collector

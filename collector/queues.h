@@ -1,6 +1,7 @@
 // Every queue of the program, declared in one place.
 //
 //   RecordQueue       io thread(s) -> engine thread   bounded by octets; full: a socket is not read
+//   Recorder          io thread(s) -> record thread   bounded by octets; full: counted, said, a gap
 //   EngineThread::post  any thread -> engine thread   reads of detectors; bounded by its callers
 //   rib::Store::submit  engine thread -> store thread bounded by octets; full: the engine waits
 //   Journal           store thread -> sink thread     on disk; a sink reads on from its cursor

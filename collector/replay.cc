@@ -2,12 +2,24 @@
 
 #include <fmt/format.h>
 
+#include <unistd.h>
+
+#include <condition_variable>
 #include <cstdio>
+#include <deque>
+#include <filesystem>
+#include <future>
 #include <map>
+#include <memory>
+#include <mutex>
 #include <string>
+#include <thread>
 #include <utility>
 
+#include "collector/engine_thread.h"
 #include "collector/mrt_source.h"
+#include "collector/progress.h"
+#include "collector/queues.h"
 #include "collector/setup.h"
 #include "rib/engine.h"
 #include "sinks/event_json.h"
@@ -16,44 +28,147 @@ namespace lapwing::collector {
 
 namespace {
 
-/// Prints events; nothing is stored, so every commit is as durable as it will ever be.
+/// Records on their way to the engine's thread.
+constexpr std::size_t kMaxQueuedOctets = 32u << 20;
+
+/// Prints events on a thread of its own, in order. Nothing is stored: a commit is as durable as it will
+/// ever be when it arrives.
 class Printer final : public rib::CommitSink {
  public:
+  Printer(std::optional<Timestamp> from, Progress& progress)
+      : from_(from),
+        progress_(progress),
+        terminal_(::isatty(STDOUT_FILENO) != 0),
+        thread_([this] { run(); }) {}
+  ~Printer() override { finish(); }
+
   void submit(rib::Commit&& commit) override {
     last_ = commit.sequence;
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return commits_.size() < kMaxWaiting; });
+    commits_.push_back(std::move(commit));
+    changed_.notify_all();
+  }
+  std::uint64_t durable_sequence() const override { return last_; }
+
+  /// Prints what waits. The rest may be asked for after this.
+  void finish() {
+    if (!thread_.joinable()) return;
+    {
+      const std::lock_guard lock(mutex_);
+      finished_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
+  }
+  bool failed() const { return failed_; }
+  const std::map<std::string, std::uint64_t>& counts() const { return counts_; }
+  /// Events before the time from which on they are printed.
+  std::uint64_t before() const { return before_; }
+
+ private:
+  static constexpr std::size_t kFlushAt = 1 << 16;
+  static constexpr std::size_t kMaxWaiting = 16;
+
+  void run() {
+    for (std::deque<rib::Commit> taken;; taken.clear()) {
+      {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [this] { return finished_ || !commits_.empty(); });
+        taken.swap(commits_);
+        changed_.notify_all();
+      }
+      if (taken.empty()) break;
+      for (const rib::Commit& commit : taken) print(commit);
+    }
+    flush();
+  }
+
+  void print(const rib::Commit& commit) {
     for (const Event& event : commit.events) {
+      if (from_ && event.time < *from_) {
+        ++before_;
+        continue;
+      }
       ++counts_[event.type];
       sinks::append_event_json(text_, event);
       text_ += '\n';
     }
-    if (text_.size() >= kFlushAt) flush();
+    if (text_.size() >= kFlushAt || (terminal_ && !text_.empty())) flush();
   }
-  std::uint64_t durable_sequence() const override { return last_; }
 
   void flush() {
+    if (terminal_) progress_.clear();
     failed_ |= std::fwrite(text_.data(), 1, text_.size(), stdout) != text_.size();
     failed_ |= std::fflush(stdout) != 0;
     text_.clear();
   }
-  bool failed() const { return failed_; }
-  const std::map<std::string, std::uint64_t>& counts() const { return counts_; }
 
- private:
-  static constexpr std::size_t kFlushAt = 1 << 16;
+  const std::optional<Timestamp> from_;
+  Progress& progress_;
+  const bool terminal_;
+  std::uint64_t last_ = 0;  // engine thread
+  // Printing thread; read after `finish`.
   std::string text_;
   std::map<std::string, std::uint64_t> counts_;
-  std::uint64_t last_ = 0;
+  std::uint64_t before_ = 0;
   bool failed_ = false;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<rib::Commit> commits_;  // guarded by mutex_
+  bool finished_ = false;            // guarded by mutex_
+  std::thread thread_;               // last: it uses all of the above
 };
 
-MrtSource::NameOf names_of(const Config& config) {
-  std::map<IpAddress, std::string> names;
-  for (const bgp::NeighborConfig& neighbor : config.neighbors)
-    if (!neighbor.range) names.emplace(neighbor.address, neighbor.name);
-  return [names = std::move(names)](const IpAddress& address) -> std::optional<std::string> {
-    const auto it = names.find(address);
-    return it == names.end() ? std::nullopt : std::optional(it->second);
+/// As the speaker names them: a neighbour from a range by the range and its address.
+MrtPeers::NameOf names_of(const Config& config) {
+  return [neighbors = config.neighbors](const IpAddress& address) -> std::optional<std::string> {
+    const bgp::NeighborConfig* range = nullptr;
+    const Prefix host{address, static_cast<std::uint8_t>(Prefix{address, 0}.max_length())};
+    for (const bgp::NeighborConfig& neighbor : neighbors) {
+      if (!neighbor.range && neighbor.address == address) return neighbor.name;
+      if (neighbor.range && neighbor.range->contains(host) &&
+          (range == nullptr || neighbor.range->length > range->range->length))
+        range = &neighbor;
+    }
+    if (range == nullptr) return std::nullopt;
+    return range->name + '-' + format_address(address);
   };
+}
+
+/// How much of all files has been read; files that are done count whole.
+class ReadCount {
+ public:
+  explicit ReadCount(const std::vector<std::string>& files) {
+    for (const std::string& file : files) {
+      std::error_code failed;
+      const auto size = std::filesystem::file_size(file, failed);
+      known_ = known_ && !failed;
+      total_ += failed ? 0 : size;
+    }
+  }
+  std::uint64_t total() const { return known_ ? total_ : 0; }
+  std::uint64_t note(const std::string& file, std::uint64_t consumed) {
+    std::uint64_t& seen = seen_[file];
+    done_ += consumed > seen ? consumed - seen : 0;
+    seen = consumed;
+    return done_;
+  }
+
+ private:
+  bool known_ = true;
+  std::uint64_t total_ = 0;
+  std::uint64_t done_ = 0;
+  std::map<std::string, std::uint64_t> seen_;
+};
+
+/// Waits while the engine is behind.
+void push_waiting(RecordQueue& queue, bgp::RecordBatch& batch) {
+  while (!queue.try_push(batch)) {
+    const auto room = std::make_shared<std::promise<void>>();
+    queue.when_room([room] { room->set_value(); });
+    room->get_future().wait();
+  }
 }
 
 void print_summary(const MrtStatistics& s, const rib::Engine& engine, const Printer& printer) {
@@ -68,6 +183,10 @@ void print_summary(const MrtStatistics& s, const rib::Engine& engine, const Prin
   if (s.first_time)
     fmt::print(stderr, "from={} to={}\n", format_rfc3339(*s.first_time),
                format_rfc3339(*s.last_time));
+  if (s.after_end != 0) fmt::print(stderr, "after_end={}\n", s.after_end);
+  if (s.lost != 0) fmt::print(stderr, "lost_in_recording={}\n", s.lost);
+  for (const auto& [kind, count] : s.skipped)
+    fmt::print(stderr, "skipped: type={} subtype={} records={}\n", kind.first, kind.second, count);
   fmt::print(stderr, "table_prefixes={} table_entries={}\n", s.prefixes, s.table_entries);
   fmt::print(stderr, "updates={} announcements={} withdrawals={} end_of_rib={}\n", s.updates,
              s.announcements, s.withdrawals, s.end_of_ribs);
@@ -78,20 +197,31 @@ void print_summary(const MrtStatistics& s, const rib::Engine& engine, const Prin
              c.changes.load(), c.duplicates.load());
   fmt::print(stderr, "events={}", c.events.load());
   for (const auto& [type, count] : printer.counts()) fmt::print(stderr, " {}={}", type, count);
+  if (printer.before() != 0) fmt::print(stderr, " before_start={}", printer.before());
   fmt::print(stderr, "\n");
+}
+
+template <typename T>
+void append(std::vector<T>& to, const std::vector<T>& from) {
+  to.insert(to.end(), from.begin(), from.end());
 }
 
 }  // namespace
 
-int replay(const std::optional<Config>& given, const std::vector<std::string>& files) {
+int replay(const std::optional<Config>& given, const ReplayOptions& options) {
   std::vector<Diagnostic> diagnostics;
   std::optional<Config> config = given;
   if (!config) {
-    LoadOptions options;
-    options.live = false;
-    config = parse_config("", "defaults", diagnostics, options);
+    LoadOptions load;
+    load.live = false;
+    config = parse_config("", "defaults", diagnostics, load);
   }
-  Printer printer;
+  append(config->watch.prefixes, options.watch.prefixes);
+  append(config->watch.origins, options.watch.origins);
+  append(config->watch.ases, options.watch.ases);
+  ReadCount read(options.files);
+  Progress progress(read.total());
+  Printer printer(options.from, progress);
   rib::Engine engine(engine_options(*config, true), printer);
   for (auto& detector : make_detectors(*config, diagnostics))
     engine.add_detector(std::move(detector));
@@ -100,12 +230,24 @@ int replay(const std::optional<Config>& given, const std::vector<std::string>& f
   if (has_errors(diagnostics)) return 1;
   engine.end_restore();
 
-  MrtSource source([&](bgp::RecordBatch& batch) { engine.process(batch); }, names_of(*config));
-  bool opened = true;
-  for (const std::string& file : files) opened &= source.read_file(file);
+  RecordQueue queue(kMaxQueuedOctets);
+  EngineThread thread(engine, queue);
+  thread.start();
+  MrtOptions source_options;
+  source_options.name_of = names_of(*config);
+  source_options.merge = options.merge;
+  source_options.to = options.to;
+  source_options.on_progress = [&](const std::string& file, std::uint64_t consumed) {
+    progress.show(read.note(file, consumed), file);
+  };
+  MrtSource source([&](bgp::RecordBatch& batch) { push_waiting(queue, batch); },
+                   std::move(source_options));
+  const bool opened = source.read_files(options.files);
   source.finish();
+  thread.stop();
   engine.finish();
-  printer.flush();
+  printer.finish();
+  progress.clear();
   print_summary(source.statistics(), engine, printer);
   if (printer.failed()) fmt::print(stderr, "standard output: cannot be written\n");
   return opened && !printer.failed() ? 0 : 1;

@@ -12,6 +12,7 @@
 #include "collector/engine_thread.h"
 #include "collector/log.h"
 #include "collector/queues.h"
+#include "collector/recorder.h"
 #include "collector/service.h"
 #include "collector/setup.h"
 #include "rib/engine.h"
@@ -95,6 +96,7 @@ class Collector {
     }
     if (http_) http_->stop();
     speaker_.reset();
+    if (recorder_) recorder_->stop();
     if (engine_thread_) engine_thread_->stop();
     if (store_) store_->stop();
     if (sinks_) sinks_->stop();
@@ -174,7 +176,17 @@ class Collector {
   bool start_speaker() {
     bgp::SpeakerOptions options;
     options.restarted = restored_;
-    speaker_ = std::make_unique<bgp::Speaker>(io_, config_.speaker, queue_, log_session, options);
+    options.record = !config_.record.directory.empty();
+    bgp::RecordSink* sink = &queue_;
+    if (options.record) {
+      recorder_.emplace(config_.record, config_.speaker.router_id);
+      if (const std::string error = recorder_->start(); !error.empty()) {
+        log().error("record", "{}", error);
+        return false;
+      }
+      sink = &recording_.emplace(queue_, *recorder_);
+    }
+    speaker_ = std::make_unique<bgp::Speaker>(io_, config_.speaker, *sink, log_session, options);
     const std::vector<std::string> errors = speaker_->listen();
     for (const std::string& error : errors) log().error("speaker", "{}", error);
     if (!errors.empty()) return false;
@@ -207,6 +219,8 @@ class Collector {
   std::optional<CollectorReader> reader_;
   std::optional<sinks::SinkSet> sinks_;
   std::unique_ptr<sinks::HttpServer> http_;
+  std::optional<Recorder> recorder_;
+  std::optional<RecordingSink> recording_;
   std::unique_ptr<bgp::Speaker> speaker_;
 };
 

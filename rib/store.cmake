@@ -14,6 +14,7 @@ add_library(lapwing_store STATIC
   store_logger.cc
   store_queue.cc
   store_reader.cc
+  store_view.cc
   store_writer.cc)
 target_include_directories(lapwing_store PUBLIC ${PROJECT_SOURCE_DIR})
 target_link_libraries(lapwing_store PUBLIC lapwing_wire PRIVATE RocksDB::rocksdb zstd::libzstd_shared Threads::Threads)

@@ -202,7 +202,7 @@ std::string Database::prepare_directories() {
   return {};
 }
 
-rocksdb::Status Database::open_db() {
+rocksdb::Status Database::open_db(bool read_only) {
   const std::string path = (options_.path / "db").string();
   std::vector<std::string> names;
   rocksdb::Status status = rocksdb::DB::ListColumnFamilies(db_options_, path, &names);
@@ -215,7 +215,9 @@ rocksdb::Status Database::open_db() {
     if (std::find(kCfNames.begin(), kCfNames.end(), name) == kCfNames.end())
       wanted.emplace_back(name, cf_options(Cf::kMeta));
   rocksdb::DB* db = nullptr;
-  status = rocksdb::DB::Open(db_options_, path, wanted, &all_handles_, &db);
+  status = read_only
+               ? rocksdb::DB::OpenForReadOnly(db_options_, path, wanted, &all_handles_, &db)
+               : rocksdb::DB::Open(db_options_, path, wanted, &all_handles_, &db);
   if (!status.ok()) return status;
   db_.reset(db);
   std::copy_n(all_handles_.begin(), kCfCount, handles_.begin());
@@ -269,11 +271,12 @@ std::string Database::check_owner() const {
 }
 
 // Returns a sentence where the format is not ours to read.
-std::string Database::check_format() {
+std::string Database::check_format(bool read_only) {
   const std::string path = (options_.path / "db").string();
   std::string value;
   const rocksdb::Status status =
       db_->Get(rocksdb::ReadOptions(), handle(Cf::kMeta), slice(meta_key::kFormat), &value);
+  if (status.IsNotFound() && read_only) return path + " holds no stored tables";
   if (status.IsNotFound()) {
     rocksdb::WriteOptions write;
     write.sync = true;
@@ -322,7 +325,7 @@ std::unique_ptr<Database> Database::open(const StoreOptions& options, std::strin
   if (!error.empty()) return nullptr;
   error = database->check_owner();
   if (!error.empty()) return nullptr;
-  const rocksdb::Status status = database->open_db();
+  const rocksdb::Status status = database->open_db(false);
   if (!status.ok()) {
     const std::string path = (options.path / "db").string();
     const std::string cause = status.ToString();
@@ -338,7 +341,7 @@ std::unique_ptr<Database> Database::open(const StoreOptions& options, std::strin
       error = "cannot open " + path + ": " + cause;
     return nullptr;
   }
-  error = database->check_format();
+  error = database->check_format(false);
   if (!error.empty()) return nullptr;
   const rocksdb::Status history = database->open_history();
   if (!history.ok()) {
@@ -348,6 +351,33 @@ std::unique_ptr<Database> Database::open(const StoreOptions& options, std::strin
   }
   database->recovery_report_ = database->read_marker();
   if (!database->recovery_report_.empty()) database->warn(database->recovery_report_);
+  return database;
+}
+
+std::unique_ptr<Database> Database::open_read_only(const StoreOptions& options,
+                                                   std::string& error) {
+  constexpr int kTries = 5;
+  std::unique_ptr<Database> database(new Database(options));
+  const std::string path = (options.path / "db").string();
+  std::error_code failed;
+  if (!std::filesystem::exists(options.path / "db" / "CURRENT", failed)) {
+    error = path + " is no database of Lapwing" + (failed ? ": " + failed.message() : "");
+    return nullptr;
+  }
+  // All files stay open: the other process may delete them at any time.
+  database->db_options_.max_open_files = -1;
+  rocksdb::Status status;
+  for (int i = 0; i < kTries; ++i) {
+    // Between reading the list of files and opening them, one may have gone.
+    status = database->open_db(true);
+    if (!status.IsPathNotFound() && !status.IsIOError() && !status.IsCorruption()) break;
+  }
+  if (!status.ok()) {
+    error = "cannot open " + path + ": " + status.ToString();
+    return nullptr;
+  }
+  error = database->check_format(true);
+  if (!error.empty()) return nullptr;
   return database;
 }
 
@@ -361,7 +391,7 @@ bool Database::recover(std::string& error) {
   }
   const std::unique_lock lock(mutex_);
   close_db();
-  rocksdb::Status opened = open_db();
+  rocksdb::Status opened = open_db(false);
   if (opened.ok()) opened = open_history();
   if (!opened.ok()) error = opened.ToString();
   return opened.ok();

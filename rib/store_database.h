@@ -51,6 +51,9 @@ class Database {
  public:
   /// nullptr and a sentence in `error` where it cannot be opened.
   static std::unique_ptr<Database> open(const StoreOptions& options, std::string& error);
+  /// The same to read from only: nothing is created, locked or written, and another process may have
+  /// it open. What that process writes later is not seen.
+  static std::unique_ptr<Database> open_read_only(const StoreOptions& options, std::string& error);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
@@ -91,10 +94,10 @@ class Database {
   explicit Database(const StoreOptions& options);
   rocksdb::ColumnFamilyOptions cf_options(Cf cf) const;
   std::string prepare_directories();
-  rocksdb::Status open_db();
+  rocksdb::Status open_db(bool read_only);
   void close_db();
   std::string check_owner() const;
-  std::string check_format();
+  std::string check_format(bool read_only);
   rocksdb::Status open_history();
   std::string read_marker();
 

@@ -278,16 +278,22 @@ std::optional<Octets> PathReader::read(PathId id) {
   return found_ ? read_path_value(value_) : std::nullopt;
 }
 
+bool load_peers(const Database& database, std::vector<PeerRecord>& out, std::string& error) {
+  return scan(database, Cf::kPeers, "neighbours", error,
+              [&](std::string_view, std::string_view value) {
+                auto peer = decode_peer(value);
+                if (peer) out.push_back(std::move(*peer));
+                return peer.has_value();
+              });
+}
+
 bool load_all(const Database& database, LoadVisitor& visitor, std::string& error) {
   visitor.on_meta(
       from_unix_micros(static_cast<std::int64_t>(database.meta_number(meta_key::kAlive, 0))));
-  return scan(database, Cf::kPeers, "neighbours", error,
-              [&](std::string_view, std::string_view value) {
-                const auto peer = decode_peer(value);
-                if (peer) visitor.on_peer(*peer);
-                return peer.has_value();
-              }) &&
-         scan(database, Cf::kPaths, "paths", error,
+  std::vector<PeerRecord> peers;
+  if (!load_peers(database, peers, error)) return false;
+  for (const PeerRecord& peer : peers) visitor.on_peer(peer);
+  return scan(database, Cf::kPaths, "paths", error,
               [&](std::string_view key, std::string_view value) {
                 PathId id = 0;
                 const auto path = read_path_value(value);

@@ -15,6 +15,9 @@ namespace lapwing::rib {
 /// All of it to `visitor`. False and a sentence in `error` where something cannot be read.
 bool load_all(const Database& database, LoadVisitor& visitor, std::string& error);
 
+/// All neighbours, in ascending order of id; fails as `load_all` does.
+bool load_peers(const Database& database, std::vector<PeerRecord>& out, std::string& error);
+
 /// See Store::routes.
 void read_routes(const Database& database, const std::optional<Prefix>& prefix, Match match,
                  const std::vector<PeerId>& peers, const Store::RouteFn& fn);

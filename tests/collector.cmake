@@ -7,6 +7,7 @@ lapwing_test(NAME config_test APART
   SOURCES
     unit/config_diagnostics.cc
     unit/config_good.cc
+    unit/config_record.cc
     unit/config_text.cc
   LIBS lapwing_cli)
 target_compile_definitions(config_test PRIVATE

@@ -7,6 +7,7 @@ lapwing_test(NAME mrt_test APART
   SOURCES
     unit/mrt_codec_test.cc
     unit/mrt_input_test.cc
+    unit/mrt_record_test.cc
     unit/mrt_source_test.cc
     unit/mrt_table_test.cc
     unit/mrt_hostile_test.cc
@@ -14,3 +15,7 @@ lapwing_test(NAME mrt_test APART
 lapwing_test(NAME mrt_files_test SOURCES unit/mrt_files_test.cc LIBS lapwing_replay)
 # Decodes all public files and runs bgpdump beside: minutes under a sanitizer.
 set_tests_properties(mrt_files_test PROPERTIES LABELS files)
+
+if(TARGET lapwing_collector)
+  lapwing_test(NAME record_test SOURCES unit/record_test.cc LIBS lapwing_collector)
+endif()

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "bgp/mrt.h"
+#include "bgp/mrt_encode.h"
 
 namespace {
 
@@ -10,7 +11,7 @@ using namespace lapwing::bgp;
 
 void parse(const mrt::RecordView& record) {
   mrt::PeerIndexTable index;
-  (void)mrt::parse_peer_index_table(record.body, index).reason;
+  if (!mrt::parse_peer_index_table(record.body, index)) (void)mrt::read_mark(index);
   mrt::RibRecord rib;
   if (!mrt::parse_rib(record, rib)) {
     mrt::RibEntry entry;
@@ -22,6 +23,8 @@ void parse(const mrt::RecordView& record) {
   (void)mrt::parse_table_dump(record, entry).reason;
   mrt::Bgp4mp message;
   (void)mrt::parse_bgp4mp(record, message).reason;
+  mrt::Bgp4mpEntry old_entry;
+  (void)mrt::parse_bgp4mp_entry(record, old_entry).reason;
 }
 
 }  // namespace

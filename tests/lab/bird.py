@@ -22,12 +22,12 @@ class Bird:
     """`peer_*` is Lapwing's end. `passive`: BIRD waits for the connection.
 
     `routes`: {prefix: path}, a path being the ASNs to the right of BIRD's own, nearest first. BIRD
-    prepends its own ASN on eBGP.
+    prepends its own ASN on eBGP. `options`, `channel`: further text of the protocol, of each channel.
     """
 
     def __init__(self, scratch, name, *, local_as, address, port, peer_as, peer_address, peer_port,
                  passive=False, families=("ipv4", "ipv6"), routes=None, router_id="192.0.2.2",
-                 options=""):
+                 options="", channel=""):
         self.name = name
         self.local_as = local_as
         self.address = address
@@ -39,6 +39,7 @@ class Bird:
         self.families = families
         self.router_id = router_id
         self.options = options
+        self.channel = channel
         self.routes = dict(routes or {})
         self.process = None
         self._scratch = scratch
@@ -125,7 +126,7 @@ class Bird:
         with open(self._routes_file, "w") as out:
             out.write(self._static_protocols())
         channels = "\n".join(f"  {f} {{ import all; export where source = RTS_STATIC; "
-                             f"next hop address {NEXT_HOP[f]}; }};" for f in self.families)
+                             f"next hop address {NEXT_HOP[f]}; {self.channel} }};" for f in self.families)
         with open(self._config, "w") as out:
             out.write(f"""\
 log "{self._log}" all;

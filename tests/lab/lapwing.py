@@ -144,13 +144,17 @@ path = {quote(self._jsonl)}
             found[row["peer"], row["prefix"]] = (row["as_path"], row["stale"])
         return found
 
-    def events(self):
-        """All events of the JSON lines file so far."""
+    def event_lines(self):
+        """The whole lines of the JSON lines file so far, as text."""
         if not os.path.exists(self._jsonl):
             return []
         with open(self._jsonl) as source:
             text = source.read()
-        return [json.loads(line) for line in text[:text.rfind("\n") + 1].splitlines() if line]
+        return [line for line in text[:text.rfind("\n") + 1].splitlines() if line]
+
+    def events(self):
+        """All events of the JSON lines file so far."""
+        return [json.loads(line) for line in self.event_lines()]
 
     def detection_events(self):
         """The events about routes: without those about sessions and about Lapwing itself."""

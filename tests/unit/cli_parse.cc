@@ -46,10 +46,39 @@ TEST_CASE("command line: run and check have a default configuration, replay has 
   const auto replay = good("replay a.mrt b.mrt.gz -");
   CHECK(replay.verb == Verb::kReplay);
   CHECK_EQ(replay.config_path, "");
-  CHECK((replay.files == std::vector<std::string>{"a.mrt", "b.mrt.gz", "-"}));
+  CHECK((replay.replay.files == std::vector<std::string>{"a.mrt", "b.mrt.gz", "-"}));
   const auto with = good("replay a.mrt -c x.toml b.mrt");
   CHECK_EQ(with.config_path, "x.toml");
-  CHECK((with.files == std::vector<std::string>{"a.mrt", "b.mrt"}));
+  CHECK((with.replay.files == std::vector<std::string>{"a.mrt", "b.mrt"}));
+}
+
+TEST_CASE("command line: replay takes times, what to watch, and whether to merge") {
+  const auto line = good(
+      "replay --merge --from 2017-10-01T09:00:00Z --to 2017-10-01T10:00:00Z --watch AS131279 "
+      "--watch 203.0.113.0/24 --watch 64496 a.mrt");
+  CHECK(line.replay.merge);
+  CHECK(line.replay.from == parse_rfc3339("2017-10-01T09:00:00Z"));
+  CHECK(line.replay.to == parse_rfc3339("2017-10-01T10:00:00Z"));
+  CHECK((line.replay.watch.origins == std::vector<Asn>{131279, 64496}));
+  REQUIRE(line.replay.watch.prefixes.size() == 1);
+  CHECK(format_prefix(line.replay.watch.prefixes[0]) == "203.0.113.0/24");
+  CHECK((line.replay.files == std::vector<std::string>{"a.mrt"}));
+  CHECK_FALSE(good("replay a.mrt").replay.merge);
+  CHECK(usage_error("replay --from yesterday a").find("no time such as") != std::string::npos);
+  CHECK(usage_error("replay --watch 10.0.0.1/8 a").find("without host bits") != std::string::npos);
+  CHECK(usage_error("replay --watch AS0 a").find("neither an AS number") != std::string::npos);
+}
+
+TEST_CASE("command line: dump has the default configuration and writes to standard output") {
+  const auto plain = good("dump");
+  CHECK(plain.verb == Verb::kDump);
+  CHECK_EQ(plain.config_path, "/etc/lapwing/lapwing.toml");
+  CHECK_EQ(plain.dump.output, "-");
+  CHECK(plain.dump.peers.empty());
+  const auto line = good("dump -c x.toml -o table.mrt --peer edge1 --peer edge2");
+  CHECK_EQ(line.config_path, "x.toml");
+  CHECK_EQ(line.dump.output, "table.mrt");
+  CHECK((line.dump.peers == std::vector<std::string>{"edge1", "edge2"}));
 }
 
 TEST_CASE("command line: each subject of show asks for its target") {
@@ -152,7 +181,7 @@ TEST_CASE("command line: what is missing, unknown or senseless is a usage error"
 TEST_CASE("command line: a word that is no command gets the nearest one, or all of them") {
   CHECK(usage_error("shwo peers").find("no command \"shwo\"; did you mean \"show\"?") !=
         std::string::npos);
-  CHECK(usage_error("dance").find("known: run, check, replay, show, monitor") != std::string::npos);
+  CHECK(usage_error("dance").find("known: run, check, replay, dump, show, monitor") != std::string::npos);
 }
 
 TEST_CASE("command line: prefixes, addresses and AS numbers are checked before anything is asked") {

@@ -108,10 +108,9 @@ TEST_CASE("run: starts with a good file only, and its exit code is handed on") {
 TEST_CASE("replay: runs without a configuration, or with one that has no speaker") {
   std::string replayed;
   Commands commands;
-  commands.replay = [&](const std::optional<Config>& config,
-                        const std::vector<std::string>& files) {
+  commands.replay = [&](const std::optional<Config>& config, const ReplayOptions& options) {
     replayed = config ? std::to_string(config->watch.origins.at(0)) : "none";
-    for (const auto& file : files) replayed += ' ' + file;
+    for (const auto& file : options.files) replayed += ' ' + file;
     return 0;
   };
   CHECK_EQ(run({"replay", "a", "-"}, commands).code, 0);

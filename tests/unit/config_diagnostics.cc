@@ -125,7 +125,7 @@ TEST_CASE("config: an unknown table gets the nearest known one, or all of them")
         {"t.toml:8:2: error: unknown key \"htp\"; did you mean \"http\"?"});
   check(diagnose_table("[kafka-things]"),
         {"t.toml:8:2: error: unknown key \"kafka-things\"; known here: detector, http, neighbor, "
-         "sink, speaker, storage, watch"});
+         "record, sink, speaker, storage, watch"});
 }
 
 TEST_CASE("config: an unknown key of any table gets the nearest known one") {

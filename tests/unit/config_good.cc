@@ -121,7 +121,7 @@ TEST_CASE("config: the example shows the defaults that the code has") {
                         line.find_first_not_of("abcdefghijklmnopqrstuvwxyz- ", 2) == equals;
     const bool special = line.starts_with("# role") || line.starts_with("# max-prefix") ||
                          line.starts_with("# token-file") || line.starts_with("# local-address");
-    if (is_key && !special && !in_dynamic) line = line.substr(2);
+    if ((is_key && !special && !in_dynamic) || line == "# [record]") line = line.substr(2);
     text << line << '\n';
   }
   std::vector<Diagnostic> diagnostics;
@@ -136,6 +136,12 @@ TEST_CASE("config: the example shows the defaults that the code has") {
   CHECK_EQ(plain->store.write_buffer_bytes, spelled->store.write_buffer_bytes);
   CHECK_EQ(plain->store.max_pending_bytes, spelled->store.max_pending_bytes);
   CHECK_EQ(plain->history_days, spelled->history_days);
+  CHECK(plain->record.directory.empty());
+  CHECK_EQ(spelled->record.directory, "/var/lib/lapwing/recording");
+  CHECK(plain->record.rotate_every == spelled->record.rotate_every);
+  CHECK_EQ(plain->record.rotate_size, spelled->record.rotate_size);
+  CHECK_EQ(plain->record.queue_size, spelled->record.queue_size);
+  CHECK_EQ(plain->record.gzip, spelled->record.gzip);
 }
 
 TEST_CASE("config: without detector tables both run; a table alone means it alone") {

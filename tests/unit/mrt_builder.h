@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 #include <fstream>
 #include <string>
 #include <string_view>
@@ -271,8 +272,7 @@ inline std::string describe(const bgp::RecordBatch& batch, const bgp::Record& r)
   return line;
 }
 
-inline Replay replay(const std::vector<Bytes>& files,
-                     lapwing::collector::MrtSource::NameOf name_of = {}) {
+inline Replay replay(const std::vector<Bytes>& files, lapwing::collector::MrtOptions options = {}) {
   Replay result;
   lapwing::collector::MrtSource source(
       [&result](bgp::RecordBatch& batch) {
@@ -284,11 +284,11 @@ inline Replay replay(const std::vector<Bytes>& files,
             result.sessions.push_back(batch.session_details[r.detail]);
         }
       },
-      std::move(name_of));
-  for (const Bytes& content : files) {
-    const TempFile file(content);
-    source.read_file(file.path());
-  }
+      std::move(options));
+  std::deque<TempFile> kept;
+  std::vector<std::string> paths;
+  for (const Bytes& content : files) paths.push_back(kept.emplace_back(content).path());
+  source.read_files(paths);
   source.finish();
   result.statistics = source.statistics();
   return result;

@@ -125,7 +125,7 @@ Rendered render_file(const std::string& path) {
         result.lines.push_back(time + "|A" + who + nlri(key) + rest);
     }
   });
-  source.read_file(path);
+  source.read_files({path});
   source.finish();
   result.statistics = source.statistics();
   return result;

@@ -64,7 +64,7 @@ struct Checker {
 lapwing::collector::MrtStatistics run(const Bytes& content, Checker& checker) {
   lapwing::collector::MrtSource source([&checker](bgp::RecordBatch& batch) { checker(batch); });
   const TempFile file(content);
-  source.read_file(file.path());
+  source.read_files({file.path()});
   source.finish();
   return source.statistics();
 }

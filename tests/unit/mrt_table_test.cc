@@ -114,7 +114,7 @@ TEST_CASE("source: prefixes with the same attributes share a record, and octets 
       if (r.kind == bgp::RecordKind::kUpdate) places.push_back(r.attributes_at);
   });
   const TempFile file(table(100));
-  REQUIRE(source.read_file(file.path()));
+  REQUIRE(source.read_files({file.path()}));
   source.finish();
   REQUIRE(places.size() == 3);
   CHECK(places[0] == places[2]);
@@ -139,7 +139,7 @@ TEST_CASE("RFC 6396 4.3.4: MP_REACH_NLRI in its short form, and whole") {
     });
     const TempFile file(peer_index(100, kPeers) +
                         rib(100, 4, "2001:db8:1::/48", {{0, reach_v6(abbreviated)}}));
-    REQUIRE(source.read_file(file.path()));
+    REQUIRE(source.read_files({file.path()}));
     source.finish();
     REQUIRE(hops.size() == 1);
     CHECK(hops[0] == "2001:db8::1");
