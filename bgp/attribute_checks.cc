@@ -23,8 +23,9 @@ Verdict session_reset(std::uint8_t subcode, const char* reason, const char* rfc)
   return {ErrorAction::kSessionReset, subcode, reason, rfc};
 }
 
+/// A host address (RFC 4271 6.3). 240/4 is taken: networks of today use it within themselves.
 bool usable_ipv4(const std::uint8_t* p) {
-  return read_u32(p) != 0 && p[0] != 127 && (p[0] & 0xf0) != 224;
+  return p[0] != 0 && p[0] != 127 && (p[0] & 0xf0) != 224 && read_u32(p) != 0xffffffff;
 }
 
 /// Neither :: nor ::1.
