@@ -117,7 +117,8 @@ enabled = true
         return True
 
     def reset(self, session):
-        self.gobgp("neighbor", session.peer_address, "reset")
+        """Its own `reset` leaves the neighbour idle for 30 s, whatever is configured."""
+        self.gobgp("neighbor", session.peer_address, "shutdown")
 
     def shut_down(self, session, text):
         self.gobgp("neighbor", session.peer_address, "shutdown", "--reason", text)
