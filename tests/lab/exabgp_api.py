@@ -1,6 +1,7 @@
 """ExaBGP's process: passes lines that come over a Unix socket on to ExaBGP, and waits for its answers."""
 
 import os
+import select
 import socket
 import sys
 
@@ -11,6 +12,10 @@ def main(path):
     listener.listen()
     os.rename(path + ".new", path)
     while True:
+        # ExaBGP says nothing unasked: what is readable is the end of it, and ours.
+        ready, _, _ = select.select([listener, sys.stdin], [], [])
+        if listener not in ready:
+            return
         connection, _ = listener.accept()
         with connection, connection.makefile("r") as lines:
             for line in lines:
