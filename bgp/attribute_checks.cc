@@ -23,21 +23,24 @@ Verdict session_reset(std::uint8_t subcode, const char* reason, const char* rfc)
   return {ErrorAction::kSessionReset, subcode, reason, rfc};
 }
 
-bool usable_ipv4(const std::uint8_t* p) {
-  return read_u32(p) != 0 && p[0] != 127 && (p[0] & 0xf0) != 224;
+/// A host address (RFC 4271 6.3). 240/4 is taken: networks of today use it within themselves.
+bool usable_ipv4(const std::uint8_t* p, bool loopback) {
+  if (p[0] == 127) return loopback;
+  return p[0] != 0 && (p[0] & 0xf0) != 224 && read_u32(p) != 0xffffffff;
 }
 
 /// Neither :: nor ::1.
-bool usable_ipv6(const std::uint8_t* p) {
-  return !std::all_of(p, p + 15, [](std::uint8_t b) { return b == 0; }) || p[15] > 1;
+bool usable_ipv6(const std::uint8_t* p, bool loopback) {
+  const bool zeros = std::all_of(p, p + 15, [](std::uint8_t b) { return b == 0; });
+  return !zeros || p[15] > 1 || (loopback && p[15] == 1);
 }
 
 bool is_link_local(const std::uint8_t* p) { return p[0] == 0xfe && (p[1] & 0xc0) == 0x80; }
 
 /// An unnumbered neighbour may leave the global address out: "::" and a link-local one.
-bool usable_next_hop(Octets next_hop) {
-  if (next_hop.size() == 4) return usable_ipv4(next_hop.data());
-  return usable_ipv6(next_hop.data()) ||
+bool usable_next_hop(Octets next_hop, bool loopback) {
+  if (next_hop.size() == 4) return usable_ipv4(next_hop.data(), loopback);
+  return usable_ipv6(next_hop.data(), loopback) ||
          (next_hop.size() == 32 && is_link_local(next_hop.data() + 16));
 }
 
@@ -100,7 +103,7 @@ Verdict AttributeChecker::as_path(AttributeWalk& walk, Octets value) {
 Verdict AttributeChecker::next_hop(AttributeWalk& walk, Octets value) {
   // Judged by the caller only where NLRI use it: beside MP_REACH_NLRI it is ignored (RFC 4760 3).
   if (walk.session.kind != PeerKind::kUnknown)
-    walk.set.next_hop_usable_ = usable_ipv4(value.data());
+    walk.set.next_hop_usable_ = usable_ipv4(value.data(), walk.session.loopback);
   return {};
 }
 
@@ -136,7 +139,7 @@ Verdict AttributeChecker::read_next_hop(AttributeWalk& walk, Family family, Octe
     return withdraw(error::kOptionalAttribute, "IPv4 next hop of IPv6 NLRI", kRfc);
   if (family.afi == kAfiIpv4 && !ipv4_next_hop && !walk.session.extended_next_hop.contains(family))
     return withdraw(error::kOptionalAttribute, "IPv6 next hop was not negotiated", "RFC 8950 4");
-  if (walk.session.kind != PeerKind::kUnknown && !usable_next_hop(mp.next_hop()))
+  if (walk.session.kind != PeerKind::kUnknown && !usable_next_hop(mp.next_hop(), walk.session.loopback))
     return withdraw(error::kInvalidNextHop, "unusable next hop", "RFC 4271 6.3");
   return {};
 }

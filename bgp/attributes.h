@@ -12,8 +12,9 @@
 // - an MP_REACH_NLRI next hop of a length that exists (4, 12, 16, 24, 32, 48) but does not suit the
 //   family or was not negotiated is treat-as-withdraw, because its NLRI can be located; any other
 //   length is 3/1 (RFC 7606 7.11);
-// - a next hop of 0.0.0.0, 127/8, 224/4, :: or ::1 is treat-as-withdraw (RFC 4271 6.3), unless
-//   nothing is known of the peer (a file);
+// - a next hop in 0/8, 127/8, 224/4, 255.255.255.255, :: or ::1 is treat-as-withdraw (RFC
+//   4271 6.3), unless nothing is known of the peer (a file); 240/4 is taken, and so are 127/8 and
+//   ::1 from a neighbour with such an address;
 // - Partial and the four low bits of the flags are not judged.
 #pragma once
 

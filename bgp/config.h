@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lapwing/prefix.h"
@@ -29,12 +30,23 @@ enum class Role : std::uint8_t {
   kPeer = 4,
 };
 
+/// The most routes that a neighbour may announce, counted for each family by itself.
 struct MaxPrefix {
-  std::uint64_t limit = 0;          // routes over all families
+  std::uint64_t limit = 0;
   unsigned warn_percent = 80;
   bool shut_down = false;           // Cease/1 and idle; otherwise warn only
+  std::vector<std::pair<Family, std::uint64_t>> families;  // instead of `limit`
+
+  std::uint64_t limit_of(Family family) const {
+    for (const auto& [own, most] : families)
+      if (own == family) return most;
+    return limit;
+  }
   friend bool operator==(const MaxPrefix&, const MaxPrefix&) = default;
 };
+
+/// Ten full tables of each family: where nothing is configured, memory is bounded all the same.
+inline constexpr std::uint64_t kDefaultMaxPrefix = 10'000'000;
 
 /// One [[neighbor]] table.
 struct NeighborConfig {
@@ -59,7 +71,7 @@ struct NeighborConfig {
   std::vector<Family> add_path;         // receive (RFC 7911)
   bool extended_messages = true;        // RFC 8654
   std::optional<Role> role;
-  std::optional<MaxPrefix> max_prefix;
+  MaxPrefix max_prefix{kDefaultMaxPrefix, 80, true, {}};
   std::string description;
   friend bool operator==(const NeighborConfig&, const NeighborConfig&) = default;
 };

@@ -26,6 +26,11 @@ constexpr std::size_t kSmallBuffer = 8 * 1024;
 constexpr std::size_t kMaxUnsent = 64 * 1024;
 constexpr unsigned kMaxUnreadRearms = 3;
 
+bool is_loopback(const IpAddress& address) {
+  static const IpAddress kSix = *parse_address("::1");
+  return address.version == IpVersion::kV4 ? address.bytes[0] == 127 : address == kSix;
+}
+
 std::string error_text(int error) { return std::system_category().message(error); }
 
 }  // namespace
@@ -412,6 +417,7 @@ void Connection::on_open_message(Octets body) {
   }
   if (context_.options.record) peer_open_body_.assign(body.begin(), body.end());
   parameters_ = negotiate(our_open_, peer_open_);
+  parameters_.loopback = is_loopback(neighbor.address);
   if (owner_->on_open(*this)) fire(Event::kOpen);
 }
 

@@ -196,6 +196,7 @@ enum class PeerKind : std::uint8_t { kUnknown, kExternal, kInternal };
 struct SessionParameters {
   PeerKind kind = PeerKind::kUnknown;
   bool confederation = false;  // external, but a member of our confederation (RFC 5065)
+  bool loopback = false;       // the neighbour is on this host: 127/8 and ::1 are next hops
   Asn local_as = 0;
   Asn peer_as = 0;
   IpAddress local_router_id;

@@ -13,10 +13,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "bgp/config.h"
 #include "lapwing/detector.h"
 #include "lapwing/path.h"
 #include "lapwing/prefix.h"
@@ -64,6 +66,7 @@ struct PeerDetail {
   /// The stream may begin in the middle of a session (MRT updates without a table): the first
   /// sight of a prefix then teaches and does not alarm.
   bool joined_midway = false;
+  std::optional<MaxPrefix> max_prefix;  // none: no limit
 };
 
 struct SessionDetail {

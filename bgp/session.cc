@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "bgp/socket_options.h"
+#include "bgp/wire.h"
 
 namespace lapwing::bgp {
 
@@ -144,9 +145,13 @@ void Session::end_all(Event event, const Notification& notification, const std::
 }
 
 void Session::stop(std::uint8_t cease, std::string_view text, std::string why) {
+  stop_with(cease, shutdown_data(text), std::move(why));
+}
+
+void Session::stop_with(std::uint8_t cease, const std::vector<std::uint8_t>& data,
+                        std::string why) {
   enabled_ = held_ = false;
   start_.cancel();
-  const auto data = shutdown_data(text);
   end_all(Event::kManualStop, {error::kCease, cease, data}, why);
   last_error_ = std::move(why);
   note_state();
@@ -173,14 +178,16 @@ void Session::clear(std::uint8_t cease, std::string_view text) {
   note_state();
 }
 
-void Session::stop_for_max_prefix(std::uint64_t routes) {
-  const std::string why = "maximum number of prefixes exceeded: " + std::to_string(routes) +
-                          (config_.max_prefix
-                               ? " of " + std::to_string(config_.max_prefix->limit)
-                               : std::string());
+void Session::stop_for_max_prefix(Family family, std::uint64_t limit) {
   if (!enabled_) return;
+  const std::string why =
+      "more than " + std::to_string(limit) + " routes of " + format_family(family);
   log(LogLevel::kError, why + "; idle until it is cleared or enabled");
-  stop(error::kMaxPrefixes, {}, why);
+  std::vector<std::uint8_t> data;  // RFC 4486 4: AFI, SAFI, upper bound
+  put_u16(data, family.afi);
+  put_u8(data, family.safi);
+  put_u32(data, static_cast<std::uint32_t>(std::min<std::uint64_t>(limit, 0xffffffff)));
+  stop_with(error::kMaxPrefixes, data, why);
   held_ = true;
 }
 
@@ -190,8 +197,9 @@ void Session::reconfigure(NeighborConfig config) {
   if (!same)
     end_all(Event::kManualStop, {error::kCease, error::kConfigurationChange, {}},
             "configuration changed");
+  const bool limits = config.max_prefix != config_.max_prefix;
   config_ = std::move(config);
-  if (!same && !dynamic_) {
+  if ((!same && !dynamic_) || (limits && declared_)) {
     declare();
     push();
   }
@@ -331,6 +339,7 @@ void Session::declare() {
   detail.as = config_.peer_as != 0 || active_ == nullptr ? config_.peer_as
                                                          : active_->peer_open().as;
   detail.local_as = config_.local_as;
+  detail.max_prefix = config_.max_prefix;
   const Timestamp time = context_->now();
   if (recorded()) recorder_.declare(detail, context_->router_id, time, batch_.recording);
   batch_.add_peer(time, peer_, std::move(detail));

@@ -43,7 +43,8 @@ class Session final : public ConnectionOwner, public std::enable_shared_from_thi
   /// Ends with a NOTIFICATION and begins again.
   void clear(std::uint8_t cease, std::string_view text);
   void refresh();
-  void stop_for_max_prefix(std::uint64_t routes);
+  /// Cease/1, and down until `clear` or `enable`.
+  void stop_for_max_prefix(Family family, std::uint64_t limit);
   /// Takes new settings; begins again if they concern the connection.
   void reconfigure(NeighborConfig config);
 
@@ -75,6 +76,7 @@ class Session final : public ConnectionOwner, public std::enable_shared_from_thi
   void log(LogLevel level, std::string message) const;
   std::vector<std::shared_ptr<Connection>> connections() const;
   bool wins(const Connection& connection, const Connection& other) const;
+  void stop_with(std::uint8_t cease, const std::vector<std::uint8_t>& data, std::string why);
   void end_all(Event event, const Notification& notification, const std::string& why);
   void schedule_start(std::chrono::milliseconds after);
   void on_start_due();

@@ -572,9 +572,10 @@ bool Speaker::disable(std::string_view name, std::string text) {
   });
 }
 
-bool Speaker::stop_for_max_prefix(std::string_view name, std::uint64_t routes) {
-  return impl_->command(name,
-                        [routes](Session& session) { session.stop_for_max_prefix(routes); });
+bool Speaker::stop_for_max_prefix(std::string_view name, Family family, std::uint64_t limit) {
+  return impl_->command(name, [family, limit](Session& session) {
+    session.stop_for_max_prefix(family, limit);
+  });
 }
 
 std::vector<PeerStatus> Speaker::statuses() const { return impl_->statuses(); }

@@ -80,8 +80,9 @@ class Speaker {
   bool refresh(std::string_view name);                         // ROUTE-REFRESH, all families
   bool enable(std::string_view name);
   bool disable(std::string_view name, std::string text = {});  // Cease/2 with this text
-  /// The neighbour announced more than `MaxPrefix::limit`: Cease/1, idle until `clear` or `enable`.
-  bool stop_for_max_prefix(std::string_view name, std::uint64_t routes);
+  /// The neighbour announced more routes of this family than it may (`MaxPrefix`): Cease/1 with the
+  /// family and the limit as data (RFC 4486 4), idle until `clear` or `enable`.
+  bool stop_for_max_prefix(std::string_view name, Family family, std::uint64_t limit);
 
   /// A copy, in the order of configuration; counters are up to a second old, states are not.
   /// `routes` and `stale` are not known here and zero.

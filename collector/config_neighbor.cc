@@ -105,12 +105,19 @@ void read_hold_time(TableReader& reader, NeighborConfig& n) {
                            "hold-time 0 turns keepalives off: a dead neighbour goes unnoticed");
 }
 
+constexpr std::array<Family, 8> kFamilies{
+    kIpv4Unicast,
+    kIpv6Unicast,
+    Family{kAfiIpv4, kSafiMulticast},
+    Family{kAfiIpv6, kSafiMulticast},
+    Family{kAfiIpv4, kSafiLabeled},
+    Family{kAfiIpv6, kSafiLabeled},
+    Family{kAfiIpv4, kSafiVpn},
+    Family{kAfiIpv6, kSafiVpn}};
+
 std::string family_names() {
   std::string names;
-  for (const Family f :
-       {kIpv4Unicast, kIpv6Unicast, Family{kAfiIpv4, kSafiMulticast},
-        Family{kAfiIpv6, kSafiMulticast}, Family{kAfiIpv4, kSafiLabeled},
-        Family{kAfiIpv6, kSafiLabeled}, Family{kAfiIpv4, kSafiVpn}, Family{kAfiIpv6, kSafiVpn}})
+  for (const Family f : kFamilies)
     names += (names.empty() ? "" : ", ") + format_family(f);
   return names;
 }
@@ -165,6 +172,10 @@ void read_max_prefix(TableReader& reader, NeighborConfig& n) {
   }
   TableReader table(*node, "max-prefix", reader.notes());
   if (table.require("limit", "a number of routes")) table.number("limit", 1, kMax, result.limit);
+  for (const Family family : kFamilies) {
+    std::uint64_t own = 0;
+    if (table.number(format_family(family), 1, kMax, own)) result.families.push_back({family, own});
+  }
   table.number("warn-percent", 1, 100, result.warn_percent);
   std::string action;
   if (table.text("action", action)) {

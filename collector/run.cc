@@ -1,6 +1,7 @@
 #include "collector/run.h"
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <memory>
@@ -119,7 +120,9 @@ class Collector {
   }
 
   bool start_engine() {
-    engine_.emplace(engine_options(config_, false), *store_);
+    rib::EngineOptions options = engine_options(config_, false);
+    options.on_limit = [this](const rib::LimitReport& report) { on_limit(report); };
+    engine_.emplace(std::move(options), *store_);
     std::vector<Diagnostic> diagnostics;
     for (auto& detector : make_detectors(config_, diagnostics))
       engine_->add_detector(std::move(detector));
@@ -193,6 +196,21 @@ class Collector {
     speaker_->configure(config_.neighbors);
     reader_->set_speaker(speaker_.get());
     return true;
+  }
+
+  // On the engine thread. The session is ended on the io thread, whose speaker may be gone by then.
+  void on_limit(const rib::LimitReport& report) {
+    const std::string matter = "peer " + report.peer;
+    const std::string family = format_family(report.family);
+    if (report.what == rib::LimitReport::What::kNear)
+      log().warning(matter, "{}: {} routes, close to its limit of {}", family, report.routes + 1,
+                    report.limit);
+    else if (report.what == rib::LimitReport::What::kExceeded)
+      log().warning(matter, "{}: more than {} routes", family, report.limit);
+    if (report.what != rib::LimitReport::What::kStop) return;
+    boost::asio::post(io_, [this, report] {
+      if (speaker_) speaker_->stop_for_max_prefix(report.peer, report.family, report.limit);
+    });
   }
 
   void wait_for_reopen(boost::asio::signal_set& signal) {

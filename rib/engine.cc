@@ -82,6 +82,10 @@ void Engine::fire_timers(Timestamp until) {
 
 void Engine::update(Peer& peer, const bgp::RecordBatch& batch, const bgp::Record& record) {
   std::size_t at = record.nlri_at;
+  if (peer.over_limit) {
+    if (record.last_of_message) update_end();
+    return;
+  }
   for (std::uint32_t i = 0; i < record.withdrawn; ++i, ++at) {
     look_ahead(peer, batch, at);
     withdraw(peer, family_of(peer, batch.nlri[at].family()), batch.nlri[at], hashes_[at]);
@@ -92,7 +96,7 @@ void Engine::update(Peer& peer, const bgp::RecordBatch& batch, const bgp::Record
     if (path == kNoPath) return;
     if (added) commit_.new_paths.push_back(path);
     paths_.acquire(path);
-    for (std::uint32_t i = 0; i < record.announced; ++i, ++at) {
+    for (std::uint32_t i = 0; i < record.announced && !peer.over_limit; ++i, ++at) {
       look_ahead(peer, batch, at);
       announce(peer, family_of(peer, batch.nlri[at].family()), batch.nlri[at], hashes_[at], path);
     }
@@ -136,8 +140,18 @@ void Engine::announce(Peer& peer, FamilyState& family, const bgp::NlriKey& key, 
   const PathId before = peer.rib.find(prefix);
   if (before == path) {
     ++duplicates_;
-    peer.rib.clear_stale(prefix);
+    if (peer.rib.clear_stale(prefix) && family.kept != 0) --family.kept;
     return;
+  }
+  if (before == kNoPath) {
+    prefixes_.acquire(prefix);
+    if (!admit(peer, family)) {
+      prefixes_.release(prefix, sequence_);
+      return;
+    }
+    ++routes_;
+  } else if (family.kept != 0 && peer.rib.is_stale(prefix)) {
+    --family.kept;
   }
   RouteChange change;
   change.peer = peer.info.id;
@@ -153,10 +167,6 @@ void Engine::announce(Peer& peer, FamilyState& family, const bgp::NlriKey& key, 
   }
   peer.rib.insert(prefix, path);
   paths_.acquire(path);
-  if (before == kNoPath) {
-    prefixes_.acquire(prefix);
-    ++routes_;
-  }
   record_write(change);
   notify(change);
   if (before != kNoPath) paths_.release(before, sequence_);
@@ -174,7 +184,10 @@ void Engine::withdraw(Peer& peer, FamilyState& family, const bgp::NlriKey& key,
     change.cause = Cause::kResync;
     change.last_known = family.last_known;
   }
+  if (stale && family.kept != 0) --family.kept;
+  --family.routes;
   remove_route(peer, prefix, change, true);
+  if (family.level != LimitLevel::kFine) note_fewer(peer, family);
 }
 
 void Engine::remove_route(Peer& peer, PrefixId prefix, RouteChange change, bool write) {

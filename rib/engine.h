@@ -38,10 +38,22 @@
 
 namespace lapwing::rib {
 
+/// A neighbour and its number of routes of one family, at its limit (bgp::MaxPrefix).
+struct LimitReport {
+  enum class What : std::uint8_t { kNear, kExceeded, kStop };
+  What what = What::kNear;  // kStop: what it announces is ignored until its next session
+  std::string peer;
+  Family family;
+  std::uint64_t routes = 0;
+  std::uint64_t limit = 0;
+};
+
 struct EngineOptions {
   bool replay = false;  // events say cause `replay` where a live run says `live`
   Watch watch;
   std::vector<Asn> route_server_ases;
+  /// [Threading] engine; it must not block.
+  std::function<void(const LimitReport&)> on_limit;
 };
 
 /// Counters that any thread may read.
@@ -124,17 +136,27 @@ class Engine final : public Dictionary {
  private:
   class DetectorHost;
 
+  enum class LimitLevel : std::uint8_t { kFine, kNear, kExceeded };
   struct FamilyState {
     Family family;
     bool baseline_done = false;
     bool synchronizing = false;          // a session is back, or a refresh runs; not swept yet
     bool refresh = false;                // of synchronizing: by request, nothing was missed
     std::optional<Timestamp> last_known; // of what is stale
+    std::uint64_t routes = 0;            // of this family in the Adj-RIB-In
+    std::uint64_t kept = 0;              // of these: of a lost session, not announced again
+    std::uint64_t limit = 0;             // 0: none
+    std::uint64_t near = 0;              // a part of it, for a warning
+    LimitLevel level = LimitLevel::kFine;
+
+    std::uint64_t announced() const { return routes - kept; }
   };
   struct Peer {
     PeerInfo info;
     bool up = false;
     bool joined_midway = false;
+    bool over_limit = false;  // stopped: its updates are ignored until its next session
+    std::optional<bgp::MaxPrefix> max_prefix;
     Timestamp last_change;
     std::optional<Timestamp> blind_since;
     std::string blind_reason;
@@ -157,6 +179,12 @@ class Engine final : public Dictionary {
                 PathId path);
   void withdraw(Peer& peer, FamilyState& family, const bgp::NlriKey& key, std::uint64_t hash);
   void remove_route(Peer& peer, PrefixId prefix, RouteChange change, bool write);
+  void set_limit(const Peer& peer, FamilyState& family);
+  /// False: a further route is one too many, the neighbour is to be stopped.
+  bool admit(Peer& peer, FamilyState& family);
+  void note_fewer(Peer& peer, FamilyState& family);
+  void report_limit(Peer& peer, FamilyState& family, LimitLevel level);
+  void emit_limit(const Peer& peer, const FamilyState& family, LimitLevel level, bool stop);
   void record_write(const RouteChange& change);
   void notify(const RouteChange& change);
   void notify(const PeerChange& change);

@@ -36,6 +36,7 @@ Engine::FamilyState& Engine::family_of(Peer& peer, Family family) {
   for (FamilyState& state : peer.families)
     if (state.family == family) return state;
   peer.families.emplace_back().family = family;
+  set_limit(peer, peer.families.back());
   return peer.families.back();
 }
 
@@ -53,12 +54,15 @@ void Engine::declare_peer(std::uint32_t source_number, const bgp::PeerDetail& de
   peer->info.as = detail.as;
   peer->info.local_as = detail.local_as;
   peer->info.internal = detail.local_as != 0 && detail.as == detail.local_as;
+  peer->max_prefix = detail.max_prefix;
+  for (FamilyState& state : peer->families) set_limit(*peer, state);
   write_peer(*peer);
 }
 
 void Engine::peer_up(Peer& peer, const bgp::SessionDetail& detail) {
   if (peer.up) peer_down(peer, "the neighbour opened a new session");
   peer.up = true;
+  peer.over_limit = false;
   if (peer.last_change != Timestamp{}) peer.joined_midway = false;
   PeerChange change;
   change.peer = peer.info.id;
@@ -86,7 +90,11 @@ void Engine::peer_down(Peer& peer, const std::string& reason) {
   peer.blind_since = now_;
   peer.blind_reason = reason;
   peer.rib.mark_all_stale();
-  for (FamilyState& state : peer.families) state.synchronizing = state.refresh = false;
+  for (FamilyState& state : peer.families) {
+    state.synchronizing = state.refresh = false;
+    state.kept = state.routes;
+    state.level = LimitLevel::kFine;
+  }
   write_peer(peer);
   PeerChange change;
   change.peer = peer.info.id;
@@ -100,6 +108,7 @@ void Engine::refresh_begin(Peer& peer, Family family) {
   peer.rib.for_each([&](PrefixId id, PathId, bool) {
     if (prefixes_.family(id) == family) peer.rib.mark_stale(id);
   });
+  state.kept = 0;  // what is stale from now on was announced in this session
   if (state.synchronizing) return;
   state.synchronizing = true;
   state.refresh = true;
@@ -131,8 +140,12 @@ void Engine::sweep(Peer& peer, FamilyState& family) {
   change.cause = Cause::kResync;
   change.baseline = !family.baseline_done;
   change.last_known = family.last_known;
-  for (const PrefixId id : peer.rib.stale_routes())
-    if (prefixes_.family(id) == family.family) remove_route(peer, id, change, true);
+  for (const PrefixId id : peer.rib.stale_routes()) {
+    if (prefixes_.family(id) != family.family) continue;
+    --family.routes;
+    remove_route(peer, id, change, true);
+  }
+  family.kept = 0;
   update_end();
 }
 
@@ -221,6 +234,9 @@ bool Engine::restore_route(PeerId peer, const bgp::NlriKey& key, PathId path) {
   AdjRibIn& rib = peers_[peer]->rib;
   if (prefix == PrefixTable::kNone || rib.insert(prefix, path) != kNoPath) return false;
   rib.mark_stale(prefix);
+  FamilyState& family = family_of(*peers_[peer], key.family());
+  ++family.routes;
+  ++family.kept;
   prefixes_.acquire(prefix);
   paths_.acquire(path);
   ++routes_;

@@ -32,5 +32,13 @@ if(TARGET lapwing)
   foreach(case cli config dump end record reset restart silent syslog tables withdraw)
     lapwing_program_test(NAME interop_${case} LABEL interop SCRIPT interop/${case}.py TIMEOUT 90)
   endforeach()
+  # Routers of others: the walk of tests/interop/routers.py, and 100,000 routes.
+  foreach(router exabgp frr gobgp openbgpd)
+    lapwing_program_test(NAME interop_${router} LABEL interop SCRIPT interop/${router}.py TIMEOUT 240)
+  endforeach()
+  foreach(router exabgp frr openbgpd)
+    lapwing_program_test(NAME interop_${router}_full LABEL interop SCRIPT interop/${router}.py
+      ARGS --full TIMEOUT 240)
+  endforeach()
   lapwing_program_test(NAME lab_story LABEL lab SCRIPT lab/story.py TIMEOUT 180)
 endif()

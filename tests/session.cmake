@@ -14,3 +14,13 @@ lapwing_test(NAME session_pressure_test
     unit/session_peer.cc
     unit/session_pressure.cc
   LIBS lapwing_session)
+# Malformed messages against live sessions: vectors of others and the matrix of our own.
+find_package(ZLIB REQUIRED)
+lapwing_test(NAME live_test APART
+  SOURCES
+    unit/session_peer.cc
+    rfc/live_session.cc
+    rfc/vector_rows.cc
+    rfc/vectors_live_test.cc
+    rfc/corruption_test.cc
+  LIBS lapwing_session Boost::json ZLIB::ZLIB)

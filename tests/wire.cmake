@@ -17,5 +17,6 @@ lapwing_test(NAME rfc_test APART
     rfc/rfc4760_test.cc
     rfc/rfc6793_test.cc
     rfc/rfc7606_test.cc
+    rfc/vector_rows.cc
     rfc/vectors_test.cc
   LIBS lapwing_wire Boost::json ZLIB::ZLIB)

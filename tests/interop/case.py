@@ -112,6 +112,7 @@ def run(case, doc):
     parser = argparse.ArgumentParser(description=doc)
     parser.add_argument("--binary", required=True)
     parser.add_argument("--keep", action="store_true", help="leave the temporary directory")
+    parser.add_argument("--full", action="store_true", help="100,000 routes (routers.py)")
     args = parser.parse_args()
     try:
         with Scratch(args.keep) as scratch:

@@ -191,7 +191,7 @@ TEST_CASE("config: every key of a neighbour reaches its place") {
   wanted.add_path = {kIpv6Unicast};
   wanted.extended_messages = false;
   wanted.role = bgp::Role::kRouteServerClient;
-  wanted.max_prefix = bgp::MaxPrefix{1000, 75, true};
+  wanted.max_prefix = bgp::MaxPrefix{1000, 75, true, {{kIpv6Unicast, 400}}};
   wanted.description = "Zürich";
   const auto found = parse_neighbor(
       "address = \"2001:db8::1\"\nlocal-as = 64999\nport = 1179\n"
@@ -199,7 +199,8 @@ TEST_CASE("config: every key of a neighbour reaches its place") {
       "connect-retry = 30\nquiet-period = \"5m\"\npassword = \"s3cret\"\nttl-security = true\n"
       "multihop = 3\nfamilies = [\"ipv6-unicast\", \"ipv4-unicast\"]\n"
       "add-path = [\"ipv6-unicast\"]\nextended-messages = false\nrole = \"rs-client\"\n"
-      "max-prefix = { limit = 1000, warn-percent = 75, action = \"shutdown\" }\n"
+      "max-prefix = { limit = 1000, ipv6-unicast = 400, warn-percent = 75, "
+      "action = \"shutdown\" }\n"
       "description = \"Zürich\"\n");
   CHECK((found == wanted));
 }
@@ -218,8 +219,7 @@ TEST_CASE("config: an address can be a link-local one or a prefix") {
 
 TEST_CASE("config: short forms of max-prefix and add-path") {
   const auto n = parse_neighbor("address = \"192.0.2.1\"\nmax-prefix = 5\nadd-path = true");
-  REQUIRE(n.max_prefix);
-  CHECK((*n.max_prefix == bgp::MaxPrefix{5, 80, false}));
+  CHECK((n.max_prefix == bgp::MaxPrefix{5, 80, false, {}}));
   CHECK((n.add_path == n.families));
   CHECK(parse_neighbor("address = \"192.0.2.1\"\nadd-path = false").add_path.empty());
 }

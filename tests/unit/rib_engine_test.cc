@@ -96,7 +96,8 @@ class Commits : public CommitSink {
 struct Bench {
   Log log;
   Commits commits;
-  Engine engine{EngineOptions{}, commits};
+  std::vector<LimitReport> limits;
+  Engine engine{options(), commits};
   Recorder* recorder = nullptr;
 
   Bench() {
@@ -104,11 +105,26 @@ struct Bench {
     recorder = detector.get();
     engine.add_detector(std::move(detector));
   }
+  EngineOptions options() {
+    EngineOptions o;
+    o.on_limit = [this](const LimitReport& report) { limits.push_back(report); };
+    return o;
+  }
+  std::uint64_t routes() const { return engine.peer_counters().front()->routes; }
+  /// "max-prefix raise error" of all events so far.
+  Lines limit_events() const {
+    Lines lines;
+    for (const Commit& commit : commits.list)
+      for (const Event& event : commit.events)
+        lines.push_back(event.type + " " + std::string(to_string(event.action)) + " " +
+                        std::string(to_string(event.severity)));
+    return lines;
+  }
   void start() {
     engine.end_restore();
     log.take();
   }
-  Lines run(bgp::RecordBatch& batch) {
+  Lines run(const bgp::RecordBatch& batch) {
     engine.process(batch);
     return log.take();
   }
@@ -123,6 +139,18 @@ struct Batch : bgp::RecordBatch {
     detail.joined_midway = midway;
     add_peer(at(t), 0, detail);
     return *this;
+  }
+  Batch& declare_limited(std::int64_t t, std::uint64_t limit, bool shut_down) {
+    declare(t, "r");
+    peer_details.back().max_prefix = bgp::MaxPrefix{limit, 80, shut_down, {{kIpv6Unicast, 3}}};
+    return *this;
+  }
+  /// 10.0.N.0/24 for each N of [first, last).
+  Batch& announce_many(std::int64_t t, int first, int last, const std::vector<Asn>& ases) {
+    std::vector<std::string> prefixes;
+    for (int n = first; n < last; ++n)
+      prefixes.push_back("10." + std::to_string(n / 256) + "." + std::to_string(n % 256) + ".0/24");
+    return update(t, {}, prefixes, ases);
   }
   Batch& up(std::int64_t t) {
     bgp::SessionDetail detail;
@@ -379,6 +407,80 @@ TEST_CASE("how records are grouped into batches changes nothing") {
     return lines;
   };
   CHECK(play(false) == play(true));
+}
+
+TEST_CASE("max-prefix: near the limit and beyond it, a warning each, and an end when there are fewer") {
+  Bench b;
+  b.start();
+  b.run(Batch().declare_limited(1, 10, false).up(2).announce_many(3, 0, 7, {1}));
+  CHECK(b.limits.empty());
+  b.run(Batch().announce_many(4, 7, 9, {1}));
+  REQUIRE(b.limits.size() == 1);
+  CHECK(b.limits[0].what == LimitReport::What::kNear);
+  b.run(Batch().announce_many(5, 0, 10, {2}));  // changes are no further routes
+  CHECK(b.limits.size() == 1);
+  b.run(Batch().announce_many(6, 0, 30, {2}));
+  REQUIRE(b.limits.size() == 2);
+  CHECK(b.limits[1].what == LimitReport::What::kExceeded);
+  CHECK(b.limits[1].routes == 10);
+  CHECK(b.routes() == 30);
+  Batch fewer;
+  for (int n = 6; n < 30; ++n) fewer.update(7, {"10.0." + std::to_string(n) + ".0/24"}, {}, {});
+  b.run(fewer);
+  CHECK(b.limit_events() == Lines{"max-prefix raise warning", "max-prefix raise warning",
+                                  "max-prefix clear notice"});
+}
+
+TEST_CASE("max-prefix: with shutdown not one route more is kept, and nothing until the next session") {
+  Bench b;
+  b.start();
+  b.run(Batch().declare_limited(1, 10, true).up(2).announce_many(3, 0, 500, {1}));
+  REQUIRE(b.limits.size() == 2);
+  CHECK(b.limits[1].what == LimitReport::What::kStop);
+  CHECK(b.limits[1].peer == "r");
+  CHECK(b.routes() == 10);
+  b.run(Batch().announce_many(4, 0, 1000, {7}).update(5, {"10.0.1.0/24"}, {}, {}));
+  CHECK(b.routes() == 10);
+  CHECK(b.limits.size() == 2);
+  b.commits.durable = 1000;
+  b.run(Batch());
+  CHECK(b.engine.counters().prefixes.load() == 10);  // what was refused leaves nothing behind
+  b.run(Batch().down(6).up(7).announce_many(8, 0, 5, {1}).end_of_rib(9));
+  CHECK(b.routes() == 5);
+  CHECK(b.limit_events() ==
+        Lines{"max-prefix raise warning", "max-prefix raise error"});
+}
+
+TEST_CASE("max-prefix: routes kept from a lost session do not count, but cannot pile up") {
+  Bench b;
+  b.start();
+  b.run(Batch().declare_limited(1, 10, true).up(2).announce_many(3, 0, 10, {1}).down(4).up(5));
+  b.limits.clear();
+  b.run(Batch().announce_many(6, 100, 110, {1}));  // a new table, before the old one is swept
+  CHECK(b.routes() == 20);
+  CHECK(std::none_of(b.limits.begin(), b.limits.end(), [](const LimitReport& report) {
+    return report.what == LimitReport::What::kStop;
+  }));
+  b.run(Batch().down(7).up(8).announce_many(9, 200, 210, {1}));
+  CHECK(b.routes() == 20);
+  CHECK(b.limits.back().what == LimitReport::What::kStop);
+}
+
+TEST_CASE("max-prefix: a refresh does not begin the count anew; each family has its own limit") {
+  Bench b;
+  b.start();
+  b.run(Batch().declare_limited(1, 10, true).up(2).announce_many(3, 0, 9, {1}).end_of_rib(4));
+  b.run(Batch().mark(5, bgp::RecordKind::kRefreshBegin).announce_many(6, 20, 40, {1}));
+  CHECK(b.routes() == 10);
+  CHECK(b.limits.back().what == LimitReport::What::kStop);
+
+  Bench six;
+  six.start();
+  six.run(Batch().declare_limited(1, 10, true).up(2).update(
+      3, {}, {"2001:db8:1::/48", "2001:db8:2::/48", "2001:db8:3::/48", "2001:db8:4::/48"}, {1}));
+  CHECK(six.routes() == 3);
+  CHECK(six.limits.back().family == kIpv6Unicast);
+  CHECK(six.limits.back().limit == 3);
 }
 
 }  // namespace

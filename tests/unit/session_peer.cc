@@ -205,6 +205,7 @@ void TestSink::describe(const RecordBatch& batch, const Record& record) {
       return;
     case RecordKind::kUpdate:
       announced_ += record.announced;
+      if (keeps_routes_) keep(batch, record);
       lines_.push_back("update" + name + " +" + std::to_string(record.announced) + " -" +
                        std::to_string(record.withdrawn));
       return;
@@ -248,6 +249,34 @@ bool TestSink::wait_for(std::string_view start, std::size_t count, milliseconds 
 bool TestSink::wait_announced(std::uint64_t count, milliseconds limit) {
   std::unique_lock lock(mutex_);
   return changed_.wait_for(lock, limit, [&] { return announced_ >= count; });
+}
+
+void TestSink::keep_routes() {
+  const std::lock_guard lock(mutex_);
+  keeps_routes_ = true;
+}
+std::string TestSink::route_key(const NlriKey& key) {
+  const Nlri nlri = to_nlri(key);
+  std::string text = format_family(nlri.family) + " " + format_prefix(nlri.prefix);
+  if (key.has_path_id != 0) text += " path " + std::to_string(key.path_id);
+  if (key.rd != 0) text += " rd " + std::to_string(key.rd);
+  return text;
+}
+void TestSink::keep(const RecordBatch& batch, const Record& record) {
+  for (const NlriKey& key : batch.withdrawn(record)) routes_.erase(route_key(key));
+  if (record.announced == 0) return;
+  const Octets attributes = batch.attributes(record);
+  for (const NlriKey& key : batch.announced(record))
+    routes_[route_key(key)] = Bytes(attributes.begin(), attributes.end());
+}
+std::optional<Bytes> TestSink::route(const std::string& key) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = routes_.find(key);
+  return it == routes_.end() ? std::nullopt : std::optional(it->second);
+}
+bool TestSink::wait_route(const std::string& key, milliseconds limit) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, limit, [&] { return routes_.contains(key); });
 }
 
 // --- Messages and settings --------------------------------------------------------------------

@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -95,7 +96,15 @@ class TestSink final : public RecordSink {
   std::uint64_t announced() const;
   bool wait_announced(std::uint64_t count, milliseconds limit = kPatience);
 
+  /// From now on it holds the routes of all neighbours together, by "ipv4-unicast 10.0.0.0/8".
+  void keep_routes();
+  /// The canonical attributes; nothing where the prefix is not announced.
+  std::optional<Bytes> route(const std::string& key) const;
+  bool wait_route(const std::string& key, milliseconds limit = kPatience);
+  static std::string route_key(const NlriKey& key);
+
  private:
+  void keep(const RecordBatch& batch, const Record& record);
   void describe(const RecordBatch& batch, const Record& record);
   std::size_t count_locked(std::string_view start) const;
 
@@ -107,6 +116,8 @@ class TestSink final : public RecordSink {
   std::uint64_t announced_ = 0;
   std::size_t ticks_ = 0;
   bool full_ = false;
+  bool keeps_routes_ = false;
+  std::map<std::string, Bytes> routes_;
 };
 
 SpeakerOptions quick_options();
