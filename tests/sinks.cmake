@@ -2,11 +2,12 @@ lapwing_test(NAME sinks_test APART
   SOURCES
     unit/sink_filter_test.cc
     unit/sink_http_test.cc
+    unit/sink_journald_test.cc
     unit/sink_json_test.cc
     unit/sink_jsonl_test.cc
     unit/sink_runner_test.cc
     unit/sink_syslog_format_test.cc
     unit/sink_syslog_test.cc
     unit/sink_syslog_tls_test.cc
+    unit/sink_webhook_test.cc
   LIBS lapwing_sinks Boost::json OpenSSL::SSL OpenSSL::Crypto)
-set_tests_properties(sinks_test PROPERTIES LABELS timing)
