@@ -32,5 +32,9 @@ if(TARGET lapwing)
   foreach(case cli config end reset restart silent syslog tables withdraw)
     lapwing_program_test(NAME interop_${case} LABEL interop SCRIPT interop/${case}.py TIMEOUT 90)
   endforeach()
+  lapwing_program_test(NAME interop_sink_judges LABEL interop SCRIPT interop/sink_judges.py
+    TIMEOUT 300)
+  lapwing_program_test(NAME interop_sink_outages LABEL interop SCRIPT interop/sink_outages.py
+    TIMEOUT 300)
   lapwing_program_test(NAME lab_story LABEL lab SCRIPT lab/story.py TIMEOUT 180)
 endif()

@@ -11,3 +11,8 @@ lapwing_test(NAME sinks_test APART
     unit/sink_syslog_tls_test.cc
     unit/sink_webhook_test.cc
   LIBS lapwing_sinks Boost::json OpenSSL::SSL OpenSSL::Crypto)
+
+# The source of events for the interop tests of the sinks.
+add_executable(sink_feed interop/sink_feed.cc)
+target_link_libraries(sink_feed PRIVATE lapwing_sinks lapwing_store fmt::fmt)
+target_include_directories(sink_feed PRIVATE ${PROJECT_SOURCE_DIR})
