@@ -58,6 +58,7 @@ struct Commands {
   /// Lets detectors and sinks check their tables (see `note_setting_errors`). May be empty.
   std::function<void(const Config& config, std::vector<Diagnostic>& diagnostics)> check_settings;
   std::vector<std::string> detectors;  // LoadOptions::detectors
+  std::vector<std::string> sinks;      // LoadOptions::sinks
 };
 
 /// Returns the exit code.

@@ -8,6 +8,7 @@
 #include "collector/replay.h"
 #include "collector/run.h"
 #include "collector/setup.h"
+#include "sinks/registry.h"
 
 int main(int argc, char** argv) {
   using namespace lapwing::collector;
@@ -19,6 +20,7 @@ int main(int argc, char** argv) {
   commands.check_settings = check_settings;
   for (const std::string_view name : lapwing::detector_names())
     commands.detectors.emplace_back(name);
+  for (const std::string_view name : lapwing::sinks::sink_kinds()) commands.sinks.emplace_back(name);
   return run_command_line(std::vector<std::string>(argv + 1, argv + argc), commands, std::cout,
                           std::cerr);
 }

@@ -10,6 +10,7 @@ add_library(lapwing_store STATIC
   store_history.cc
   store_history_log.cc
   store_journal.cc
+  store_journal_retention.cc
   store_keys.cc
   store_logger.cc
   store_queue.cc

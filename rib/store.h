@@ -41,6 +41,8 @@ struct StoreOptions {
   unsigned history_days = 90;                   // route changes kept, in event time; 0: none
   std::uint64_t history_bytes = 0;              // the same, by size on disk; 0: no limit
   std::uint64_t event_limit = 1'000'000;        // events kept once every sink has them; 0: all
+  unsigned event_days = 0;                      // and for so long, in event time; 0: for ever
+  std::uint64_t event_budget = 4ull << 30;      // octets of events, whoever has them or not; 0: any
   bool sync_all = false;                        // sync groups without an event, too
   /// Told what the database warns of and what was found at `open`; from any thread.
   std::function<void(std::string_view)> on_warning;

@@ -11,9 +11,9 @@ namespace lapwing::rib {
 
 namespace {
 
-// A sink that was removed for good must not keep the journal for ever.
-constexpr std::uint64_t kSlowSinkFactor = 4;
 constexpr std::uint64_t kMaxExpired = 4096;  // in one group
+// A sink that was removed for good must not keep the journal for ever (store_journal_retention.h).
+constexpr std::chrono::minutes kUnaskedHolds{10};
 
 std::unique_ptr<rocksdb::Iterator> event_iterator(const Database& database) {
   return std::unique_ptr<rocksdb::Iterator>(
@@ -32,6 +32,9 @@ void StoreJournal::reload() {
   at->Seek(slice(event_key(0)));
   if (at->Valid() && read_event_key(view(at->key()), number)) first = number;
   next_first_ = first;
+  octets_ = database_.meta_number(meta_key::kEventOctets, 0);
+  if (octets_ == 0 && first <= last) octets_ = count_octets();
+  next_octets_ = octets_;
   first_.store(first, std::memory_order_release);
   last_.store(last, std::memory_order_release);
 }
@@ -46,58 +49,107 @@ void StoreJournal::reload_cursors() {
   }
 }
 
+// Of a store that was written before the sum was kept.
+std::uint64_t StoreJournal::count_octets() const {
+  std::uint64_t octets = 0;
+  std::uint64_t number = 0;
+  const auto at = event_iterator(database_);
+  for (at->Seek(slice(event_key(0))); at->Valid() && read_event_key(view(at->key()), number);
+       at->Next())
+    octets += at->key().size() + at->value().size();
+  return octets;
+}
+
+void StoreJournal::add(const Event& event, std::uint64_t& last, std::vector<Entry>& events) {
+  std::string number;
+  append_varint(number, ++last);
+  events.push_back({event_key(last), encode_event(event)});
+  next_octets_ += events.back().key.size() + events.back().value->size();
+  events.push_back({event_id_key(event.id), std::move(number)});
+}
+
 rocksdb::Status StoreJournal::admit(const std::vector<Commit>& commits, std::vector<Entry>& events,
                                     std::uint64_t& last) {
   last = last_.load(std::memory_order_relaxed);
   next_first_ = first_.load(std::memory_order_relaxed);
+  next_octets_ = octets_;
+  next_lost_ = 0;
+  next_reports_.clear();
   std::set<EventId> in_group;
   std::string known;
+  Timestamp newest;
   for (const Commit& commit : commits) {
     for (const Event& event : commit.events) {
-      std::string id = event_id_key(event.id);
       if (!in_group.insert(event.id).second) continue;
-      const rocksdb::Status found = database_.get(Cf::kEvents, id, known);
+      const rocksdb::Status found = database_.get(Cf::kEvents, event_id_key(event.id), known);
       if (found.ok()) continue;
       if (!found.IsNotFound()) return found;
-      std::string number;
-      append_varint(number, ++last);
-      events.push_back({event_key(last), encode_event(event)});
-      events.push_back({std::move(id), std::move(number)});
+      add(event, last, events);
+      newest = std::max(newest, event.time);
     }
   }
-  return events.empty() ? rocksdb::Status::OK() : expire(last, events);
+  return events.empty() ? rocksdb::Status::OK() : expire(last, newest, events);
 }
 
-rocksdb::Status StoreJournal::expire(std::uint64_t last, std::vector<Entry>& events) {
-  const std::uint64_t limit = database_.options().event_limit;
-  const std::uint64_t first = next_first_;
-  if (limit == 0 || last + 1 - first <= limit) return rocksdb::Status::OK();
-  std::uint64_t keep_from = last + 1 - limit;
-  {
-    const std::lock_guard lock(cursors_mutex_);
-    for (const auto& [name, cursor] : cursors_) keep_from = std::min(keep_from, cursor.number + 1);
+std::vector<HeldCursor> StoreJournal::held_cursors() {
+  const bool all = std::chrono::steady_clock::now() - start_ < kUnaskedHolds;
+  std::vector<HeldCursor> held;
+  const std::lock_guard lock(cursors_mutex_);
+  for (const auto& [name, cursor] : cursors_)
+    if (all || cursor.asked) held.push_back({name, cursor.number});
+  return held;
+}
+
+rocksdb::Status StoreJournal::expire(std::uint64_t& last, Timestamp newest,
+                                     std::vector<Entry>& events) {
+  const StoreOptions& options = database_.options();
+  const RetentionLimits limits{options.event_limit, options.event_days, options.event_budget};
+  const bool over_count = limits.events != 0 && last + 1 - next_first_ > limits.events;
+  const bool over_budget = limits.octets != 0 && next_octets_ > limits.octets;
+  if (!over_count && !over_budget && limits.days == 0) return rocksdb::Status::OK();
+  const std::vector<HeldCursor> cursors = held_cursors();
+  const RetentionView view{last, last_.load(std::memory_order_relaxed), next_octets_, newest};
+  Retention retention(limits, view, cursors);
+  std::uint64_t keep_from = next_first_;
+  const rocksdb::Status status = remove_front(retention, keep_from, events);
+  if (!status.ok() || keep_from == next_first_) return status;
+  for (const Event& lost : lost_events(cursors, keep_from, newest, limits.octets)) {
+    next_lost_ += static_cast<std::uint64_t>(std::get<std::int64_t>(lost.fields[1].value));
+    next_reports_.push_back(lost.summary);
+    add(lost, last, events);
   }
-  if (last + 1 - first > kSlowSinkFactor * limit)
-    keep_from = std::max(keep_from, last + 1 - kSlowSinkFactor * limit);
-  // What this group adds is not in the database yet, so it cannot be removed by it.
-  keep_from = std::min({keep_from, first + kMaxExpired, last_.load(std::memory_order_relaxed) + 1});
-  if (keep_from <= first) return rocksdb::Status::OK();
+  next_first_ = keep_from;
+  return status;
+}
+
+rocksdb::Status StoreJournal::remove_front(Retention& retention, std::uint64_t& keep_from,
+                                           std::vector<Entry>& events) {
   const auto at = event_iterator(database_);
+  const std::uint64_t end = keep_from + kMaxExpired;
   std::uint64_t number = 0;
-  for (at->Seek(slice(event_key(first))); at->Valid(); at->Next()) {
-    if (!read_event_key(view(at->key()), number) || number >= keep_from) break;
+  for (at->Seek(slice(event_key(keep_from))); at->Valid(); at->Next()) {
+    if (!read_event_key(view(at->key()), number) || number >= end) break;
+    // One that cannot be read has no time: it goes with those before it.
+    const auto event = decode_event(view(at->value()));
+    const std::uint64_t octets = at->key().size() + at->value().size();
+    if (!retention.takes(number, event ? event->time : Timestamp{}, octets)) break;
     events.push_back({at->key().ToString(), std::nullopt});
     if (const auto id = decode_event_id(view(at->value())))
       events.push_back({event_id_key(*id), std::nullopt});
+    next_octets_ -= std::min(octets, next_octets_);
+    keep_from = number + 1;
   }
-  next_first_ = keep_from;
   return at->status();
 }
 
 void StoreJournal::published(std::uint64_t last) {
   if (last == last_.load(std::memory_order_relaxed)) return;
+  octets_ = next_octets_;
   first_.store(next_first_, std::memory_order_release);
   last_.store(last, std::memory_order_release);
+  lost_.fetch_add(next_lost_, std::memory_order_relaxed);
+  if (const auto& warn = database_.options().on_warning)
+    for (const std::string& report : next_reports_) warn(report);
   const std::lock_guard lock(subscribers_mutex_);
   for (const auto& [handle, fn] : subscribers_) fn();
 }
@@ -147,9 +199,12 @@ std::vector<JournalEntry> StoreJournal::read_after(std::uint64_t number, std::si
 std::uint64_t StoreJournal::cursor(std::string_view sink) {
   const std::lock_guard lock(cursors_mutex_);
   const auto it = cursors_.find(sink);
-  if (it != cursors_.end()) return it->second.number;
+  if (it != cursors_.end()) {
+    it->second.asked = true;
+    return it->second.number;
+  }
   const std::uint64_t number = last();
-  cursors_.emplace(std::string(sink), Cursor{number, true});
+  cursors_.emplace(std::string(sink), Cursor{number, true, true});
   cursors_moved_.store(true);
   return number;
 }
@@ -158,7 +213,7 @@ void StoreJournal::set_cursor(std::string_view sink, std::uint64_t number) {
   const std::lock_guard lock(cursors_mutex_);
   const auto it = cursors_.find(sink);
   Cursor& cursor = it != cursors_.end() ? it->second : cursors_[std::string(sink)];
-  cursor = {number, true};
+  cursor = {number, true, true};
   cursors_moved_.store(true);
 }
 

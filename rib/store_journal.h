@@ -1,11 +1,13 @@
 // The event journal and the sinks' cursors on top of the database.
 //
 // The writer asks `admit` for the entries of a group's events, and tells `published` once they are
-// durable. Cursors live in memory; `take_cursors` gives the writer those that moved.
+// durable. Cursors live in memory; `take_cursors` gives the writer those that moved. What leaves the
+// journal, and when, stands in store_journal_retention.h.
 // Thread: the Journal interface any; the rest store thread. Owns: cursors, subscribers.
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <map>
 #include <mutex>
 #include <string>
@@ -14,8 +16,13 @@
 #include "lapwing/journal.h"
 #include "rib/store_database.h"
 #include "rib/store_group.h"
+#include "rib/store_journal_retention.h"
 
 namespace lapwing::rib {
+
+namespace meta_key {
+inline constexpr std::string_view kEventOctets = "event-octets";  // of the journal's events, varint
+}  // namespace meta_key
 
 class StoreJournal : public Journal {
  public:
@@ -30,6 +37,10 @@ class StoreJournal : public Journal {
   rocksdb::Status admit(const std::vector<Commit>& commits, std::vector<Entry>& events,
                         std::uint64_t& last);
   void published(std::uint64_t last);
+  /// Octets of all events once what `admit` gave is durable.
+  std::uint64_t octets() const { return next_octets_; }
+  /// Events that left before a sink had them, for each sink, since the start.
+  std::uint64_t lost() const { return lost_.load(std::memory_order_relaxed); }
   /// Cursors that moved since the last call, as entries.
   std::vector<Entry> take_cursors();
   /// They could not be written: they have moved still.
@@ -49,13 +60,26 @@ class StoreJournal : public Journal {
   struct Cursor {
     std::uint64_t number = 0;
     bool moved = false;
+    bool asked = false;  // since the start
   };
-  rocksdb::Status expire(std::uint64_t last, std::vector<Entry>& events);
+  void add(const Event& event, std::uint64_t& last, std::vector<Entry>& events);
+  rocksdb::Status expire(std::uint64_t& last, Timestamp newest, std::vector<Entry>& events);
+  /// Takes what `retention` gives away off the front; `keep_from` is then the first one kept.
+  rocksdb::Status remove_front(Retention& retention, std::uint64_t& keep_from,
+                               std::vector<Entry>& events);
+  std::vector<HeldCursor> held_cursors();
+  std::uint64_t count_octets() const;
 
   Database& database_;
   std::atomic<std::uint64_t> first_{1};
   std::atomic<std::uint64_t> last_{0};
   std::uint64_t next_first_ = 1;  // once the group that is being written is durable
+  std::uint64_t octets_ = 0;      // of the keys and values of all events
+  std::uint64_t next_octets_ = 0;
+  std::uint64_t next_lost_ = 0;   // found while the group was made
+  std::vector<std::string> next_reports_;
+  std::atomic<std::uint64_t> lost_{0};
+  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   mutable std::atomic<std::uint64_t> damaged_{0};
   std::mutex cursors_mutex_;
   std::map<std::string, Cursor, std::less<>> cursors_;  // guarded by cursors_mutex_

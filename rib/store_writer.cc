@@ -126,7 +126,10 @@ rocksdb::Status StoreWriter::write(const std::vector<Commit>& commits) {
     put_number(group, meta_key::kHistoryRow, group.next_history_row());
   const std::uint64_t history_from = database_.history_from();
   if (history_from != history_from_) put_number(group, meta_key::kHistoryFrom, history_from);
-  if (has_event) put_number(group, meta_key::kLastEvent, last);
+  if (has_event) {
+    put_number(group, meta_key::kLastEvent, last);
+    put_number(group, meta_key::kEventOctets, journal_.octets());
+  }
   const std::vector<Entry> cursors = journal_.take_cursors();
   group.small(Cf::kCursors) = cursors;
 

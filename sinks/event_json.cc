@@ -2,129 +2,89 @@
 
 #include <type_traits>
 
+#include "sinks/json_object.h"
 #include "sinks/text.h"
 
 namespace lapwing::sinks {
 
 namespace {
 
-template <typename List, typename Fn>
-void append_list(std::string& out, const List& list, Fn&& append) {
-  out += '[';
-  bool first = true;
-  for (const auto& item : list) {
-    if (!first) out += ',';
-    first = false;
-    append(item);
-  }
-  out += ']';
-}
-
-void append_bool(std::string& out, bool value) { out += value ? "true" : "false"; }
-
-void append_path(std::string& out, const std::optional<std::string>& path) {
-  if (path)
-    append_json(out, *path);
-  else
-    out += "null";
+void append_json_prefix(std::string& out, const Prefix& prefix) {
+  out += '"';
+  append_prefix(out, prefix);
+  out += '"';
 }
 
 void append_evidence(std::string& out, const Evidence& evidence) {
-  out += "{\"peer\":";
-  append_json(out, evidence.peer);
-  out += ",\"peer_as\":";
-  append_number(out, evidence.peer_as);
-  out += ",\"prefix\":\"";
-  append_prefix(out, evidence.prefix);
-  out += "\",\"old_path\":";
-  append_path(out, evidence.old_path);
-  out += ",\"new_path\":";
-  append_path(out, evidence.new_path);
-  out += ",\"time\":";
-  append_json_time(out, evidence.time);
-  out += '}';
+  JsonObject object(out);
+  object.text("peer", evidence.peer);
+  object.number("peer_as", evidence.peer_as);
+  object.key("prefix");
+  append_json_prefix(out, evidence.prefix);
+  object.text_or_null("old_path", evidence.old_path);
+  object.text_or_null("new_path", evidence.new_path);
+  object.time_or_null("time", evidence.time);
 }
 
 void append_known_upstream(std::string& out, const KnownUpstream& known) {
-  out += "{\"as\":";
-  append_number(out, known.as);
-  out += ",\"first_seen\":";
-  append_json_time(out, known.first_seen);
-  out += ",\"last_seen\":";
-  append_json_time(out, known.last_seen);
-  out += ",\"active\":";
-  append_bool(out, known.active);
-  out += '}';
+  JsonObject object(out);
+  object.number("as", known.as);
+  object.time_or_null("first_seen", known.first_seen);
+  object.time_or_null("last_seen", known.last_seen);
+  object.boolean("active", known.active);
 }
 
-void append_field_value(std::string& out, const FieldValue& value) {
+void append_field(std::string& out, JsonObject& object, const Field& field) {
   std::visit(
-      [&out](const auto& v) {
+      [&](const auto& v) {
         using T = std::decay_t<decltype(v)>;
         if constexpr (std::is_same_v<T, std::int64_t>)
-          append_number(out, v);
+          object.number(field.name, v);
         else if constexpr (std::is_same_v<T, bool>)
-          append_bool(out, v);
+          object.boolean(field.name, v);
         else if constexpr (std::is_same_v<T, std::string>)
-          append_json(out, v);
+          object.text(field.name, v);
         else if constexpr (std::is_same_v<T, Timestamp>)
-          append_json_time(out, v);
+          object.time_or_null(field.name, v);
         else if constexpr (std::is_same_v<T, std::vector<Asn>>)
-          append_list(out, v, [&out](Asn as) { append_number(out, as); });
+          object.list(field.name, v, [&out](Asn as) { append_number(out, as); });
         else
-          append_list(out, v, [&out](const std::string& text) { append_json(out, text); });
+          object.list(field.name, v, [&out](const std::string& text) { append_json(out, text); });
       },
-      value);
+      field.value);
 }
 
-void append_head(std::string& out, const Event& event) {
-  out += "\"id\":\"";
-  append_event_id(out, event.id);
-  out += "\",\"incident\":\"";
-  append_event_id(out, event.incident);
-  out += "\",\"type\":";
-  append_json(out, event.type);
-  out += ",\"action\":\"";
-  out += to_string(event.action);
-  out += "\",\"severity\":\"";
-  out += to_string(event.severity);
-  out += "\",\"time\":";
-  append_json_time(out, event.time);
+void append_id(std::string& out, JsonObject& object, std::string_view name, const EventId& id) {
+  object.key(name);
+  out += '"';
+  append_event_id(out, id);
+  out += '"';
 }
 
-void append_subject(std::string& out, const Event& event) {
-  if (event.origin_as) {
-    out += ",\"origin_as\":";
-    append_number(out, *event.origin_as);
-  }
-  if (event.upstream_as) {
-    out += ",\"upstream_as\":";
-    append_number(out, *event.upstream_as);
-  }
-  out += ",\"prefixes\":";
-  append_list(out, event.prefixes, [&out](const Prefix& prefix) {
-    out += '"';
-    append_prefix(out, prefix);
-    out += '"';
-  });
-  out += ",\"prefix_count\":";
-  append_number(out, event.prefix_count);
-  if (event.origin_prefix_count) {
-    out += ",\"origin_prefix_count\":";
-    append_number(out, *event.origin_prefix_count);
-  }
-  out += ",\"peers\":";
-  append_list(out, event.peers, [&out](const std::string& peer) { append_json(out, peer); });
-  if (event.direct) {
-    out += ",\"direct\":";
-    append_bool(out, *event.direct);
-  }
+void append_head(std::string& out, JsonObject& object, const Event& event) {
+  append_id(out, object, "id", event.id);
+  append_id(out, object, "incident", event.incident);
+  object.text("type", event.type);
+  object.text("action", to_string(event.action));
+  object.text("severity", to_string(event.severity));
+  object.time_or_null("time", event.time);
 }
 
-void append_proof(std::string& out, const Event& event) {
-  out += ",\"cause\":\"";
-  out += to_string(event.cause);
-  out += "\",\"changed_between\":";
+void append_subject(std::string& out, JsonObject& object, const Event& event) {
+  if (event.origin_as) object.number("origin_as", *event.origin_as);
+  if (event.upstream_as) object.number("upstream_as", *event.upstream_as);
+  object.list("prefixes", event.prefixes,
+              [&out](const Prefix& prefix) { append_json_prefix(out, prefix); });
+  object.number("prefix_count", event.prefix_count);
+  if (event.origin_prefix_count) object.number("origin_prefix_count", *event.origin_prefix_count);
+  object.list("peers", event.peers,
+              [&out](const std::string& peer) { append_json(out, peer); });
+  if (event.direct) object.boolean("direct", *event.direct);
+}
+
+void append_proof(std::string& out, JsonObject& object, const Event& event) {
+  object.text("cause", to_string(event.cause));
+  object.key("changed_between");
   if (event.changed_between) {
     out += '[';
     append_json_time(out, event.changed_between->from);
@@ -134,40 +94,24 @@ void append_proof(std::string& out, const Event& event) {
   } else {
     out += "null";
   }
-  if (event.known_upstreams) {
-    out += ",\"known_upstreams\":";
-    append_list(out, *event.known_upstreams,
+  if (event.known_upstreams)
+    object.list("known_upstreams", *event.known_upstreams,
                 [&out](const KnownUpstream& known) { append_known_upstream(out, known); });
-  }
-  out += ",\"evidence\":";
-  append_list(out, event.evidence,
+  object.list("evidence", event.evidence,
               [&out](const Evidence& evidence) { append_evidence(out, evidence); });
 }
 
 }  // namespace
 
-void append_event_json(std::string& out, const Event& event,
-                       std::optional<std::uint64_t> number) {
-  out += '{';
-  if (number) {
-    out += "\"number\":";
-    append_number(out, *number);
-    out += ',';
-  }
-  append_head(out, event);
-  append_subject(out, event);
-  append_proof(out, event);
-  for (const Field& field : event.fields) {
-    out += ',';
-    append_json(out, field.name);
-    out += ':';
-    append_field_value(out, field.value);
-  }
-  out += ",\"rule\":";
-  append_json(out, event.rule);
-  out += ",\"summary\":";
-  append_json(out, event.summary);
-  out += '}';
+void append_event_json(std::string& out, const Event& event, std::optional<std::uint64_t> number) {
+  JsonObject object(out);
+  if (number) object.number("number", *number);
+  append_head(out, object, event);
+  append_subject(out, object, event);
+  append_proof(out, object, event);
+  for (const Field& field : event.fields) append_field(out, object, field);
+  object.text("rule", event.rule);
+  object.text("summary", event.summary);
 }
 
 }  // namespace lapwing::sinks

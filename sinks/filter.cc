@@ -12,12 +12,10 @@ bool has(const std::vector<T>& list, const T& item) {
   return std::find(list.begin(), list.end(), item) != list.end();
 }
 
-bool type_matches(const std::vector<std::string>& types, const std::string& type) {
-  return std::any_of(types.begin(), types.end(), [&type](std::string_view wanted) {
-    if (!wanted.ends_with('*')) return type == wanted;
-    wanted.remove_suffix(1);
-    return type.starts_with(wanted);
-  });
+bool type_matches(std::string_view wanted, std::string_view type) {
+  if (!wanted.ends_with('*')) return type == wanted;
+  wanted.remove_suffix(1);
+  return type.starts_with(wanted);
 }
 
 bool path_has(const std::vector<Asn>& ases, std::string_view path) {
@@ -66,15 +64,47 @@ bool peer_matches(const std::vector<std::string>& wanted, const Event& event) {
 }  // namespace
 
 bool EventFilter::matches(const Event& event) const {
-  if (event.severity > min_severity) return false;
-  if (!types.empty() && !type_matches(types, event.type)) return false;
+  Event scratch;
+  return shown(event, scratch) != nullptr;
+}
+
+const Event* EventFilter::shown(const Event& event, Event& scratch) const {
+  const auto found = std::find_if(severities.begin(), severities.end(), [&event](const auto& entry) {
+    return type_matches(entry.first, event.type);
+  });
+  const Severity severity = found == severities.end() ? event.severity : found->second;
+  if (severity > min_severity || !concerns(event)) return nullptr;
+  if (severity == event.severity) return &event;
+  scratch = event;
+  scratch.severity = severity;
+  return &scratch;
+}
+
+bool EventFilter::concerns(const Event& event) const {
+  if (!types.empty() && std::none_of(types.begin(), types.end(), [&event](const auto& wanted) {
+        return type_matches(wanted, event.type);
+      }))
+    return false;
   if (!ases.empty() && !as_matches(ases, event)) return false;
   if (!prefixes.empty() && !prefix_matches(prefixes, event)) return false;
   return peers.empty() || peer_matches(peers, event);
 }
 
+void EventFilter::read_severities(Settings& settings) {
+  for (const std::string& text : settings.texts("severities", {})) {
+    const std::size_t equals = text.find('=');
+    const auto severity =
+        equals == std::string::npos ? std::nullopt : parse_severity(text.substr(equals + 1));
+    if (severity && equals != 0)
+      severities.emplace_back(text.substr(0, equals), *severity);
+    else
+      settings.error("severities", "'" + text + "' is no pair such as upstream-gone=warning");
+  }
+}
+
 EventFilter EventFilter::from_settings(Settings& settings) {
   EventFilter filter;
+  filter.read_severities(settings);
   const std::string severity = settings.text("min-severity", "debug");
   if (const auto parsed = parse_severity(severity))
     filter.min_severity = *parsed;

@@ -29,9 +29,11 @@ class JsonlSink::Impl : public std::enable_shared_from_this<Impl> {
   void deliver(std::span<const JournalEntry> entries, std::function<void(std::uint64_t)> confirm) {
     if (entries.empty()) return;
     auto lines = std::make_shared<std::string>();
+    Event scratch;
     for (const JournalEntry& entry : entries) {
-      if (!filter_.matches(entry.event)) continue;
-      append_event_json(*lines, entry.event);
+      const Event* event = filter_.shown(entry.event, scratch);
+      if (event == nullptr) continue;
+      append_event_json(*lines, *event);
       *lines += '\n';
     }
     confirm_ = std::move(confirm);
@@ -137,6 +139,15 @@ std::unique_ptr<Sink> make_jsonl_sink(Settings& settings, boost::asio::io_contex
   EventFilter filter = EventFilter::from_settings(settings);
   std::string name = settings.text("name", "jsonl:" + options.path);
   if (options.path.empty()) return nullptr;
+  return std::make_unique<JsonlSink>(io, std::move(name), std::move(options), std::move(filter));
+}
+
+std::unique_ptr<Sink> make_stdout_sink(Settings& settings, boost::asio::io_context& io,
+                                       const Program&) {
+  JsonlOptions options;
+  options.path = "-";
+  EventFilter filter = EventFilter::from_settings(settings);
+  std::string name = settings.text("name", "stdout");
   return std::make_unique<JsonlSink>(io, std::move(name), std::move(options), std::move(filter));
 }
 

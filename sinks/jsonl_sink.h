@@ -46,5 +46,8 @@ class JsonlSink final : public Sink {
 
 std::unique_ptr<Sink> make_jsonl_sink(Settings& settings, boost::asio::io_context& io,
                                       const Program& program);
+/// The sink "stdout": the same lines on standard output. Settings: name and those of `EventFilter`.
+std::unique_ptr<Sink> make_stdout_sink(Settings& settings, boost::asio::io_context& io,
+                                       const Program& program);
 
 }  // namespace lapwing::sinks

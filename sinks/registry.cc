@@ -1,7 +1,9 @@
 #include "sinks/registry.h"
 
+#include "sinks/journald_sink.h"
 #include "sinks/jsonl_sink.h"
 #include "sinks/syslog_sink.h"
+#include "sinks/webhook_sink.h"
 
 namespace lapwing::sinks {
 
@@ -15,6 +17,9 @@ struct Kind {
 constexpr Kind kKinds[] = {
     {"syslog", make_syslog_sink},
     {"jsonl", make_jsonl_sink},
+    {"stdout", make_stdout_sink},
+    {"journald", make_journald_sink},
+    {"webhook", make_webhook_sink},
 };
 
 }  // namespace

@@ -51,6 +51,10 @@ class SinkRunner::Impl : public std::enable_shared_from_this<Impl> {
     status.cursor = cursor_;
     status.delivered = delivered_;
     status.retries += retries_;
+    status.lost += lost_;
+    const std::uint64_t last = have_cursor_ ? journal_.last() : cursor_;
+    status.lag_events = last > cursor_ ? last - cursor_ : 0;
+    if (status.lag_events != 0) status.lag_seconds = lag_seconds();
     if (!last_error_.empty()) status.last_error = last_error_;
     return status;
   }
@@ -80,10 +84,24 @@ class SinkRunner::Impl : public std::enable_shared_from_this<Impl> {
     if (!have_cursor_) read_cursor();
     batch_ = journal_.read_after(cursor_, kBatch);
     if (batch_.empty()) return;
-    if (batch_.front().number > cursor_ + 1)
-      last_error_ = std::to_string(batch_.front().number - cursor_ - 1) +
-                    " events left the journal before they were delivered";
+    if (batch_.front().number > cursor_ + 1) {
+      const std::uint64_t gap = batch_.front().number - cursor_ - 1;
+      last_error_ =
+          std::to_string(gap) + " events left the journal before they were delivered";
+      // Read again after a failed delivery, the gap is the same one.
+      if (batch_.front().number > counted_) lost_ += gap;
+      counted_ = batch_.front().number;
+    }
     offer();
+  }
+
+  double lag_seconds() const {
+    const auto behind = std::find_if(batch_.begin(), batch_.end(), [this](const JournalEntry& e) {
+      return e.number > cursor_;
+    });
+    if (behind == batch_.end()) return 0;
+    const std::chrono::duration<double> age = std::chrono::system_clock::now() - behind->event.time;
+    return std::max(age.count(), 0.0);
   }
 
   void read_cursor() {
@@ -171,6 +189,8 @@ class SinkRunner::Impl : public std::enable_shared_from_this<Impl> {
   std::uint64_t turn_ = 0;     // tells a confirmation of an earlier offer
   std::uint64_t delivered_ = 0;
   std::uint64_t retries_ = 0;
+  std::uint64_t lost_ = 0;
+  std::uint64_t counted_ = 0;  // the first entry behind the last gap that was counted
   std::string last_error_;
   Backoff backoff_{milliseconds(100), milliseconds(10000)};
   int subscription_ = 0;

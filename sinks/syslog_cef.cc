@@ -1,6 +1,7 @@
 #include <array>
 #include <string_view>
 
+#include "sinks/event_params.h"
 #include "sinks/syslog_format.h"
 #include "sinks/text.h"
 
@@ -60,7 +61,8 @@ std::string extension(const Event& event) {
 
 }  // namespace
 
-void append_cef(std::string& out, const Event& event, const SyslogOptions& options) {
+void append_cef(std::string& out, const Event& event, const SyslogOptions& options,
+                std::size_t limit) {
   out += "CEF:0|";
   append_escaped(out, options.program.name, '|');
   out += '|';
@@ -75,7 +77,7 @@ void append_cef(std::string& out, const Event& event, const SyslogOptions& optio
   append_number(out, kCefSeverity[static_cast<std::size_t>(event.severity) & 7]);
   out += '|';
   out += extension(event);
-  out.resize(cut_utf8(out, options.max_size).size());
+  out.resize(cut_utf8(out, limit).size());
 }
 
 }  // namespace lapwing::sinks

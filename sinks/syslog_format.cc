@@ -6,9 +6,9 @@
 #include <array>
 #include <ctime>
 #include <string_view>
-#include <type_traits>
 
 #include "sinks/event_json.h"
+#include "sinks/event_params.h"
 #include "sinks/text.h"
 
 namespace lapwing::sinks {
@@ -19,6 +19,15 @@ constexpr std::array<std::string_view, 24> kFacilities = {
     "kern",     "user",   "mail",   "daemon", "auth",   "syslog", "lpr",    "news",
     "uucp",     "cron",   "authpriv", "ftp",  "ntp",    "audit",  "alert",  "clock",
     "local0",   "local1", "local2", "local3", "local4", "local5", "local6", "local7"};
+
+// How a repetition is marked, and the octets that every message leaves for it.
+constexpr std::string_view kSdMark = " repeat=\"true\"";
+constexpr std::string_view kJsonMark = ",\"repeat\":true";
+constexpr std::string_view kTextMark = " (repeat)";
+constexpr std::string_view kCefMark = " cs6Label=repeat cs6=true";
+constexpr std::size_t kMarkRoom = 32;
+static_assert(std::max({kSdMark.size(), kJsonMark.size(), kTextMark.size(), kCefMark.size()}) <=
+              kMarkRoom);
 
 // PRINTUSASCII of RFC 5424 6, cut to the field's limit; "-" where nothing is left.
 std::string header_field(std::string_view text, std::size_t limit) {
@@ -35,103 +44,19 @@ void append_sd_name(std::string& out, std::string_view name) {
   if (name.empty()) out += '_';
 }
 
-void append_sd_text(std::string& out, std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const char c = text[i];
-    if (c == '"' || c == '\\' || c == ']') {
-      out += '\\';
-      out += c;
-      ++i;
-      continue;
-    }
-    const std::size_t size = decode_utf8(text, i).size;
-    append_printable(out, text.substr(i, size));
-    i += size;
+// Whole parameters up to a limit, then none any more.
+void append_params(std::string& out, const Event& event, std::size_t limit) {
+  for (const EventParam& param : event_params(event)) {
+    const std::size_t mark = out.size();
+    out += ' ';
+    append_sd_name(out, param.name);
+    out += "=\"";
+    append_sd_text(out, param.value);
+    out += '"';
+    if (out.size() + 1 <= limit) continue;
+    out.resize(mark);
+    return;
   }
-}
-
-template <typename List, typename Fn>
-void append_words(std::string& out, const List& list, Fn&& append) {
-  bool first = true;
-  for (const auto& item : list) {
-    if (!first) out += ' ';
-    first = false;
-    append(item);
-  }
-}
-
-void append_sd_value(std::string& out, const FieldValue& value) {
-  std::visit(
-      [&out](const auto& v) {
-        using T = std::decay_t<decltype(v)>;
-        if constexpr (std::is_same_v<T, std::int64_t>)
-          append_number(out, v);
-        else if constexpr (std::is_same_v<T, bool>)
-          out += v ? "true" : "false";
-        else if constexpr (std::is_same_v<T, std::string>)
-          append_sd_text(out, v);
-        else if constexpr (std::is_same_v<T, Timestamp>)
-          append_rfc3339(out, v);
-        else if constexpr (std::is_same_v<T, std::vector<Asn>>)
-          append_words(out, v, [&out](Asn as) { append_number(out, as); });
-        else
-          append_words(out, v, [&out](const std::string& text) { append_sd_text(out, text); });
-      },
-      value);
-}
-
-// Structured data that grows by whole parameters up to a limit.
-class StructuredData {
- public:
-  StructuredData(std::string& out, std::size_t limit) : out_(out), limit_(limit) {}
-
-  template <typename Fn>
-  void add(std::string_view name, Fn&& append_value) {
-    if (full_) return;
-    const std::size_t mark = out_.size();
-    out_ += ' ';
-    append_sd_name(out_, name);
-    out_ += "=\"";
-    append_value();
-    out_ += '"';
-    if (out_.size() + 1 <= limit_) return;
-    out_.resize(mark);
-    full_ = true;
-  }
-  void add_text(std::string_view name, std::string_view text) {
-    add(name, [&] { append_sd_text(out_, text); });
-  }
-  template <typename T>
-  void add_number(std::string_view name, T value) {
-    add(name, [&] { append_number(out_, value); });
-  }
-
- private:
-  std::string& out_;
-  std::size_t limit_;
-  bool full_ = false;
-};
-
-void append_params(StructuredData& data, std::string& out, const Event& event) {
-  data.add("id", [&] { append_event_id(out, event.id); });
-  data.add("incident", [&] { append_event_id(out, event.incident); });
-  data.add_text("action", to_string(event.action));
-  if (event.origin_as) data.add_number("origin_as", *event.origin_as);
-  if (event.upstream_as) data.add_number("upstream_as", *event.upstream_as);
-  const Evidence* shown = shown_evidence(event);
-  if (shown != nullptr || !event.prefixes.empty())
-    data.add("prefix", [&] {
-      append_prefix(out, shown != nullptr ? shown->prefix : event.prefixes.front());
-    });
-  data.add_number("prefixes", event.prefix_count);
-  if (shown != nullptr)
-    data.add_text("peer", shown->peer);
-  else if (!event.peers.empty())
-    data.add_text("peer", event.peers.front());
-  if (shown != nullptr && shown->old_path) data.add_text("old_path", *shown->old_path);
-  if (shown != nullptr && shown->new_path) data.add_text("new_path", *shown->new_path);
-  for (const Field& field : event.fields)
-    data.add(field.name, [&] { append_sd_value(out, field.value); });
 }
 
 void append_priority(std::string& out, const Event& event, const SyslogOptions& options) {
@@ -175,18 +100,23 @@ void append_message(std::string& out, std::string_view text, std::size_t limit) 
   out += cut_utf8(text, limit - out.size());
 }
 
-std::string format_rfc5424(const Event& event, const SyslogOptions& options) {
+std::string format_rfc5424(const Event& event, const SyslogOptions& options, std::size_t limit,
+                           std::uint64_t sequence) {
+  std::string more = options.alarm ? alarm_element(event) : "";
+  if (more.size() > limit / 2) more.clear();
+  if (options.sequence_id && sequence != 0)
+    more += "[meta sequenceId=\"" + std::to_string(sequence) + "\"]";
   std::string out;
-  out.reserve(640);
+  out.reserve(800);
   append_header(out, event, options);
   out += '[';
   append_sd_name(out, std::string_view(options.program.name).substr(0, 20));
   out += '@';
   append_number(out, options.enterprise_number);
-  StructuredData data(out, options.max_size);
-  append_params(data, out, event);
+  append_params(out, event, limit - more.size());
   out += ']';
-  append_message(out, message_text(event, options), options.max_size);
+  out += more;
+  append_message(out, message_text(event, options), limit);
   return out;
 }
 
@@ -212,15 +142,15 @@ bool drop_sample(Event& event) {
 }
 
 // A JSON text cannot be cut, so one that is too long loses samples.
-std::string format_json(const Event& event, const SyslogOptions& options) {
+std::string format_json(const Event& event, const SyslogOptions& options, std::size_t limit) {
   std::string head;
   append_header(head, event, options);
   head += "- ";
   std::string out = head;
   append_event_json(out, event);
-  if (out.size() <= options.max_size) return out;
+  if (out.size() <= limit) return out;
   Event less = event;
-  while (out.size() > options.max_size && drop_sample(less)) {
+  while (out.size() > limit && drop_sample(less)) {
     out = head;
     append_event_json(out, less);
   }
@@ -252,7 +182,7 @@ void append_legacy_header(std::string& out, const Event& event, const SyslogOpti
   out += ' ';
 }
 
-std::string format_rfc3164(const Event& event, const SyslogOptions& options) {
+std::string format_rfc3164(const Event& event, const SyslogOptions& options, std::size_t limit) {
   std::string out;
   append_legacy_header(out, event, options);
   for (const char c : std::string_view(options.app_name).substr(0, 32)) {
@@ -263,8 +193,22 @@ std::string format_rfc3164(const Event& event, const SyslogOptions& options) {
   out += header_field(options.process_id, 128);
   out += "]: ";
   out += message_text(event, options);
-  out.resize(cut_utf8(out, options.max_size).size());
+  out.resize(cut_utf8(out, limit).size());
   return out;
+}
+
+// The end of the first element of structured data: where its ']' stands.
+std::size_t element_end(std::string_view message) {
+  bool quoted = false;
+  for (std::size_t i = message.find('['); i < message.size(); ++i) {
+    if (quoted && message[i] == '\\')
+      ++i;
+    else if (message[i] == '"')
+      quoted = !quoted;
+    else if (!quoted && message[i] == ']')
+      return i;
+  }
+  return message.size();
 }
 
 std::string local_hostname() {
@@ -274,25 +218,43 @@ std::string local_hostname() {
 
 }  // namespace
 
-const Evidence* shown_evidence(const Event& event) {
-  if (event.evidence.empty()) return nullptr;
-  if (!event.prefixes.empty() && !event.peers.empty())
-    for (const Evidence& e : event.evidence)
-      if (e.prefix == event.prefixes.front() && e.peer == event.peers.front()) return &e;
-  return &event.evidence.front();
+void append_sd_text(std::string& out, std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const char c = text[i];
+    if (c == '"' || c == '\\' || c == ']') {
+      out += '\\';
+      out += c;
+      ++i;
+      continue;
+    }
+    const std::size_t size = decode_utf8(text, i).size;
+    append_printable(out, text.substr(i, size));
+    i += size;
+  }
 }
 
-std::string format_syslog(const Event& event, const SyslogOptions& options) {
+std::string format_syslog(const Event& event, const SyslogOptions& options,
+                          std::uint64_t sequence) {
+  const std::size_t limit = options.max_size - kMarkRoom;
   switch (options.format) {
-    case SyslogFormat::kRfc5424: return format_rfc5424(event, options);
-    case SyslogFormat::kRfc3164: return format_rfc3164(event, options);
-    case SyslogFormat::kJson: return format_json(event, options);
+    case SyslogFormat::kRfc5424: return format_rfc5424(event, options, limit, sequence);
+    case SyslogFormat::kRfc3164: return format_rfc3164(event, options, limit);
+    case SyslogFormat::kJson: return format_json(event, options, limit);
     case SyslogFormat::kCef: break;
   }
   std::string out;
   append_legacy_header(out, event, options);
-  append_cef(out, event, options);
+  append_cef(out, event, options, limit);
   return out;
+}
+
+void mark_repeated(std::string& message, const SyslogOptions& options) {
+  switch (options.format) {
+    case SyslogFormat::kRfc5424: message.insert(element_end(message), kSdMark); return;
+    case SyslogFormat::kRfc3164: message += kTextMark; return;
+    case SyslogFormat::kJson: message.insert(message.size() - 1, kJsonMark); return;
+    case SyslogFormat::kCef: message += kCefMark; return;
+  }
 }
 
 std::optional<unsigned> parse_facility(std::string_view text) {
@@ -325,6 +287,10 @@ SyslogOptions SyslogOptions::from_settings(Settings& settings, const Program& pr
       static_cast<std::uint32_t>(settings.integer("enterprise-number", 32473, 1, 0xffffffff));
   options.max_size = static_cast<std::size_t>(
       settings.integer("max-size", static_cast<std::int64_t>(default_size), kMinSize, 65000));
+  if (options.format == SyslogFormat::kJson && options.max_size < kMinJsonSize)
+    settings.error("max-size", "must be at least 1024 where the format is json");
+  options.alarm = settings.boolean("alarm", true);
+  options.sequence_id = settings.boolean("sequence-id", true);
   return options;
 }
 

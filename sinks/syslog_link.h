@@ -12,6 +12,7 @@
 #include <string>
 
 #include "sinks/syslog_target.h"
+#include "sinks/tls_client.h"
 
 namespace boost::asio {
 class io_context;
@@ -50,6 +51,8 @@ class SyslogLink {
   /// There may be something to send.
   virtual void wake() = 0;
   virtual void close() = 0;
+  /// The most octets that the peer ever said it can take, as far as that was seen; 0: not known.
+  virtual std::size_t largest_window() const { return 0; }
 };
 
 /// UDP, or Unix datagrams.
@@ -63,10 +66,5 @@ std::shared_ptr<SyslogLink> make_stream_link(boost::asio::io_context& io,
                                              boost::asio::ssl::context* tls,
                                              const TlsOptions& options,
                                              SyslogLink::Owner& owner);
-
-/// A client's context as `options` says, TLS 1.2 at least; throws boost::system::system_error.
-std::shared_ptr<boost::asio::ssl::context> make_tls_context(const TlsOptions& options);
-/// True for a text that `TlsOptions::fingerprint` may hold.
-bool is_fingerprint(std::string_view text);
 
 }  // namespace lapwing::sinks

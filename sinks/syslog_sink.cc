@@ -18,13 +18,18 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Clock = SyslogQueue::Clock;
-constexpr seconds kNameLifetime{300};  // UDP has no connection whose end would show a moved name
+constexpr milliseconds kFirstPause{200};
+constexpr std::uint64_t kLastSequence = 2147483647;  // RFC 5424 7.3.1: then 1 again
 }  // namespace
 
 class SyslogSink::Impl final : public SyslogLink::Owner, public std::enable_shared_from_this<Impl> {
  public:
   Impl(boost::asio::io_context& io, SyslogSinkOptions options)
-      : io_(io), options_(std::move(options)), timer_(io) {
+      : io_(io),
+        options_(std::move(options)),
+        timer_(io),
+        queue_(options_.keep_octets),
+        backoff_(kFirstPause, options_.longest_pause) {
     if (options_.target.kind == SyslogTarget::Kind::kTls)
       tls_context_ = make_tls_context(options_.tls);
     datagrams_ = options_.target.kind == SyslogTarget::Kind::kUdp ||
@@ -37,9 +42,12 @@ class SyslogSink::Impl final : public SyslogLink::Owner, public std::enable_shar
     entries_ = entries;
     confirm_ = std::move(confirm);
     bool any = false;
+    Event scratch;
     for (const JournalEntry& entry : entries) {
-      if (!options_.filter.matches(entry.event)) continue;
-      queue_.push(entry.number, format_syslog(entry.event, options_.message));
+      const Event* event = options_.filter.shown(entry.event, scratch);
+      if (event == nullptr) continue;
+      sequence_ = sequence_ % kLastSequence + 1;
+      queue_.push(entry.number, format_syslog(*event, options_.message, sequence_));
       any = true;
     }
     if (!any) return confirm_all();
@@ -65,13 +73,20 @@ class SyslogSink::Impl final : public SyslogLink::Owner, public std::enable_shar
     status.name = options_.name;
     status.state = state_;
     status.retries = retries_;
+    status.repeated = repeated_;
     status.last_error = last_error_;
     return status;
   }
 
   const std::string* next_message() override {
-    const SyslogQueue::Frame* frame = queue_.take();
-    return frame == nullptr ? nullptr : &frame->text;
+    SyslogQueue::Frame* frame = queue_.take();
+    if (frame == nullptr) return nullptr;
+    if (frame->again && !frame->marked && !datagrams_) {
+      mark_repeated(frame->text, options_.message);
+      frame->marked = true;
+      ++repeated_;
+    }
+    return &frame->text;
   }
 
   void link_up() override {
@@ -81,7 +96,7 @@ class SyslogSink::Impl final : public SyslogLink::Owner, public std::enable_shar
   void arrived(std::size_t messages) override {
     // Repeats are no progress: a receiver that resets every connection is asked less and less often.
     if (queue_.oldest_is_fresh()) backoff_.reset();
-    const std::uint64_t number = queue_.acknowledge(messages, Clock::now(), !datagrams_);
+    const std::uint64_t number = queue_.acknowledge(messages, Clock::now());
     if (!confirm_) return;
     if (queue_.all_acknowledged()) return confirm_all();
     const auto confirm = confirm_;
@@ -96,7 +111,10 @@ class SyslogSink::Impl final : public SyslogLink::Owner, public std::enable_shar
     const auto entry = std::find_if(entries_.begin(), entries_.end(), [frame](const auto& e) {
       return e.number == frame->number;
     });
-    std::string text = entry == entries_.end() ? "" : format_syslog(entry->event, shorter);
+    Event scratch;
+    const Event* event =
+        entry == entries_.end() ? nullptr : options_.filter.shown(entry->event, scratch);
+    std::string text = event == nullptr ? "" : format_syslog(*event, shorter, sequence_);
     if (text.empty() || text.size() >= frame->text.size()) {
       last_error_ = "a message is too long for the way and was given up";
       return false;
@@ -106,9 +124,11 @@ class SyslogSink::Impl final : public SyslogLink::Owner, public std::enable_shar
   }
 
   void link_down(SyslogLink::Ending ending, std::string reason) override {
+    const std::size_t window = link_ ? link_->largest_window() : 0;
     link_.reset();
-    queue_.rewind(Clock::now(), ending == SyslogLink::Ending::kReset ? SyslogQueue::kAfterReset
-                                                                     : SyslogQueue::kAfterClose);
+    queue_.rewind(Clock::now(), ending == SyslogLink::Ending::kReset
+                                    ? SyslogQueue::after_reset(window)
+                                    : SyslogQueue::after_close());
     if (ending == SyslogLink::Ending::kWrongKind &&
         options_.target.kind == SyslogTarget::Kind::kUnix)
       datagrams_ = !datagrams_;
@@ -128,7 +148,7 @@ class SyslogSink::Impl final : public SyslogLink::Owner, public std::enable_shar
 
   bool name_is_old() const {
     return options_.target.kind == SyslogTarget::Kind::kUdp && !options_.target.is_address() &&
-           Clock::now() - connected_at_ > kNameLifetime;
+           Clock::now() - connected_at_ > options_.name_lifetime;
   }
 
   void drop_link() {
@@ -138,9 +158,11 @@ class SyslogSink::Impl final : public SyslogLink::Owner, public std::enable_shar
   void connect() {
     state_ = "connecting";
     connected_at_ = Clock::now();
-    link_ = datagrams_ ? make_datagram_link(io_, options_.target, *this)
-                       : make_stream_link(io_, options_.target, options_.framing,
-                                          tls_context_.get(), options_.tls, *this);
+    SyslogTarget target = options_.target;
+    if (options_.find_host) target.host = options_.find_host(target.host);
+    link_ = datagrams_ ? make_datagram_link(io_, target, *this)
+                       : make_stream_link(io_, target, options_.framing, tls_context_.get(),
+                                          options_.tls, *this);
     link_->open();
   }
 
@@ -163,9 +185,11 @@ class SyslogSink::Impl final : public SyslogLink::Owner, public std::enable_shar
   std::shared_ptr<SyslogLink> link_;
   std::span<const JournalEntry> entries_;       // of the batch under way
   std::function<void(std::uint64_t)> confirm_;  // set while a batch is under way
-  Backoff backoff_{milliseconds(200), milliseconds(30000)};
+  Backoff backoff_;
   Clock::time_point connected_at_{};
   std::uint64_t retries_ = 0;
+  std::uint64_t repeated_ = 0;
+  std::uint64_t sequence_ = 0;  // RFC 5424 7.3.1
   std::string state_ = "idle";
   std::string last_error_;
   bool datagrams_ = false;
@@ -202,9 +226,12 @@ std::unique_ptr<Sink> make_syslog_sink(Settings& settings, boost::asio::io_conte
   options.framing = framing == "lf" ? Framing::kLineFeed : Framing::kOctetCounting;
   if (framing != "lf" && framing != "octet-counting")
     settings.error("framing", "must be octet-counting or lf");
-  options.tls = read_tls_options(settings);
-  if (!options.tls.fingerprint.empty() && !is_fingerprint(options.tls.fingerprint))
-    settings.error("fingerprint", "must be sha-256: or sha-1: and the digest in hexadecimal");
+  options.tls = TlsOptions::from_settings(settings);
+  const bool datagrams = udp || local;
+  options.keep_octets = static_cast<std::size_t>(
+      settings.integer("keep-octets", datagrams ? 0 : 8 << 20, 0, 1 << 30));
+  options.longest_pause = seconds(settings.integer("longest-pause", 30, 1, 3600));
+  options.name_lifetime = seconds(settings.integer("name-lifetime", 300, 1, 86400));
   options.filter = EventFilter::from_settings(settings);
   options.name = settings.text("name", "syslog:" + text);
   if (!target) return nullptr;

@@ -1,9 +1,7 @@
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <openssl/evp.h>
 #include <openssl/ssl.h>
-#include <openssl/x509.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -25,6 +23,7 @@
 #include <vector>
 
 #include "sinks/syslog_link.h"
+#include "sinks/tcp_state.h"
 
 namespace lapwing::sinks {
 
@@ -42,42 +41,6 @@ constexpr unsigned kUnansweredMilliseconds = 60000;  // then the connection coun
 constexpr std::size_t kChunk = 65536;
 constexpr milliseconds kFirstLook{1};
 constexpr milliseconds kLongestLook{100};
-
-std::string hex_digits(std::string_view text) {
-  std::string hex;
-  for (const char c : text)
-    if (c != ':') hex += static_cast<char>(c >= 'a' && c <= 'f' ? c - 'a' + 'A' : c);
-  return hex;
-}
-
-// The algorithm's name and digest of "sha-256:AB:CD:…".
-std::pair<std::string_view, std::string> split_fingerprint(std::string_view text) {
-  const std::size_t colon = text.find(':');
-  if (colon == std::string_view::npos) return {};
-  return {text.substr(0, colon), hex_digits(text.substr(colon + 1))};
-}
-
-const EVP_MD* digest_of(std::string_view name) {
-  return name == "sha-256" ? EVP_sha256() : name == "sha-1" ? EVP_sha1() : nullptr;
-}
-
-bool fingerprint_matches(SSL* tls, std::string_view wanted) {
-  const auto [name, hex] = split_fingerprint(wanted);
-  const EVP_MD* algorithm = digest_of(name);
-  X509* certificate = SSL_get1_peer_certificate(tls);
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned size = 0;
-  const bool known = certificate != nullptr && algorithm != nullptr &&
-                     X509_digest(certificate, algorithm, digest.data(), &size) == 1;
-  X509_free(certificate);
-  static constexpr char kDigits[] = "0123456789ABCDEF";
-  std::string found;
-  for (unsigned i = 0; i < size; ++i) {
-    found += kDigits[digest[i] >> 4];
-    found += kDigits[digest[i] & 15];
-  }
-  return known && found == hex;
-}
 
 class StreamLink final : public SyslogLink, public std::enable_shared_from_this<StreamLink> {
  public:
@@ -109,6 +72,9 @@ class StreamLink final : public SyslogLink, public std::enable_shared_from_this<
                               [self](const error_code& failed, const asio::ip::tcp::endpoint&) {
                                 if (self->owner_ == nullptr) return;
                                 if (failed) return self->fail(failed, "cannot connect");
+                                if (self->reached_itself())
+                                  return self->fail(asio::error::connection_refused,
+                                                    "cannot connect");
                                 self->connected();
                               });
         });
@@ -117,6 +83,8 @@ class StreamLink final : public SyslogLink, public std::enable_shared_from_this<
   void wake() override {
     if (up_ && !writing_) write_next();
   }
+
+  std::size_t largest_window() const override { return largest_window_; }
 
   void close() override {
     owner_ = nullptr;
@@ -139,6 +107,14 @@ class StreamLink final : public SyslogLink, public std::enable_shared_from_this<
       if (error) return self->fail(error, "cannot connect");
       self->ready();
     });
+  }
+
+  // Where nobody listens on a port of the range from which the kernel gives out ports, a connection
+  // to the own host may meet itself (RFC 9293 3.5, simultaneous open), and would take everything.
+  bool reached_itself() {
+    error_code error;
+    const auto here = connecting_.local_endpoint(error);
+    return !error && here == connecting_.remote_endpoint(error) && !error;
   }
 
   void connected() {
@@ -166,7 +142,8 @@ class StreamLink final : public SyslogLink, public std::enable_shared_from_this<
     tls_->async_handshake(asio::ssl::stream_base::client,
                           [self = shared_from_this()](const error_code& error) {
                             if (self->owner_ == nullptr) return;
-                            if (error) return self->fail(error, "TLS handshake failed");
+                            if (error)
+                              return self->fail(error, tls_failure(self->tls_->native_handle()));
                             self->handshaken();
                           });
   }
@@ -240,35 +217,31 @@ class StreamLink final : public SyslogLink, public std::enable_shared_from_this<
     });
   }
 
-  // Octets of completed writes that the peer has. Only TCP's own count can be taken apart; what TLS
-  // and Unix sockets have queued is not counted in the octets of our messages.
-  std::uint64_t delivered() {
-    int queued = 0;
-    if (::ioctl(socket_.native_handle(), SIOCOUTQ, &queued) != 0 || queued < 0) return 0;
-    if (queued == 0) return written_;
-    const auto waiting = static_cast<std::uint64_t>(queued);
-    const bool counts = target_.kind == SyslogTarget::Kind::kTcp;
-    return counts && waiting < written_ ? written_ - waiting : 0;
-  }
-
-  // A connection that has ended has an empty queue too: its octets count as unknown.
-  bool alive() {
+  // Octets of completed writes that the peer has; nullopt: the connection has ended, and what it had
+  // is unknown. Only TCP's own count can be taken apart; what TLS and Unix sockets have queued is not
+  // counted in the octets of our messages.
+  std::optional<std::uint64_t> delivered() {
     if (target_.kind == SyslogTarget::Kind::kUnix) {
+      int queued = 0;
       pollfd state{socket_.native_handle(), POLLRDHUP, 0};
-      return ::poll(&state, 1, 0) >= 0 && (state.revents & (POLLHUP | POLLERR | POLLRDHUP)) == 0;
+      if (::ioctl(state.fd, SIOCOUTQ, &queued) != 0 || ::poll(&state, 1, 0) < 0 ||
+          (state.revents & (POLLHUP | POLLERR | POLLRDHUP)) != 0)
+        return std::nullopt;
+      return queued == 0 ? written_ : 0;
     }
-    tcp_info info{};
-    socklen_t size = sizeof info;
-    if (::getsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_INFO, &info, &size) != 0)
-      return false;
-    return info.tcpi_state == TCP_ESTABLISHED || info.tcpi_state == TCP_CLOSE_WAIT;
+    const std::optional<TcpState> state = tcp_state(socket_.native_handle());
+    if (!state) return std::nullopt;
+    largest_window_ = std::max(largest_window_, state->window);
+    if (state->unacknowledged == 0) return written_;
+    const bool counts = target_.kind == SyslogTarget::Kind::kTcp;
+    return counts && state->unacknowledged < written_ ? written_ - state->unacknowledged : 0;
   }
 
   void look() {
-    const std::uint64_t octets = delivered();
-    if (!alive()) return;  // asked second, so that the count is of a living one; the read will fail
+    const std::optional<std::uint64_t> octets = delivered();
+    if (!octets) return;  // the read will fail
     std::size_t messages = 0;
-    while (!ends_.empty() && ends_.front() <= octets) {
+    while (!ends_.empty() && ends_.front() <= *octets) {
       ends_.pop_front();
       ++messages;
     }
@@ -309,6 +282,7 @@ class StreamLink final : public SyslogLink, public std::enable_shared_from_this<
   std::string output_;               // being written
   std::deque<std::uint64_t> ends_;   // where each message that has not arrived ends
   std::uint64_t written_ = 0;        // octets before TLS, of completed writes
+  std::size_t largest_window_ = 0;
   milliseconds pause_ = kFirstLook;
   bool up_ = false;
   bool writing_ = false;
@@ -320,27 +294,6 @@ std::shared_ptr<SyslogLink> make_stream_link(asio::io_context& io, const SyslogT
                                              Framing framing, asio::ssl::context* tls,
                                              const TlsOptions& options, SyslogLink::Owner& owner) {
   return std::make_shared<StreamLink>(io, target, framing, tls, options, owner);
-}
-
-std::shared_ptr<asio::ssl::context> make_tls_context(const TlsOptions& options) {
-  auto context = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_client);
-  SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
-  if (options.ca_file.empty())
-    context->set_default_verify_paths();
-  else
-    context->load_verify_file(options.ca_file);
-  if (!options.certificate.empty()) {
-    context->use_certificate_chain_file(options.certificate);
-    context->use_private_key_file(options.key, asio::ssl::context::pem);
-  }
-  return context;
-}
-
-bool is_fingerprint(std::string_view text) {
-  const auto [name, hex] = split_fingerprint(text);
-  const std::size_t size = name == "sha-256" ? 64 : name == "sha-1" ? 40 : 0;
-  return size != 0 && hex.size() == size &&
-         hex.find_first_not_of("0123456789ABCDEF") == std::string::npos;
 }
 
 }  // namespace lapwing::sinks

@@ -10,8 +10,6 @@
 #include <string>
 #include <string_view>
 
-#include "lapwing/settings.h"
-
 namespace lapwing::sinks {
 
 struct SyslogTarget {
@@ -28,16 +26,5 @@ std::optional<SyslogTarget> parse_syslog_target(std::string_view text);
 
 /// RFC 6587 3.4: each message preceded by its length, or followed by a line feed.
 enum class Framing : std::uint8_t { kOctetCounting, kLineFeed };
-
-struct TlsOptions {
-  std::string ca_file;      // empty: the system's authorities
-  std::string server_name;  // empty: the target's host
-  std::string fingerprint;  // "sha-256:AB:CD:…" (RFC 5425 4.2.2): replaces the authorities
-  std::string certificate;  // own, PEM, chain
-  std::string key;
-};
-
-/// Reads ca-file, fingerprint, certificate, key and server-name.
-TlsOptions read_tls_options(Settings& settings);
 
 }  // namespace lapwing::sinks

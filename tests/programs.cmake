@@ -40,5 +40,9 @@ if(TARGET lapwing)
     lapwing_program_test(NAME interop_${router}_full LABEL interop SCRIPT interop/${router}.py
       ARGS --full TIMEOUT 240)
   endforeach()
+  lapwing_program_test(NAME interop_sink_judges LABEL interop SCRIPT interop/sink_judges.py
+    TIMEOUT 300)
+  lapwing_program_test(NAME interop_sink_outages LABEL interop SCRIPT interop/sink_outages.py
+    TIMEOUT 300)
   lapwing_program_test(NAME lab_story LABEL lab SCRIPT lab/story.py TIMEOUT 180)
 endif()

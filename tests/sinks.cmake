@@ -2,11 +2,17 @@ lapwing_test(NAME sinks_test APART
   SOURCES
     unit/sink_filter_test.cc
     unit/sink_http_test.cc
+    unit/sink_journald_test.cc
     unit/sink_json_test.cc
     unit/sink_jsonl_test.cc
     unit/sink_runner_test.cc
     unit/sink_syslog_format_test.cc
     unit/sink_syslog_test.cc
     unit/sink_syslog_tls_test.cc
+    unit/sink_webhook_test.cc
   LIBS lapwing_sinks Boost::json OpenSSL::SSL OpenSSL::Crypto)
-set_tests_properties(sinks_test PROPERTIES LABELS timing)
+
+# The source of events for the interop tests of the sinks.
+add_executable(sink_feed interop/sink_feed.cc)
+target_link_libraries(sink_feed PRIVATE lapwing_sinks lapwing_store fmt::fmt)
+target_include_directories(sink_feed PRIVATE ${PROJECT_SOURCE_DIR})

@@ -17,13 +17,19 @@
 
 namespace lapwing {
 
+/// How a sink stands. A sink itself fills name, state, retries, repeated and last_error; the runner
+/// the rest.
 struct SinkStatus {
-  std::string name;                     // "syslog:udp://127.0.0.1:514"; also the name of its cursor
-  std::string state;                    // "up", "connecting", "failed: …"
-  std::uint64_t cursor = 0;
-  std::uint64_t delivered = 0;          // since start
+  std::string name;                // "syslog:udp://127.0.0.1:514"; also the name of its cursor
+  std::string state;               // "up", "connecting", "failed: …"
+  std::uint64_t cursor = 0;        // the last entry that has arrived
+  std::uint64_t delivered = 0;     // entries since start
   std::uint64_t retries = 0;
-  std::string last_error;
+  std::string last_error{};
+  std::uint64_t repeated = 0;      // messages sent again that the receiver may have already
+  std::uint64_t lag_events = 0;    // entries behind the cursor
+  double lag_seconds = 0;          // since the time of the first of them
+  std::uint64_t lost = 0;          // entries that left the journal before they were delivered
 };
 
 class Sink {

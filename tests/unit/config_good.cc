@@ -228,12 +228,16 @@ TEST_CASE("config: route servers, storage and token reach their place") {
   const Config config = parse(std::string(kSpeaker) +
                               "route-server-as = [6695, 24115]\n[storage]\ncache-size = \"64MiB\"\n"
                               "write-buffer = 4194304\nmax-pending = \"1GB\"\nhistory-days = 7\n"
+                              "event-limit = 9\nevent-days = 8\nevent-budget = \"32MiB\"\n"
                               "[http]\ntoken = \"t0ken\"\n");
   CHECK((config.route_server_ases == std::vector<Asn>{6695, 24115}));
   CHECK_EQ(config.store.cache_bytes, 64u << 20);
   CHECK_EQ(config.store.write_buffer_bytes, 4194304);
   CHECK_EQ(config.store.max_pending_bytes, 1000000000);
   CHECK_EQ(config.history_days, 7);
+  CHECK_EQ(config.store.event_limit, 9);
+  CHECK_EQ(config.store.event_days, 8);
+  CHECK_EQ(config.store.event_budget, 32u << 20);
   CHECK_EQ(config.http.token, "t0ken");
 }
 

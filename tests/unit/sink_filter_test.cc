@@ -68,17 +68,35 @@ TEST_CASE("filter: peers match by configured name; all settings must match") {
   CHECK_FALSE(filter({{"peers", Texts{"rrc03-x"}}, {"ases", Numbers{1}}}).matches(story()));
 }
 
+TEST_CASE("filter: severities replace that of a type before min-severity looks at it") {
+  EventFilter f;
+  f.severities = {{"new-upstream", Severity::kCritical}, {"new-*", Severity::kDebug}};
+  f.min_severity = Severity::kError;
+  Event e = testing::story(), scratch;
+  REQUIRE(f.shown(e, scratch) == &scratch);
+  CHECK(scratch.severity == Severity::kCritical);
+  CHECK(scratch.summary == e.summary);
+  e.type = "new-prefix";
+  CHECK(f.shown(e, scratch) == nullptr);
+  e.type = "path-change";
+  e.severity = Severity::kError;
+  CHECK(f.shown(e, scratch) == &e);
+}
+
 TEST_CASE("filter: wrong settings are noted with their key") {
   Settings settings;
   settings.set("min-severity", "loud");
   settings.set("ases", Numbers{-1});
   settings.set("prefixes", Texts{"203.0.113.1/24"});
+  settings.set("severities", Texts{"path-change=loud", "=info", "path-*=info"});
   EventFilter::from_settings(settings);
   const auto& errors = settings.finish();
-  REQUIRE(errors.size() == 3);
-  CHECK(errors[0].key == "min-severity");
-  CHECK(errors[1].key == "ases");
-  CHECK(errors[2].key == "prefixes");
+  REQUIRE(errors.size() == 5);
+  CHECK(errors[0].key == "severities");
+  CHECK(errors[1].key == "severities");
+  CHECK(errors[2].key == "min-severity");
+  CHECK(errors[3].key == "ases");
+  CHECK(errors[4].key == "prefixes");
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 #include <chrono>
+#include <ctime>
 
 #include "sink_testing.h"
 #include "sinks/event_json.h"
@@ -152,14 +153,14 @@ TEST_CASE("event JSON: a typical event takes well below a hundred microseconds e
   const Event e = story();
   std::string out;
   constexpr int kTurns = 20000;
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();  // of the processor: others may use the machine, too
   for (int i = 0; i < kTurns; ++i) {
     out.clear();
     append_event_json(out, e);
   }
-  const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - start;
-  MESSAGE("microseconds for one event: " << took.count() / kTurns);
-  CHECK(took.count() / kTurns < 100);
+  const double each = 1e6 * static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC / kTurns;
+  MESSAGE("microseconds for one event: " << each);
+  CHECK(each < 100);
 }
 
 }  // namespace

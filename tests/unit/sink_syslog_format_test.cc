@@ -17,19 +17,24 @@ namespace {
 using testing::prefix;
 using testing::story;
 
+constexpr std::size_t kMarkRoom = 32;  // what every message leaves free
+
 SyslogOptions options() {
   SyslogOptions o;
   o.program = {"lapwing", "0.1.0"};
   o.hostname = "bgp1.example.net";
   o.process_id = "4711";
+  o.alarm = false;  // on where a test is about it
   return o;
 }
 
 /// A strict reader of RFC 5424 6, written from its ABNF.
 struct Parsed {
   unsigned priority = 0;
+  using Params = std::vector<std::pair<std::string, std::string>>;
   std::string time, host, app, process, id, sd_id, message;
-  std::vector<std::pair<std::string, std::string>> params;
+  Params params;  // of the first element, whose name is sd_id
+  std::vector<std::pair<std::string, Params>> more;  // further elements
 
   std::optional<std::string> param(std::string_view name) const {
     for (const auto& [key, value] : params)
@@ -45,15 +50,11 @@ bool is_name(std::string_view text) {
   return true;
 }
 
-bool parse_structured_data(std::string_view& rest, Parsed& out) {
-  if (rest.starts_with("- ") || rest == "-") {
-    rest.remove_prefix(1);
-    return true;
-  }
+bool parse_element(std::string_view& rest, std::string& id, Parsed::Params& params) {
   if (!rest.starts_with('[')) return false;
   std::size_t i = 1;
-  while (i < rest.size() && rest[i] != ' ' && rest[i] != ']') out.sd_id += rest[i++];
-  if (!is_name(out.sd_id)) return false;
+  while (i < rest.size() && rest[i] != ' ' && rest[i] != ']') id += rest[i++];
+  if (!is_name(id)) return false;
   while (i < rest.size() && rest[i] == ' ') {
     std::string name, value;
     for (++i; i < rest.size() && rest[i] != '='; ++i) name += rest[i];
@@ -65,10 +66,23 @@ bool parse_structured_data(std::string_view& rest, Parsed& out) {
     }
     if (i >= rest.size()) return false;
     ++i;
-    out.params.emplace_back(name, value);
+    params.emplace_back(name, value);
   }
   if (i >= rest.size() || rest[i] != ']') return false;
   rest.remove_prefix(i + 1);
+  return true;
+}
+
+bool parse_structured_data(std::string_view& rest, Parsed& out) {
+  if (rest.starts_with("- ") || rest == "-") {
+    rest.remove_prefix(1);
+    return true;
+  }
+  if (!parse_element(rest, out.sd_id, out.params)) return false;
+  while (rest.starts_with('[')) {
+    out.more.emplace_back();
+    if (!parse_element(rest, out.more.back().first, out.more.back().second)) return false;
+  }
   return true;
 }
 
@@ -249,10 +263,105 @@ TEST_CASE("syslog: the size limit cuts the message, then whole parameters, never
     CHECK(valid_utf8(line));
     if (p->params.size() < all.size()) {  // the next one would not have fitted
       const auto& [name, value] = all[p->params.size()];
-      CHECK(line.find(']') + 1 + name.size() + value.size() + 4 > limit);
+      CHECK(line.find(']') + 1 + name.size() + value.size() + 4 > limit - kMarkRoom);
     }
-    if (limit >= whole.size()) CHECK(line == whole);
+    if (limit >= whole.size() + kMarkRoom) CHECK(line == whole);
   }
+}
+
+TEST_CASE("syslog: no size cuts an element, and a repetition is marked within the size") {
+  Event e = story();
+  e.summary = std::string(300, 's');
+  e.fields = {{"quoted", "\"]\\" + std::string(100, ']')}};
+  for (const auto format : {SyslogFormat::kRfc5424, SyslogFormat::kRfc3164, SyslogFormat::kJson,
+                            SyslogFormat::kCef}) {
+    const bool json = format == SyslogFormat::kJson;
+    for (std::size_t limit = json ? SyslogOptions::kMinJsonSize : SyslogOptions::kMinSize;
+         limit < 1500; limit += 7) {
+      SyslogOptions o = options();
+      o.format = format;
+      o.alarm = true;
+      o.max_size = limit;
+      std::string line = format_syslog(e, o, 2147483647);
+      mark_repeated(line, o);
+      CHECK(line.size() <= limit);
+      CHECK(line.find("repeat") != std::string::npos);
+      if (json)
+        CHECK(boost::json::parse(line.substr(line.find('{'))).at("repeat").as_bool());
+      if (format != SyslogFormat::kRfc5424) continue;
+      const auto p = parse(line);
+      REQUIRE(p.has_value());
+      CHECK(p->sd_id == "lapwing@32473");
+      CHECK(p->params.back() == std::pair<std::string, std::string>("repeat", "true"));
+      REQUIRE(p->more.size() == (limit < 520 ? p->more.size() : 2));
+      for (const auto& [id, params] : p->more) CHECK((id == "alarm" || id == "meta"));
+    }
+  }
+}
+
+TEST_CASE("RFC 5674 3: raise and clear are alarms of one resource, an update is none") {
+  SyslogOptions o = options();
+  o.alarm = true;
+  Event e = story();
+  const auto alarm = [&o](const Event& event) {
+    const Parsed p = parse(format_syslog(event, o)).value();
+    return p.more.empty() ? Parsed::Params{} : p.more[0].second;
+  };
+  CHECK(alarm(e) == Parsed::Params{{"resource", "AS131279 upstream AS20485"},
+                                   {"probableCause", "unexpectedInformation"},
+                                   {"perceivedSeverity", "warning"},
+                                   {"eventType", "integrityViolation"},
+                                   {"trendIndication", "moreSevere"}});
+  e.action = Action::kClear;
+  CHECK(alarm(e)[0].second == "AS131279 upstream AS20485");
+  CHECK(alarm(e)[2].second == "cleared");
+  CHECK(alarm(e)[4].second == "lessSevere");
+  e.action = Action::kUpdate;
+  CHECK(alarm(e).empty());
+  e.action = Action::kRaise;
+  e.severity = Severity::kAlert;
+  CHECK(alarm(e)[2].second == "critical");
+  e.severity = Severity::kNotice;
+  CHECK(alarm(e)[2].second == "indeterminate");
+  e.type = "peer-down";
+  e.origin_as = e.upstream_as = std::nullopt;
+  e.prefixes.clear();
+  e.peers = {"edge\"1\xff"};
+  CHECK(alarm(e)[0].second == "edge\"1\xef\xbf\xbd");
+  CHECK(alarm(e)[1].second == "communicationsSubsystemFailure");
+}
+
+TEST_CASE("RFC 5424 7.3.1: the sequence is an element of its own, and can be left out") {
+  SyslogOptions o = options();
+  const Parsed p = parse(format_syslog(story(), o, 7)).value();
+  REQUIRE(p.more.size() == 1);
+  CHECK(p.more[0].first == "meta");
+  CHECK(p.more[0].second == Parsed::Params{{"sequenceId", "7"}});
+  o.sequence_id = false;
+  CHECK(parse(format_syslog(story(), o, 7)).value().more.empty());
+}
+
+TEST_CASE("syslog: a mark of repetition stands in its place and changes nothing else") {
+  SyslogOptions o = options();
+  Event e = story();
+  e.fields = {{"text", "a]\"\\b"}};
+  std::string line = format_syslog(e, o, 1);
+  const Parsed before = parse(line).value();
+  mark_repeated(line, o);
+  const Parsed after = parse(line).value();
+  CHECK(after.params.size() == before.params.size() + 1);
+  CHECK(after.param("repeat") == "true");
+  CHECK(after.param("text") == "a]\"\\b");
+  CHECK(after.more == before.more);
+  CHECK(after.message == before.message);
+  o.format = SyslogFormat::kCef;
+  line = format_syslog(e, o);
+  mark_repeated(line, o);
+  CHECK(line.ends_with(" cs6Label=repeat cs6=true"));
+  o.format = SyslogFormat::kRfc3164;
+  line = format_syslog(e, o);
+  mark_repeated(line, o);
+  CHECK(line.ends_with("175.45.176.0/24 (repeat)"));
 }
 
 TEST_CASE("RFC 5424 6.2.4: the header of an empty configuration has nil values") {
@@ -272,7 +381,7 @@ TEST_CASE("RFC 3164 4.1: local time without a year, tag with process id") {
         "<188>Oct  1 09:07:51 bgp1.example.net lapwing[4711]: "
         "%LAPWING-4-NEW_UPSTREAM: AS131279 has a new upstream AS20485 for 175.45.176.0/24");
   o.max_size = 60;
-  CHECK(format_syslog(story(), o).size() == 60);
+  CHECK(format_syslog(story(), o).size() == 60 - kMarkRoom);
 }
 
 TEST_CASE("syslog json: the message is the event's JSON, and stays JSON under the size limit") {
@@ -317,6 +426,12 @@ TEST_CASE("syslog settings: wrong ones are noted with their key, right ones are 
   wrong.set("enterprise-number", std::int64_t{0});
   SyslogOptions::from_settings(wrong, {"lapwing", "1"}, 2048);
   CHECK(wrong.finish().size() == 4);
+  Settings small;
+  small.set("format", "json");
+  small.set("max-size", std::int64_t{600});
+  SyslogOptions::from_settings(small, {"lapwing", "1"}, 2048);
+  REQUIRE(small.finish().size() == 1);
+  CHECK(small.finish()[0].key == "max-size");
   Settings right;
   right.set("format", "cef");
   right.set("facility", "daemon");

@@ -11,6 +11,7 @@
 #include "sinks/registry.h"
 #include "sinks/runner.h"
 #include "sinks/syslog_queue.h"
+#include "sinks/syslog_sink.h"
 #include "sinks/syslog_target.h"
 
 namespace lapwing::sinks {
@@ -200,35 +201,156 @@ TEST_CASE("syslog over TCP: a receiver that is not there yet gets everything onc
   CHECK(numbers_of(receiver.messages) == sequence(1, 100));
 }
 
+/// The numbers that came before although their message does not say that it is a repetition.
+std::vector<std::uint64_t> unmarked_repeats(const std::vector<std::string>& messages) {
+  std::set<std::uint64_t> seen;
+  std::vector<std::uint64_t> out;
+  for (const std::string& m : messages)
+    if (!seen.insert(number_of(m)).second && m.find(" repeat=\"true\"") == std::string::npos)
+      out.push_back(number_of(m));
+  return out;
+}
+
 TEST_CASE("syslog over TCP: a receiver killed in mid-stream again and again misses nothing") {
   std::uint16_t port = 0;
-  std::vector<std::uint64_t> all;
+  std::vector<std::string> all;
   std::optional<Receiver> receiver(std::in_place, bind_loopback(SOCK_STREAM, port));
   Bench bench("tcp://127.0.0.1:" + std::to_string(port));
   bench.journal.add_numbered(1, 1000);
   bench.runner->start();
   for (int kill = 0; kill < 4; ++kill) {
     const std::size_t enough = 40u + 60u * static_cast<unsigned>(kill);
-    CHECK(run_until(bench.io, [&] {
+    REQUIRE(run_until(bench.io, [&] {
       receiver->turn(5000);  // reads some, so that unread messages die with it
       return receiver->messages.size() >= enough;
-    }));
-    for (const std::uint64_t n : numbers_of(receiver->messages)) all.push_back(n);
+    }, std::chrono::seconds(60)));
+    all.insert(all.end(), receiver->messages.begin(), receiver->messages.end());
     receiver.reset();
     run_until(bench.io, [] { return false; }, std::chrono::milliseconds(50));
     receiver.emplace(bind_loopback(SOCK_STREAM, port));
     REQUIRE(receiver->listener);
   }
   bench.journal.add_numbered(1001, 1200);
-  CHECK(run_until(bench.io, [&] {
+  REQUIRE(run_until(bench.io, [&] {
     receiver->turn();
     return bench.cursor() == 1200 && !receiver->messages.empty() &&
            number_of(receiver->messages.back()) == 1200;
-  }));
+  }, std::chrono::seconds(60)));
   const auto last = numbers_of(receiver->messages);
   CHECK(last == sequence(last.front(), 1200));  // one connection is in order without a gap
-  for (const std::uint64_t n : last) all.push_back(n);
-  CHECK(without_repeats(all) == sequence(1, 1200));
+  all.insert(all.end(), receiver->messages.begin(), receiver->messages.end());
+  CHECK(without_repeats(numbers_of(all)) == sequence(1, 1200));
+  CHECK(unmarked_repeats(all).empty());
+  CHECK(bench.runner->status().repeated > 0);
+}
+
+TEST_CASE("syslog over TCP: what was acknowledged and never read is sent again, however long ago") {
+  SyslogQueue queue(1 << 20);
+  const auto start = SyslogQueue::Clock::now();
+  for (std::uint64_t n = 1; n <= 100; ++n) {
+    queue.push(n, std::string(1000, 'x'));
+    queue.take();
+  }
+  CHECK(queue.acknowledge(100, start) == 100);
+  CHECK(queue.rewind(start + std::chrono::hours(1), SyslogQueue::after_close()) == 0);
+  CHECK(queue.rewind(start + std::chrono::hours(1), SyslogQueue::after_reset(0)) == 100);
+  CHECK(queue.take()->number == 1);
+}
+
+TEST_CASE("syslog over TCP: no more is sent again than the receiver's kernel can have held") {
+  SyslogQueue queue(8 << 20);
+  for (std::uint64_t n = 1; n <= 6000; ++n) {
+    queue.push(n, std::string(1000, 'x'));
+    queue.take();
+  }
+  queue.acknowledge(6000, SyslogQueue::Clock::now());
+  const auto now = SyslogQueue::Clock::now() + std::chrono::minutes(5);
+  CHECK(queue.rewind(now, SyslogQueue::after_reset(1'000'000)) == 2000);
+  while (queue.take() != nullptr) {
+  }
+  queue.acknowledge(2000, now);
+  CHECK(queue.rewind(now, SyslogQueue::after_reset(0)) == (SyslogQueue::kLeastDoubt + 999) / 1000);
+}
+
+TEST_CASE("syslog over TCP: acknowledged messages beyond keep-octets are given free") {
+  SyslogQueue queue(10'000);
+  for (std::uint64_t n = 1; n <= 100; ++n) {
+    queue.push(n, std::string(1000, 'x'));
+    queue.take();
+    queue.acknowledge(1, SyslogQueue::Clock::now());
+  }
+  CHECK(queue.rewind(SyslogQueue::Clock::now(), SyslogQueue::after_reset(1 << 20)) == 10);
+  CHECK(queue.take()->number == 91);
+}
+
+TEST_CASE("syslog over TCP: a name that changes its address is followed at the next connection") {
+  std::uint16_t port = 0;
+  std::optional<Receiver> receiver(std::in_place, bind_loopback(SOCK_STREAM, port));
+  Receiver other(Fd{});
+  boost::asio::io_context io;
+  MemoryJournal journal;
+  SyslogSinkOptions options;
+  options.name = "moving";
+  options.target = parse_syslog_target("tcp://log.example.net:" + std::to_string(port)).value();
+  options.keep_octets = 1 << 20;
+  std::string address = "127.0.0.1";
+  options.find_host = [&address](const std::string& host) {
+    CHECK(host == "log.example.net");
+    return address;
+  };
+  journal.set_cursor("moving", 0);
+  SinkRunner runner(io, journal, std::make_unique<SyslogSink>(io, std::move(options)));
+  journal.add_numbered(1, 10);
+  runner.start();
+  CHECK(run_until(io, [&] { return receiver->turn(), receiver->messages.size() == 10; }));
+  CHECK(run_until(io, [&] { return runner.status().cursor == 10; }));
+  // The name moves, and the old host goes.
+  Fd listener(::socket(AF_INET, SOCK_STREAM, 0));
+  sockaddr_in there{};
+  there.sin_family = AF_INET;
+  there.sin_port = htons(port);
+  there.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+  REQUIRE(::bind(listener.get(), reinterpret_cast<sockaddr*>(&there), sizeof there) == 0);
+  ::listen(listener.get(), 4);
+  testing::set_nonblocking(listener.get());
+  other.listener = std::move(listener);
+  address = "127.0.0.2";
+  receiver.reset();
+  journal.add_numbered(11, 20);
+  CHECK(run_until(io, [&] { return other.turn(), runner.status().cursor == 20; }));
+  other.turn();
+  CHECK(without_repeats(numbers_of(other.messages)).back() == 20);
+}
+
+TEST_CASE("syslog over UDP: a name is asked again after its lifetime") {
+  std::uint16_t port = 0;
+  const Fd first = bind_loopback(SOCK_DGRAM, port);
+  Fd second(::socket(AF_INET, SOCK_DGRAM, 0));
+  sockaddr_in there{};
+  there.sin_family = AF_INET;
+  there.sin_port = htons(port);
+  there.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+  REQUIRE(::bind(second.get(), reinterpret_cast<sockaddr*>(&there), sizeof there) == 0);
+  boost::asio::io_context io;
+  MemoryJournal journal;
+  SyslogSinkOptions options;
+  options.name = "moving";
+  options.target = parse_syslog_target("udp://log.example.net:" + std::to_string(port)).value();
+  options.name_lifetime = std::chrono::seconds(0);
+  std::string address = "127.0.0.1";
+  options.find_host = [&address](const std::string&) { return address; };
+  journal.set_cursor("moving", 0);
+  SinkRunner runner(io, journal, std::make_unique<SyslogSink>(io, std::move(options)));
+  journal.add_numbered(1, 1);
+  runner.start();
+  CHECK(run_until(io, [&] { return runner.status().cursor == 1; }));
+  address = "127.0.0.2";
+  journal.add_numbered(2, 2);
+  CHECK(run_until(io, [&] { return runner.status().cursor == 2; }));
+  char buffer[2048];
+  const ssize_t size = ::recv(second.get(), buffer, sizeof buffer, 0);
+  REQUIRE(size > 0);
+  CHECK(number_of({buffer, static_cast<std::size_t>(size)}) == 2);
 }
 
 TEST_CASE("syslog over TCP: a receiver that never reads holds up nothing, and its successor gets all") {
@@ -273,7 +395,7 @@ TEST_CASE("syslog over TCP: a receiver that closes after every message does not 
     return false;
   }, std::chrono::seconds(4));
   CHECK(bench.cursor() == 1);
-  CHECK(receiver.messages.size() <= 1 + SyslogQueue::kAfterClose.repeats);
+  CHECK(receiver.messages.size() <= 1 + SyslogQueue::after_close().repeats);
 }
 
 struct Folder {

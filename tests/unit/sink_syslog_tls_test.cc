@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -27,20 +28,22 @@ namespace asio = boost::asio;
 using testing::MemoryJournal;
 using testing::run_until;
 
-/// A self-signed certificate for `name` in two PEM files.
+/// A self-signed certificate for `name` in two PEM files; it ends `lifetime` seconds from now.
 struct Certificate {
-  Certificate(const std::string& folder, const std::string& name)
+  Certificate(const std::string& folder, const std::string& name, long lifetime = 3600)
       : file(folder + "/" + name + ".pem"), key_file(folder + "/" + name + ".key") {
     EVP_PKEY* key = EVP_EC_gen("P-256");
     X509* x = X509_new();
     X509_set_version(x, 2);
     ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
     X509_gmtime_adj(X509_getm_notBefore(x), -3600);
-    X509_gmtime_adj(X509_getm_notAfter(x), 3600);
+    X509_gmtime_adj(X509_getm_notAfter(x), lifetime);
     X509_set_pubkey(x, key);
     X509_NAME* subject = X509_get_subject_name(x);
+    // An authority of its own, so that a renewed certificate does not hide the old one.
+    const std::string common = name + (lifetime < 0 ? ", old" : "");
     X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
-                               reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1, 0);
+                               reinterpret_cast<const unsigned char*>(common.c_str()), -1, -1, 0);
     X509_set_issuer_name(x, subject);
     X509_EXTENSION* alt =
         X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, ("DNS:" + name).c_str());
@@ -203,6 +206,27 @@ TEST_CASE("RFC 5425 5.1: a certificate of no known authority is refused") {
   Bench bench(receiver.port(), {{"ca-file", other.file}, {"server-name", "log.example.net"}});
   CHECK(bench.fails_with("certificate verify failed"));
   CHECK(receiver.messages().empty());
+}
+
+TEST_CASE("syslog over TLS: an expired certificate is said to be so; renewed, it gets everything") {
+  Folder folder;
+  std::uint16_t port = 0;
+  const Certificate expired(folder.path, "log.example.net", -60);
+  std::optional<TlsReceiver> receiver(std::in_place, expired);
+  port = receiver->port();
+  // One file for the authority, which the receiver's new certificate will be found in as well.
+  const std::string authorities = folder.path + "/authorities.pem";
+  std::filesystem::copy(expired.file, authorities);
+  const Certificate renewed(folder.path, "log.example.net");
+  std::ofstream(authorities, std::ios::app) << std::ifstream(renewed.file).rdbuf();
+  Bench bench(port, {{"ca-file", authorities}, {"server-name", "log.example.net"}});
+  CHECK(bench.fails_with("certificate has expired"));
+  CHECK(run_until(bench.io, [&] { return bench.runner->status().retries >= 2; }));
+  CHECK(receiver->messages().empty());
+  receiver.reset();
+  receiver.emplace(renewed, port);
+  CHECK(bench.arrives());
+  CHECK(complete(*receiver));
 }
 
 TEST_CASE("RFC 5425 4.2.2: the right fingerprint is enough, another one is refused") {

@@ -134,41 +134,122 @@ TEST_CASE("journal: subscribers hear of durable events only, and not after unsub
   CHECK(calls == 1);
 }
 
-TEST_CASE(
-    "journal: retention removes what all sinks have, and waits for a slow sink up to a bound") {
+namespace {
+
+/// A journal with these limits, to which events are added one by one.
+struct Kept {
+  explicit Kept(const StoreOptions& wanted) : options(wanted) {
+    options.path = dir.path();
+    options.on_warning = [this](std::string_view text) {
+      if (text.find("left the journal") != std::string_view::npos) warnings.emplace_back(text);
+    };
+    open();
+  }
+  void open() {
+    store.reset();
+    std::string error;
+    store = Store::open(options, error);
+    REQUIRE_MESSAGE(store, error);
+    store->start(dictionary);
+    sequence = 0;
+  }
+  Journal& journal() { return store->journal(); }
+  void add(std::uint64_t first, std::uint64_t last) {
+    for (std::uint64_t n = first; n <= last; ++n) store->submit(with_events(++sequence, n, n));
+    REQUIRE(wait_durable(*store, sequence));
+  }
+  std::vector<Event> losses() {
+    std::vector<Event> out;
+    for (const JournalEntry& entry : journal().read_after(0, 100'000))
+      if (entry.event.type == "events-lost") out.push_back(entry.event);
+    return out;
+  }
   const TempDir dir;
   FakeDictionary dictionary;
   StoreOptions options;
-  options.path = dir.path();
-  options.event_limit = 10;
-  std::string error;
-  auto store = Store::open(options, error);
-  REQUIRE(store);
-  Journal& journal = store->journal();
-  store->start(dictionary);
+  std::vector<std::string> warnings;
+  std::unique_ptr<Store> store;
   std::uint64_t sequence = 0;
-  const auto add = [&](std::uint64_t first, std::uint64_t last) {
-    for (std::uint64_t n = first; n <= last; ++n) {
-      store->submit(with_events(++sequence, n, n));
-      REQUIRE(wait_durable(*store, sequence));
-    }
-  };
-  add(1, 5);
-  journal.set_cursor("slow", 5);
-  add(6, 25);
-  CHECK(journal.first() == 6);
-  journal.set_cursor("slow", 20);
-  add(26, 27);
-  CHECK(journal.first() == 18);
-  CHECK(journal.read_after(0, 1).front().number == 18);
-  add(28, 80);
-  CHECK(journal.first() == 41);
-  CHECK(journal.last() == 80);
-  store.reset();
-  store = Store::open(options, error);
-  REQUIRE(store);
-  CHECK(store->journal().first() == 41);
-  CHECK(store->journal().last() == 80);
+};
+
+std::int64_t number_field(const Event& event, std::string_view name) {
+  for (const Field& field : event.fields)
+    if (field.name == name) return std::get<std::int64_t>(field.value);
+  return -1;
+}
+
+}  // namespace
+
+TEST_CASE("journal: retention removes what all sinks have, and waits for the slowest one") {
+  StoreOptions options;
+  options.event_limit = 10;
+  Kept kept(options);
+  kept.add(1, 5);
+  kept.journal().set_cursor("slow", 5);
+  kept.add(6, 80);
+  CHECK(kept.journal().first() == 6);
+  kept.journal().set_cursor("slow", 75);
+  kept.add(81, 81);
+  CHECK(kept.journal().first() == 72);
+  CHECK(kept.journal().read_after(0, 1).front().number == 72);
+  kept.open();
+  CHECK(kept.journal().first() == 72);
+  CHECK(kept.journal().last() == 81);
+  CHECK(kept.losses().empty());
+}
+
+TEST_CASE("journal: retention by age is in event time, and waits for the slowest sink") {
+  StoreOptions options;
+  options.event_days = 3;
+  Kept kept(options);
+  kept.add(1, 5);
+  kept.journal().set_cursor("slow", 4);
+  Commit late = with_events(++kept.sequence, 6, 6);
+  late.events[0].time += std::chrono::days(4);
+  kept.store->submit(std::move(late));
+  REQUIRE(wait_durable(*kept.store, kept.sequence));
+  CHECK(kept.journal().first() == 5);
+  CHECK(kept.losses().empty());
+}
+
+TEST_CASE("journal: beyond the budget undelivered events go, are counted, logged and reported") {
+  StoreOptions options;
+  options.event_limit = 0;
+  options.event_budget = 20'000;
+  Kept kept(options);
+  kept.add(1, 5);
+  kept.journal().set_cursor("slow", 5);
+  kept.journal().set_cursor("fast", 5);
+  std::uint64_t n = 6;
+  for (; kept.losses().empty() && n < 2000; ++n) {
+    kept.add(n, n);
+    kept.journal().set_cursor("fast", kept.journal().last());
+  }
+  const std::vector<Event> losses = kept.losses();
+  REQUIRE(losses.size() == 1);  // the fast sink has lost nothing
+  const Event& loss = losses[0];
+  const auto gone = static_cast<std::int64_t>(kept.journal().first()) - 1;
+  CHECK(loss.severity == Severity::kError);
+  CHECK(std::get<std::string>(loss.fields[0].value) == "slow");
+  CHECK(number_field(loss, "first_number") == 6);
+  CHECK(number_field(loss, "last_number") == gone);
+  CHECK(number_field(loss, "lost") == gone - 5);
+  REQUIRE(kept.warnings.size() == 1);
+  CHECK(kept.warnings[0] == loss.summary);
+  // A tenth of the budget went at once, so that not every event brings a report.
+  CHECK(gone > static_cast<std::int64_t>(n) / 20);
+  kept.add(n, n + 4);
+  CHECK(kept.losses().size() == 1);
+  // The sum of octets outlives a restart: the journal stays within its budget.
+  for (int run = 0; run < 3; ++run) {
+    kept.open();
+    kept.add(n + 5 + 100 * static_cast<unsigned>(run), n + 104 + 100 * static_cast<unsigned>(run));
+    std::uint64_t octets = 0;
+    for (const JournalEntry& entry : kept.journal().read_after(0, 100'000))
+      octets += entry.event.summary.size() + 40;
+    CHECK(octets <= options.event_budget);
+    CHECK(kept.journal().last() + 1 - kept.journal().first() > 100);
+  }
 }
 
 }  // namespace lapwing::rib::test
