@@ -25,11 +25,11 @@ function(lapwing_program_test)
 endfunction()
 
 if(TARGET lapwing)
-  foreach(case story twice counts jinx)
+  foreach(case story scenarios twice counts jinx)
     lapwing_program_test(NAME replay_${case} LABEL replay SCRIPT replay/run.py ARGS ${case}
       TIMEOUT 120)
   endforeach()
-  foreach(case cli config end reset restart silent syslog tables withdraw)
+  foreach(case alarms cli config end reset restart silent syslog tables withdraw)
     lapwing_program_test(NAME interop_${case} LABEL interop SCRIPT interop/${case}.py TIMEOUT 90)
   endforeach()
   lapwing_program_test(NAME lab_story LABEL lab SCRIPT lab/story.py TIMEOUT 180)
