@@ -46,8 +46,7 @@ Config read_root(const Node& root_table, Notes& notes, const LoadOptions& option
   if (const Node* watch = table_of(root, "watch")) read_watch(*watch, notes, config);
   if (const Node* detectors = table_of(root, "detector"))
     read_detectors(*detectors, notes, options, config);
-  else
-    add_default_detectors(config);
+  if (const Node* rules = root.find("suppress")) read_suppressions(*rules, notes, config);
   if (const Node* sinks = table_of(root, "sink")) read_sinks(*sinks, notes, options, config);
   if (const Node* http = table_of(root, "http")) read_http(*http, notes, config);
   if (const Node* record = table_of(root, "record")) read_record(*record, notes, config);

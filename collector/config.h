@@ -92,6 +92,8 @@ struct Config {
   unsigned history_days = 90;  // route changes are kept that long; 0: none
   Watch watch;
   std::vector<SettingsTable> detectors;  // in the order of the file; only enabled ones
+  std::vector<std::string> disabled_detectors;  // `enabled = false`; others run by default
+  std::vector<SettingsTable> suppressions;      // [[suppress]], in the order of the file
   std::vector<SettingsTable> sinks;      // in the order of the file; only enabled ones
   HttpConfig http;
   RecordConfig record;

@@ -20,9 +20,8 @@ void read_record(const Node& table, Notes& notes, Config& config);
 void read_neighbors(const Node& value, Notes& notes, Config& config);
 
 void read_detectors(const Node& value, Notes& notes, const LoadOptions& options, Config& config);
+void read_suppressions(const Node& value, Notes& notes, Config& config);
 void read_sinks(const Node& value, Notes& notes, const LoadOptions& options, Config& config);
-/// What runs where the file has no [detector.NAME] at all.
-void add_default_detectors(Config& config);
 
 /// Reads the secret `key`, or the first line of the file that "KEY-file" names; true when there is
 /// one. No text of it reaches a diagnostic.

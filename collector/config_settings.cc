@@ -45,8 +45,8 @@ std::optional<SettingValue> to_setting(const Node& node) {
   return std::nullopt;
 }
 
-// Adds the table to `out` unless `enabled = false` stands in it.
-void read_table(const Node& table, std::string name, Notes& notes,
+// Adds the table to `out` unless `enabled = false` stands in it; false then.
+bool read_table(const Node& table, std::string name, Notes& notes,
                 std::vector<SettingsTable>& out) {
   SettingsTable result;
   result.name = std::move(name);
@@ -74,6 +74,7 @@ void read_table(const Node& table, std::string name, Notes& notes,
     result.key_positions[entry.key] = entry.key_at;
   }
   if (enabled) out.push_back(std::move(result));
+  return enabled;
 }
 
 bool is_known(const std::string& name, const std::vector<std::string>& known) {
@@ -102,29 +103,19 @@ std::vector<std::string> split_known(std::string_view list) {
 
 }  // namespace
 
-void add_default_detectors(Config& config) {
-  for (const char* name : {"new-upstream", "path-change"}) {
-    SettingsTable table;
-    table.name = name;
-    config.detectors.push_back(std::move(table));
-  }
-}
-
 void read_detectors(const Node& value, Notes& notes, const LoadOptions& options, Config& config) {
-  bool all_good = true;
   for (const Node& entry : value.items) {
-    if (is_known(entry.key, options.detectors) && entry.is_table()) {
-      read_table(entry, entry.key, notes, config.detectors);
-      continue;
-    }
-    all_good = false;
-    if (entry.is_table())
+    // One that is loaded from a file may have any name that no built-in one has.
+    const bool plugin = entry.is_table() && entry.find("plugin") != nullptr;
+    if (entry.is_table() && (plugin || is_known(entry.key, options.detectors))) {
+      if (!read_table(entry, entry.key, notes, config.detectors))
+        config.disabled_detectors.push_back(entry.key);
+    } else if (entry.is_table()) {
       notes.error(entry.key_at, unknown_table("detector", entry.key, options.detectors));
-    else
+    } else {
       notes.error(entry.at, fmt::format("a detector is a table: write [detector.{}]", entry.key));
+    }
   }
-  if (all_good && config.detectors.empty() && options.live)
-    notes.warning(value.at, "no detector is enabled: routes are kept, no event will be raised");
 }
 
 void read_sinks(const Node& value, Notes& notes, const LoadOptions& options, Config& config) {
@@ -143,6 +134,20 @@ void read_sinks(const Node& value, Notes& notes, const LoadOptions& options, Con
   }
   std::stable_sort(config.sinks.begin(), config.sinks.end(),
                    [](const SettingsTable& a, const SettingsTable& b) { return a.at < b.at; });
+}
+
+void read_suppressions(const Node& value, Notes& notes, Config& config) {
+  const bool tables = value.is_array() && std::all_of(value.items.begin(), value.items.end(),
+                                                      [](const Node& i) { return i.is_table(); });
+  if (!tables) return notes.error(value.at, "a rule is a table: write [[suppress]]");
+  for (const Node& item : value.items) {
+    const Node* name = item.find("name");
+    read_table(item, name != nullptr ? name->text : "", notes, config.suppressions);
+  }
+  for (std::size_t i = 0; i < config.suppressions.size(); ++i)
+    for (std::size_t j = 0; j < i; ++j)
+      if (config.suppressions[i].name == config.suppressions[j].name)
+        notes.error(config.suppressions[i].at, "two [[suppress]] rules have the same \"name\"");
 }
 
 void note_setting_errors(const Config& config, const SettingsTable& table,

@@ -1,8 +1,12 @@
 #include "collector/setup.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <string>
 #include <utility>
 
+#include "detectors/plugin.h"
+#include "detectors/suppression.h"
 #include "sinks/sink_set.h"
 
 namespace lapwing::collector {
@@ -21,23 +25,49 @@ class NoJournal final : public Journal {
   void unsubscribe(int) override {}
 };
 
+std::string directory_of(const std::string& file) {
+  return std::filesystem::path(file).parent_path().string();
+}
+
 }  // namespace
 
 const char kVersion[] = LAPWING_VERSION;
 
 std::vector<std::unique_ptr<Detector>> make_detectors(const Config& config,
                                                       std::vector<Diagnostic>& diagnostics) {
-  std::vector<std::unique_ptr<Detector>> detectors;
-  for (const std::string_view name : detector_names()) {
+  std::vector<std::unique_ptr<Detector>> made;
+  std::vector<detectors::SuppressionRule> rules;
+  for (const SettingsTable& table : config.suppressions) {
+    Settings settings = table.settings;
+    rules.push_back(detectors::read_suppression_rule(settings));
+    note_setting_errors(config, table, settings.finish(), diagnostics);
+  }
+  made.push_back(detectors::make_suppression(std::move(rules)));
+  const auto make = [&](const SettingsTable& table, auto&& maker) {
+    Settings settings = table.settings;
+    std::unique_ptr<Detector> detector = maker(settings);
+    note_setting_errors(config, table, settings.finish(), diagnostics);
+    if (detector) made.push_back(std::move(detector));
+  };
+  const std::vector<std::string_view> built_in = detector_names();
+  for (const std::string_view name : built_in) {
     const auto table = std::find_if(config.detectors.begin(), config.detectors.end(),
                                     [&](const SettingsTable& t) { return t.name == name; });
-    if (table == config.detectors.end()) continue;
-    Settings settings = table->settings;
-    std::unique_ptr<Detector> detector = make_detector(name, settings);
-    note_setting_errors(config, *table, settings.finish(), diagnostics);
-    if (detector) detectors.push_back(std::move(detector));
+    const bool disabled = std::ranges::count(config.disabled_detectors, name) != 0;
+    if (table == config.detectors.end() && (disabled || !runs_by_default(name))) continue;
+    make(table == config.detectors.end() ? SettingsTable{std::string(name), {}, {}, {}, {}} : *table,
+         [name](Settings& settings) { return make_detector(name, settings); });
   }
-  return detectors;
+  for (const SettingsTable& table : config.detectors) {
+    if (std::ranges::count(built_in, table.name) != 0) continue;
+    make(table, [&](Settings& settings) {
+      return detectors::load_plugin(table.name, directory_of(config.file), settings);
+    });
+  }
+  if (made.size() == 1)
+    diagnostics.push_back({config.file, {}, DiagnosticKind::kWarning,
+                           "no detector is enabled: routes are kept, no event will be raised"});
+  return made;
 }
 
 void check_settings(const Config& config, std::vector<Diagnostic>& diagnostics) {

@@ -98,6 +98,20 @@ Adjacency judge_adjacency(const PathEnd& end, const PeerInfo& peer) {
   return a;
 }
 
+std::vector<Asn> collapsed_hops(AsPathView path, std::span<const Asn> route_servers) {
+  std::vector<Asn> hops;
+  for_each_hop(path, route_servers, [&](Asn hop, AsPathSegment* set) {
+    if (hops.empty() || set != nullptr || hop != hops.back()) hops.push_back(hop);
+  });
+  return hops;
+}
+
+std::vector<Asn> counted_hops(AsPathView path) {
+  std::vector<Asn> hops;
+  for_each_hop(path, {}, [&](Asn hop, AsPathSegment*) { hops.push_back(hop); });
+  return hops;
+}
+
 bool is_reserved_as(Asn as) {
   return as == 0 || as == kAsTrans || (as >= 64496 && as <= 131071) || as >= 4200000000u;
 }

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "lapwing/detector.h"
 #include "lapwing/path.h"
@@ -58,6 +59,11 @@ inline Adjacency extract_adjacency(AsPathView path, const PeerInfo& peer,
                                    std::span<const Asn> route_servers) {
   return judge_adjacency(read_path_end(path, route_servers), peer);
 }
+
+/// The hops from the neighbour to the origin, as adjacencies are judged; 0 stands for an AS_SET.
+std::vector<Asn> collapsed_hops(AsPathView path, std::span<const Asn> route_servers);
+/// The same with prepending and route servers; confederation segments left out.
+std::vector<Asn> counted_hops(AsPathView path);
 
 inline constexpr Asn kAsTrans = 23456;
 

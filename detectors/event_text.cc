@@ -84,4 +84,26 @@ void put_u64(std::string& to, std::uint64_t v) {
   put_u32(to, static_cast<std::uint32_t>(v));
 }
 
+void put_nlri(std::string& to, const Nlri& nlri) {
+  put_u32(to, nlri.family.afi);
+  put_u8(to, nlri.family.safi);
+  put_u64(to, nlri.rd);
+  put_u8(to, static_cast<std::uint8_t>(nlri.prefix.address.version));
+  for (const std::uint8_t octet : nlri.prefix.address.bytes) put_u8(to, octet);
+  put_u8(to, nlri.prefix.length);
+  put_u8(to, 0);
+}
+
+Nlri StateReader::nlri() {
+  Nlri n;
+  n.family.afi = static_cast<std::uint16_t>(u32());
+  n.family.safi = u8();
+  n.rd = u64();
+  n.prefix.address.version = static_cast<IpVersion>(u8());
+  for (std::uint8_t& octet : n.prefix.address.bytes) octet = u8();
+  n.prefix.length = u8();
+  u8();
+  return n;
+}
+
 }  // namespace lapwing::detectors

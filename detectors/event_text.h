@@ -82,6 +82,8 @@ class StateReader {
     left_.remove_prefix(size);
     return out;
   }
+  /// What `put_nlri` wrote.
+  Nlri nlri();
   bool ok() const { return ok_; }
   bool at_end() const { return ok_ && left_.empty(); }
 
@@ -101,6 +103,8 @@ class StateReader {
 inline void put_time(std::string& to, Timestamp t) {
   put_u64(to, static_cast<std::uint64_t>(unix_micros(t)));
 }
+/// Without a path identifier: 32 octets, so that equal NLRI are equal keys.
+void put_nlri(std::string& to, const Nlri& nlri);
 inline void put_text(std::string& to, std::string_view text) {
   put_u32(to, static_cast<std::uint32_t>(text.size()));
   to += text;

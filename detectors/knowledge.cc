@@ -86,6 +86,13 @@ void Knowledge::open(std::uint32_t number, Timestamp now) {
   ++origins_[r.origin_number].open;
 }
 
+void Knowledge::note_transit(std::uint32_t number) {
+  const AdjacencyRecord& r = records_[number];
+  const Timestamp since = r.raised ? r.first_seen : Timestamp::min();
+  std::optional<Timestamp>& known = origins_[name_origin(r.upstream)].transit_since;
+  if (!known || since < *known) known = since;
+}
+
 void Knowledge::close(std::uint32_t number, Timestamp now, Timestamp last_seen) {
   AdjacencyRecord& r = records_[number];
   r.open = false;
@@ -163,6 +170,7 @@ bool Knowledge::restore(Asn origin, Asn upstream, std::string_view value) {
   r.damped = (flags & kDamped) != 0;
   r.flap_reported = (flags & kFlapReported) != 0;
   if (r.open) ++origins_[r.origin_number].open;
+  note_transit(number);
   if (!past.empty()) past_of(r) = std::move(past);
   return true;
 }

@@ -49,6 +49,7 @@ struct AdjacencyRecord {
   bool known() const { return activations != 0; }
 };
 
+/// An AS as an origin, and, where it is one, as an upstream of others.
 struct OriginRecord {
   Asn as = 0;
   std::uint32_t first_adjacency = kNoNumber;  // list through `next_of_origin`, newest first
@@ -57,6 +58,8 @@ struct OriginRecord {
   // Set while a single-homed event stands: the upstream that went, and the ordinal of its going.
   std::optional<Asn> single_homed_after;
   std::uint32_t single_homed_ordinal = 0;
+  // Since when it is known as an upstream; the beginning of time if a first table showed it so.
+  std::optional<Timestamp> transit_since;
 };
 
 class Knowledge {
@@ -81,6 +84,8 @@ class Knowledge {
   /// Closed intervals, oldest first, the last kMaxIntervals.
   const std::vector<Interval>& intervals(std::uint32_t number) const;
   void open(std::uint32_t number, Timestamp now);
+  /// Its upstream carries others' routes: since `first_seen` if `raised`, else since ever.
+  void note_transit(std::uint32_t number);
   void close(std::uint32_t number, Timestamp now, Timestamp last_seen);
   /// Times at which it came back or went, later than `after`; its first appearance does not count.
   std::size_t transitions_after(std::uint32_t number, Timestamp after) const;

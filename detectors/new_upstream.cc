@@ -3,32 +3,32 @@
 #include <algorithm>
 
 #include "detectors/event_text.h"
+#include "detectors/evidence.h"
 
 namespace lapwing::detectors {
 
 std::unique_ptr<Detector> make_new_upstream(Settings& settings) {
   NewUpstreamSettings s;
-  const auto seconds = [&](std::string_view key, std::chrono::seconds fallback, std::int64_t min,
-                           std::int64_t max) {
-    return std::chrono::seconds(settings.integer(key, fallback.count(), min, max));
-  };
-  s.share_window = seconds("share-window", s.share_window, 1, 3600);
-  s.share_window_quiet = seconds("share-window-quiet", s.share_window_quiet, 1, 86400);
-  s.flap_threshold = static_cast<std::size_t>(
-      settings.integer("flap-threshold", static_cast<std::int64_t>(s.flap_threshold), 2, 30));
-  s.flap_window = seconds("flap-window", s.flap_window, 10, 86400);
-  s.flap_quiet = seconds("flap-quiet", s.flap_quiet, 10, 86400);
+  s.share_window = seconds_setting(settings, "share-window", s.share_window, 1, 3600);
+  s.share_window_quiet =
+      seconds_setting(settings, "share-window-quiet", s.share_window_quiet, 1, 86400);
+  s.flap_threshold = size_setting(settings, "flap-threshold", s.flap_threshold, 2, 30);
+  s.flap_window = seconds_setting(settings, "flap-window", s.flap_window, 10, 86400);
+  s.flap_quiet = seconds_setting(settings, "flap-quiet", s.flap_quiet, 10, 86400);
   s.storm_limit =
       static_cast<std::uint32_t>(settings.integer("storm-limit", s.storm_limit, 1, 1000000));
   s.storm_limit_followed = static_cast<std::uint32_t>(
       settings.integer("storm-limit-followed", s.storm_limit_followed, 1, 1000000));
   s.incident_days =
       std::chrono::days(settings.integer("incident-days", s.incident_days.count(), 0, 3650));
+  s.new_origin_grace =
+      seconds_setting(settings, "new-origin-grace", s.new_origin_grace, 0, 86400);
   return std::make_unique<NewUpstream>(s);
 }
 
 void NewUpstream::attach(Host& host) {
   host_ = &host;
+  watch_.attach(host);
   sightings_.attach(host);
   knowledge_.set_seed(static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(this)));
 }
@@ -110,12 +110,12 @@ void NewUpstream::note(std::uint32_t adjacency, const RouteChange& change, bool 
   if (!changed) return;
   if (change.baseline) {
     t.baseline_delta += added ? 1 : -1;
+    t.replaced = t.replaced || (!added && change.after != kNoPath);
     return;
   }
   (added ? t.added_live : t.removed_live) = true;
   t.cause = change.cause;
-  if (change.last_known && (!t.last_known || *change.last_known < *t.last_known))
-    t.last_known = change.last_known;
+  merge_last_known(t.last_known, change);
   if (knowledge_[adjacency].damped) return;
   if (t.count == kMaxToggles) {
     t.overflow = true;
@@ -134,16 +134,19 @@ void NewUpstream::on_update_end() {
             [](const Touch& a, const Touch& b) { return a.order < b.order; });
   // A new adjacency of an origin that this same UPDATE introduces is that of a new origin, however
   // many come with it: looked at before any of them is known.
-  for (Touch& t : touched_)
-    t.new_origin = knowledge_.origin(knowledge_[t.adjacency].origin_number).known == 0;
+  for (Touch& t : touched_) judge_origin(t);
   for (Touch& t : touched_) decide(t);
   for (Touch& t : touched_)
     if (t.outcome == Outcome::kNew) emit_new(t);
+  // Only now: of two origins that one UPDATE shows behind a new transit, neither makes it known.
+  for (const Touch& t : touched_)
+    if (t.outcome == Outcome::kNew) knowledge_.note_transit(t.adjacency);
   for (Touch& t : touched_)
     if (t.outcome == Outcome::kReturned) emit_returned(t);
   for (Touch& t : touched_) {
     if (t.outcome == Outcome::kGone) emit_gone(t);
-    if (t.outcome == Outcome::kForgotten) close_window(t.adjacency, false);
+    if (t.outcome == Outcome::kUnobserved || t.outcome == Outcome::kForgotten)
+      close_window(t.adjacency, false);
     if (t.outcome == Outcome::kFlapBegins) emit_flap_begins(t);
   }
   for (std::size_t i = 0; i < touched_.size(); ++i) {
@@ -161,10 +164,25 @@ void NewUpstream::on_update_end() {
   origins_touched_.clear();
 }
 
+/// An origin is new if it was never seen, or only since a moment ago: it reaches the neighbours behind
+/// one upstream after the other, and each is part of the same news.
+void NewUpstream::judge_origin(Touch& t) const {
+  const OriginRecord& origin = knowledge_.origin(knowledge_[t.adjacency].origin_number);
+  std::optional<Timestamp> since;
+  for (std::uint32_t n = origin.first_adjacency; n != kNoNumber; n = knowledge_[n].next_of_origin) {
+    const AdjacencyRecord& r = knowledge_[n];
+    if (!r.known()) continue;
+    if (!r.raised || host_->now() - r.first_seen >= settings_.new_origin_grace) return;
+    if (!since || r.first_seen < *since) since = r.first_seen;
+  }
+  t.new_origin = true;
+  t.origin_since = since;
+}
+
 void NewUpstream::decide(Touch& t) {
   const AdjacencyRecord& r = knowledge_[t.adjacency];
   const std::uint32_t now = sightings_.prefixes(t.adjacency);
-  // Open and without prefixes is unobserved (see `recount`): its coming back is no news.
+  // Open and without prefixes is unobserved (see `vanish`): its coming back is no news.
   if (!r.open && now > 0) appear(t);
   if (r.open && now == 0 && t.prefixes_before > 0) vanish(t);
 }
@@ -182,9 +200,15 @@ void NewUpstream::appear(Touch& t) {
   } else if (!damp(t)) {
     t.outcome = Outcome::kReturned;
   }
+  if (t.outcome == Outcome::kTaught) knowledge_.note_transit(t.adjacency);
 }
 
 void NewUpstream::vanish(Touch& t) {
+  if (!t.removed_live && !t.replaced) {
+    // The neighbour was removed: nobody said that it is gone. It stays open.
+    t.outcome = Outcome::kUnobserved;
+    return;
+  }
   touch_origin(knowledge_[t.adjacency].origin_number);
   knowledge_.close(t.adjacency, host_->now(), t.last_known.value_or(host_->now()));
   if (!t.removed_live)
@@ -218,14 +242,6 @@ void NewUpstream::touch_origin(std::uint32_t origin) {
   origins_touched_.push_back({origin, knowledge_.origin(origin).open});
 }
 
-bool NewUpstream::watched(Asn origin) const {
-  const Watch& watch = host_->watch();
-  const auto in = [origin](const std::vector<Asn>& list) {
-    return std::find(list.begin(), list.end(), origin) != list.end();
-  };
-  return in(watch.origins) || in(watch.ases);
-}
-
 bool NewUpstream::followed(const AdjacencyRecord& r) const {
   return r.raised && host_->now() - r.first_seen < settings_.incident_days;
 }
@@ -235,17 +251,6 @@ void NewUpstream::on_peer_change(const PeerChange& change) {
   if (change.event == PeerEvent::kDown) lost_at_[change.peer] = host_->now();
   if (change.event == PeerEvent::kUp && change.blind_since)
     lost_at_[change.peer] = change.blind_since;
-  if (change.event != PeerEvent::kRemoved) return;
-  // What only this neighbour showed stays open and is unobserved.
-  std::vector<std::uint32_t> counted(windows_.size());
-  for (std::size_t i = 0; i < windows_.size(); ++i)
-    if (windows_[i].adjacency != kNoNumber) counted[i] = sightings_.prefixes(windows_[i].adjacency);
-  sightings_.recount([this](const RouteView& r) { return adjacency_of(r.path, r.peer); });
-  for (std::size_t i = 0; i < windows_.size(); ++i) {
-    ShareWindow& w = windows_[i];
-    if (w.adjacency == kNoNumber) continue;
-    w.old_count -= std::min(w.old_count, counted[i] - sightings_.prefixes(w.adjacency));
-  }
 }
 
 void NewUpstream::on_timer(std::uint64_t key) {

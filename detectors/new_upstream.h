@@ -22,6 +22,7 @@
 #include "detectors/adjacency.h"
 #include "detectors/knowledge.h"
 #include "detectors/sightings.h"
+#include "detectors/watch_list.h"
 #include "lapwing/detector.h"
 
 namespace lapwing::detectors {
@@ -35,6 +36,7 @@ struct NewUpstreamSettings {
   std::uint32_t storm_limit = 600;            // events a minute
   std::uint32_t storm_limit_followed = 6000;  // the same, of upstreams that are followed closely
   std::chrono::days incident_days{30};  // how long a raised upstream is followed closely
+  std::chrono::seconds new_origin_grace{600};  // in which further upstreams of a new origin are due
 };
 
 std::unique_ptr<Detector> make_new_upstream(Settings& settings);
@@ -77,6 +79,7 @@ class NewUpstream final : public Detector {
   enum class Outcome : std::uint8_t {
     kNone,
     kTaught,
+    kUnobserved,
     kForgotten,
     kNew,
     kReturned,
@@ -109,10 +112,12 @@ class NewUpstream final : public Detector {
     bool overflow = false;
     bool added_live = false;  // a prefix came, or left, outside the baseline
     bool removed_live = false;
+    bool replaced = false;  // in a first table, a route that showed it gave way to another
     bool new_origin = false;
     Outcome outcome = Outcome::kNone;
     Cause cause = Cause::kLive;
     std::int64_t baseline_delta = 0;
+    std::optional<Timestamp> origin_since;  // of a new origin that appeared before this UPDATE
     std::optional<Timestamp> last_known;  // the earliest of its changes
   };
 
@@ -177,10 +182,10 @@ class NewUpstream final : public Detector {
   void appear(Touch& t);
   void vanish(Touch& t);
   bool damp(Touch& t);
+  void judge_origin(Touch& t) const;
   void touch_origin(std::uint32_t origin);
-  bool watched(Asn origin) const;
   bool followed(const AdjacencyRecord& r) const;
-  bool loud(const AdjacencyRecord& r) const { return followed(r) || watched(r.origin); }
+  bool loud(const AdjacencyRecord& r) const { return followed(r) || watch_.names(r.origin); }
   bool admit(StormType type, const AdjacencyRecord& r);
   void end_storm_minute();
 
@@ -203,6 +208,7 @@ class NewUpstream final : public Detector {
   Shown shown(std::uint32_t adjacency) const;
   bool shows(const RouteView& route, std::uint32_t adjacency) const;
   std::vector<std::string> peer_names(const std::vector<PeerId>& peers) const;
+  std::string_view upstream_role(std::uint32_t adjacency, const Details& d) const;
 
   // new_upstream_share.cc: windows
   ShareWindow* window_of(std::uint32_t adjacency);
@@ -236,6 +242,7 @@ class NewUpstream final : public Detector {
 
   NewUpstreamSettings settings_;
   Host* host_ = nullptr;
+  WatchList watch_;
   Knowledge knowledge_;
   Sightings sightings_;
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "detectors/event_text.h"
+#include "detectors/evidence.h"
 #include "detectors/new_upstream.h"
 
 namespace lapwing::detectors {
@@ -61,13 +62,12 @@ NewUpstream::Details& NewUpstream::details(Touch& t) {
     const Prefix prefix = host_->nlri(seen.prefix).prefix;
     d.toggles.add(prefix, seen.added);
     if (d.evidence.size() == Event::kMaxEvidence) continue;
-    Evidence& e = d.evidence.emplace_back();
-    e.peer = peer.name;
-    e.peer_as = peer.as;
-    e.prefix = prefix;
-    e.time = host_->now();
-    if (seen.before != kNoPath) e.old_path = bounded_path_text(host_->path(seen.before).as_path());
-    if (seen.after != kNoPath) e.new_path = bounded_path_text(host_->path(seen.after).as_path());
+    RouteChange change;
+    change.peer = seen.peer;
+    change.prefix = seen.prefix;
+    change.before = seen.before;
+    change.after = seen.after;
+    d.evidence.push_back(make_evidence(*host_, change));
     if (!seen.added) continue;
     const Adjacency a = extract_adjacency(host_->path(seen.after).as_path(), peer,
                                           host_->route_server_ases());
@@ -92,6 +92,20 @@ std::vector<std::string> NewUpstream::peer_names(const std::vector<PeerId>& peer
   return names;
 }
 
+/// What the upstream was known as before this news: "transit" carries routes of others, "stub" only
+/// ever originated its own, "unknown" was never seen; "local" is our own AS.
+std::string_view NewUpstream::upstream_role(std::uint32_t adjacency, const Details& d) const {
+  const Asn as = knowledge_[adjacency].upstream;
+  for (const PeerId p : d.peers)
+    if (host_->peer(p).local_as == as) return "local";
+  const std::uint32_t number = knowledge_.find_origin(as);
+  if (number == kNoNumber) return "unknown";
+  const OriginRecord& record = knowledge_.origin(number);
+  const Timestamp settled = host_->now() - settings_.new_origin_grace;
+  if (record.transit_since && *record.transit_since <= settled) return "transit";
+  return record.known != 0 ? "stub" : "unknown";
+}
+
 void NewUpstream::emit_new(Touch& t) {
   const AdjacencyRecord& r = knowledge_[t.adjacency];
   Event e = make_event(r, "new-upstream", Action::kRaise,
@@ -103,15 +117,26 @@ void NewUpstream::emit_new(Touch& t) {
   e.peers = peer_names(d.peers);
   e.direct = d.direct;
   e.fields.push_back({"new_origin", t.new_origin});
+  if (t.origin_since) e.fields.push_back({"origin_since", *t.origin_since});
+  const std::string_view role = upstream_role(t.adjacency, d);
+  const bool doubtful = role == "stub" || d.poisoned || is_reserved_as(r.origin) ||
+                        (role != "local" && is_reserved_as(r.upstream));
+  e.fields.push_back({"upstream_role", std::string(role)});
+  e.fields.push_back({"confidence", std::string(doubtful ? "low" : "normal")});
   if (d.poisoned) e.fields.push_back({"poisoned", true});
   add_reserved(e, r);
-  e.rule = t.new_origin ? "an origin that was never seen before appeared with this upstream"
-                        : "this AS was never seen as upstream of this origin before";
-  e.summary = t.new_origin
-                  ? fmt::format("AS{} appeared as a new origin behind AS{} for {}{}", r.origin,
-                                r.upstream, share_text(e), seen_by(e.peers, e.peers.size()))
-                  : fmt::format("AS{} has a new upstream AS{} for {}{}", r.origin, r.upstream,
-                                share_text(e), seen_by(e.peers, e.peers.size()));
+  e.rule = t.origin_since ? fmt::format("a further upstream of an origin that appeared {} ago",
+                                        format_duration(e.time - *t.origin_since))
+           : t.new_origin ? "an origin that was never seen before appeared with this upstream"
+                          : "this AS was never seen as upstream of this origin before";
+  if (role == "stub") e.rule += "; the upstream was never seen to carry another's routes";
+  const std::string seen = share_text(e) + seen_by(e.peers, e.peers.size());
+  e.summary =
+      t.origin_since ? fmt::format("AS{}, a new origin, is seen behind a further upstream AS{} for {}",
+                                   r.origin, r.upstream, seen)
+      : t.new_origin
+          ? fmt::format("AS{} appeared as a new origin behind AS{} for {}", r.origin, r.upstream, seen)
+          : fmt::format("AS{} has a new upstream AS{} for {}", r.origin, r.upstream, seen);
   host_->emit(std::move(e));
 }
 

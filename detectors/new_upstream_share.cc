@@ -180,7 +180,7 @@ std::uint32_t NewUpstream::Storm::folded_total() const {
 
 /// May this event be emitted? If not, it is counted for the report at the end of the minute.
 bool NewUpstream::admit(StormType type, const AdjacencyRecord& r) {
-  if (watched(r.origin)) return true;
+  if (watch_.names(r.origin)) return true;
   const Timestamp now = host_->now();
   // A minute in which something was folded ends by its timer, with a report.
   if (!storm_.running ||

@@ -130,6 +130,7 @@ void NewUpstream::start_up() {
   for (std::uint32_t n = 0; n < knowledge_.size(); ++n) {
     if (knowledge_[n].open || sightings_.prefixes(n) == 0) continue;
     knowledge_.open(n, host_->now());
+    knowledge_.note_transit(n);
     store(n);
   }
   // Timers of one time fire in the order in which they are set; this order is that of the keys.

@@ -4,19 +4,10 @@
 #include <stdexcept>
 
 #include "detectors/event_text.h"
+#include "detectors/evidence.h"
 
 namespace lapwing::detectors {
 namespace {
-
-template <typename T>
-void sort_unique(std::vector<T>& list) {
-  std::sort(list.begin(), list.end());
-  list.erase(std::unique(list.begin(), list.end()), list.end());
-}
-
-bool holds(const std::vector<Asn>& sorted, Asn as) {
-  return std::binary_search(sorted.begin(), sorted.end(), as);
-}
 
 constexpr char kLearntKey = 'a', kChildrenKey = 'c', kFoldKey = 'f';
 
@@ -24,27 +15,15 @@ constexpr char kLearntKey = 'a', kChildrenKey = 'c', kFoldKey = 'f';
 
 std::unique_ptr<Detector> make_path_change(Settings& settings) {
   PathChangeSettings s;
-  s.window = std::chrono::seconds(settings.integer("window", s.window.count(), 1, 3600));
-  s.children = static_cast<std::size_t>(
-      settings.integer("children", static_cast<std::int64_t>(s.children), 10, 1000));
-  s.events_kept = static_cast<std::size_t>(
-      settings.integer("events-with-children", static_cast<std::int64_t>(s.events_kept), 0, 1000));
+  s.window = seconds_setting(settings, "window", s.window, 1, 3600);
+  s.children = size_setting(settings, "children", s.children, 10, 1000);
+  s.events_kept = size_setting(settings, "events-with-children", s.events_kept, 0, 1000);
   return std::make_unique<PathChange>(s);
 }
 
 void PathChange::attach(Host& host) {
   host_ = &host;
-  const Watch& watch = host.watch();
-  watched_prefixes_ = watch.prefixes;
-  watched_origins_ = watch.origins;
-  watched_ases_ = watch.ases;
-  sort_unique(watched_prefixes_);
-  sort_unique(watched_origins_);
-  sort_unique(watched_ases_);
-  for (const Prefix& p : watched_prefixes_) watched_lengths_.push_back(p.length);
-  sort_unique(watched_lengths_);
-  anything_watched_ =
-      !watched_prefixes_.empty() || !watched_origins_.empty() || !watched_ases_.empty();
+  watch_.attach(host);
 }
 
 void PathChange::restore_state(std::string_view key, std::string_view value) {
@@ -67,8 +46,7 @@ void PathChange::restore_state(std::string_view key, std::string_view value) {
 }
 
 void PathChange::restore_route(const RouteView& route) {
-  if (!anything_watched_) return;
-  if (!watches_prefix(route.prefix) && !watches_path(route.path)) return;
+  if (!watch_.prefix(route.prefix) && !watch_.path(route.path)) return;
   learn(adjacency_of(route.path, route.peer), false);
   RouteChange kept;
   kept.peer = route.peer;
@@ -89,11 +67,7 @@ void PathChange::start_up() {
 }
 
 void PathChange::on_route_change(const RouteChange& change) {
-  if (!anything_watched_) return;
-  // Not short-circuited: each side is cheap and remembered.
-  const bool before_watched = watches_path(change.before),
-             after_watched = watches_path(change.after);
-  if (!before_watched && !after_watched && !watches_prefix(change.prefix)) return;
+  if (!watch_.change(change)) return;
   const bool same_prefix_stays = only_path_id(change);
   const Adjacency after = adjacency_of(change.after, change.peer);
   learn(after, !change.baseline);
@@ -120,54 +94,14 @@ void PathChange::on_route_change(const RouteChange& change) {
 /// to others or leaves others: the prefix is neither announced nor withdrawn.
 bool PathChange::only_path_id(const RouteChange& change) {
   if (change.before != kNoPath && change.after != kNoPath) return false;
-  Nlri nlri = host_->nlri(change.prefix);
+  const Nlri nlri = host_->nlri(change.prefix);
   if (!nlri.has_path_id) return false;
-  nlri.has_path_id = false;
-  nlri.path_id = 0;
-  const auto key = std::pair(change.peer, nlri);
+  const auto key = std::pair(change.peer, without_path_id(nlri));
   if (change.after != kNoPath) return ++add_paths_[key] > 1;
   const auto it = add_paths_.find(key);
   if (it == add_paths_.end()) return false;
   if (--it->second != 0) return true;
   add_paths_.erase(it);
-  return false;
-}
-
-bool PathChange::watches_path(PathId path) {
-  if (path == kNoPath || (watched_origins_.empty() && watched_ases_.empty())) return false;
-  if (path >= by_path_.size()) by_path_.resize(path + 1, Watched::kUnset);
-  if (by_path_[path] == Watched::kUnset)
-    by_path_[path] = judge_path(path) ? Watched::kYes : Watched::kNo;
-  return by_path_[path] == Watched::kYes;
-}
-
-bool PathChange::judge_path(PathId path) const {
-  AsPathView hops = host_->path(path).as_path();
-  const PathEnd end = read_path_end(hops, host_->route_server_ases());
-  if (end.shape != PathShape::kEmpty && holds(watched_origins_, end.origin)) return true;
-  if (watched_ases_.empty()) return false;
-  AsPathSegment segment;
-  while (hops.next(segment))
-    for (Asn as = 0; segment.next(as);)
-      if (holds(watched_ases_, as)) return true;
-  return false;
-}
-
-bool PathChange::watches_prefix(PrefixId prefix) {
-  if (watched_prefixes_.empty()) return false;
-  if (prefix >= by_prefix_.size()) by_prefix_.resize(prefix + 1, Watched::kUnset);
-  if (by_prefix_[prefix] == Watched::kUnset)
-    by_prefix_[prefix] = judge_prefix(host_->nlri(prefix).prefix) ? Watched::kYes : Watched::kNo;
-  return by_prefix_[prefix] == Watched::kYes;
-}
-
-bool PathChange::judge_prefix(const Prefix& prefix) const {
-  for (const std::uint8_t length : watched_lengths_) {
-    if (length > prefix.length) break;
-    if (std::binary_search(watched_prefixes_.begin(), watched_prefixes_.end(),
-                           Prefix::make(prefix.address, length)))
-      return true;
-  }
   return false;
 }
 
@@ -202,13 +136,9 @@ std::optional<EventId> PathChange::explanation(const Adjacency& before,
   return incident(before);
 }
 
-void PathChange::path_released(PathId path) {
-  if (path < by_path_.size()) by_path_[path] = Watched::kUnset;
-}
+void PathChange::path_released(PathId path) { watch_.path_released(path); }
 
-void PathChange::prefix_released(PrefixId prefix) {
-  if (prefix < by_prefix_.size()) by_prefix_[prefix] = Watched::kUnset;
-}
+void PathChange::prefix_released(PrefixId prefix) { watch_.prefix_released(prefix); }
 
 std::optional<std::string> PathChange::query(std::string_view what, std::string_view argument) {
   if (what != "path-change-children") return std::nullopt;

@@ -20,6 +20,7 @@
 
 #include "detectors/adjacency.h"
 #include "detectors/path_compare.h"
+#include "detectors/watch_list.h"
 #include "lapwing/detector.h"
 
 namespace lapwing::detectors {
@@ -38,6 +39,9 @@ class PathChange final : public Detector {
 
   std::string_view name() const override { return "path-change"; }
   void attach(Host& host) override;
+  RouteInterest route_interest() const override {
+    return watch_.anything() ? RouteInterest::kAll : RouteInterest::kNone;
+  }
   void restore_state(std::string_view key, std::string_view value) override;
   void restore_route(const RouteView& route) override;
   void start_up() override;
@@ -49,8 +53,6 @@ class PathChange final : public Detector {
   std::optional<std::string> query(std::string_view what, std::string_view argument) override;
 
  private:
-  enum class Watched : std::uint8_t { kUnset, kNo, kYes };
-
   struct FoldKey {
     PathClass kind = PathClass::kTransit;
     Asn left = 0;
@@ -78,10 +80,6 @@ class PathChange final : public Detector {
 
   using AdjacencyPair = std::pair<Asn, Asn>;  // origin, upstream
 
-  bool watches_path(PathId path);
-  bool watches_prefix(PrefixId prefix);
-  bool judge_path(PathId path) const;
-  bool judge_prefix(const Prefix& prefix) const;
   bool only_path_id(const RouteChange& change);
   Adjacency adjacency_of(PathId path, PeerId peer) const;
   void learn(const Adjacency& a, bool live);
@@ -107,14 +105,8 @@ class PathChange final : public Detector {
 
   PathChangeSettings settings_;
   Host* host_ = nullptr;
-  bool anything_watched_ = false;         // [watch] is read once, in `attach`
-  std::vector<Prefix> watched_prefixes_;  // sorted
-  std::vector<std::uint8_t> watched_lengths_;
-  std::vector<Asn> watched_origins_;                            // sorted
-  std::vector<Asn> watched_ases_;                               // sorted
+  WatchList watch_;
   std::map<std::pair<PeerId, Nlri>, std::uint32_t> add_paths_;  // paths of one prefix, if watched
-  std::vector<Watched> by_path_;
-  std::vector<Watched> by_prefix_;
   std::map<AdjacencyPair, bool> learnt_;  // true: outside a baseline
   std::map<FoldKey, Fold> folds_;
   std::map<std::uint64_t, FoldKey> by_timer_;

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "detectors/event_text.h"
+#include "detectors/evidence.h"
 #include "detectors/path_change.h"
 
 namespace lapwing::detectors {
@@ -114,8 +115,7 @@ void PathChange::fold(const RouteChange& change, const PathDifference& d, const 
   f.last = host_->now();
   ++f.count;
   f.cause = change.cause;
-  if (change.last_known && (!f.last_known || *change.last_known < *f.last_known))
-    f.last_known = change.last_known;
+  merge_last_known(f.last_known, change);
   const Adjacency& shown = change.after == kNoPath ? before : after;
   if (!f.mixed_origin) merge(f.origin, f.mixed_origin, shown.origin, first);
   if (!f.mixed_upstream) merge(f.upstream, f.mixed_upstream, shown.upstream, first);
@@ -132,15 +132,7 @@ void PathChange::fold(const RouteChange& change, const PathDifference& d, const 
 bool PathChange::add_child(Fold& f, const RouteChange& change) {
   if (f.children.size() >= settings_.children || children_ >= kMaxChildren) return false;
   ++children_;
-  const PeerInfo& peer = host_->peer(change.peer);
-  Evidence& e = f.children.emplace_back();
-  e.peer = peer.name;
-  e.peer_as = peer.as;
-  e.prefix = host_->nlri(change.prefix).prefix;
-  e.time = host_->now();
-  if (change.before != kNoPath)
-    e.old_path = bounded_path_text(host_->path(change.before).as_path());
-  if (change.after != kNoPath) e.new_path = bounded_path_text(host_->path(change.after).as_path());
+  f.children.push_back(make_evidence(*host_, change));
   return true;
 }
 

@@ -15,6 +15,7 @@ namespace lapwing::detectors {
 struct BuiltIn {
   std::string_view name;
   std::unique_ptr<Detector> (*make)(Settings&);
+  bool by_default;  // runs unless the configuration says otherwise
 };
 
 std::span<const BuiltIn> built_in_detectors();

@@ -4,16 +4,9 @@
 #include <cassert>
 #include <cstring>
 
+#include "detectors/evidence.h"
+
 namespace lapwing::detectors {
-namespace {
-
-Nlri without_path_id(Nlri nlri) {
-  nlri.has_path_id = false;
-  nlri.path_id = 0;
-  return nlri;
-}
-
-}  // namespace
 
 void Sightings::attach(const Host& host) {
   host_ = &host;
@@ -229,18 +222,6 @@ bool Sightings::chain_has_origin(std::uint32_t head, OriginNumber origin) const 
   for (std::uint32_t at = head; is_node(at); at = nodes_[at].more)
     if (adjacencies_[nodes_[at].adjacency].origin == origin) return true;
   return false;
-}
-
-void Sightings::forget_counts() {
-  nodes_.clear();
-  many_.clear();
-  free_node_ = kNil;
-  nodes_used_ = 0;
-  for (PerAdjacency& a : adjacencies_) a.head = kNil, a.prefixes = 0;
-  std::fill(origins_.begin(), origins_.end(), 0u);
-  for (PrefixId p = 0; p < slots_.size(); ++p)
-    if (is_node(slots_[p])) slots_[p] = kEnd | p;
-  for (std::uint32_t g = 0; g < groups_.size(); ++g) groups_[g].head = kEnd | kGroup | g;
 }
 
 std::uint64_t Sightings::hash(const Nlri& key) const {

@@ -65,20 +65,6 @@ class Sightings {
     }
   }
 
-  /// Counts everything anew from `Host::for_each_route`: after routes went without route changes.
-  /// `adjacency_of(route)` gives the adjacency, or IdTable::kNone.
-  template <typename Fn>
-  void recount(Fn&& adjacency_of) {
-    forget_counts();
-    for (PrefixId p = 0; p < slots_.size(); ++p) {
-      if (slots_[p] == kUnresolved) continue;
-      host_->for_each_route(p, [&](const RouteView& route) {
-        const std::uint32_t a = adjacency_of(route);
-        if (a != IdTable::kNone) add(p, a);
-      });
-    }
-  }
-
   /// Nodes in use: 0 when no route shows any adjacency.
   std::size_t nodes() const { return nodes_used_; }
   std::size_t footprint() const;
@@ -132,7 +118,6 @@ class Sightings {
   void drop_node(std::uint32_t& link);
   void drop_chain(std::uint32_t& head);
   bool chain_has_origin(std::uint32_t head, OriginNumber origin) const;
-  void forget_counts();
   std::uint64_t hash(const Nlri& key) const;
 
   const Host* host_ = nullptr;

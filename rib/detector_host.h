@@ -46,10 +46,7 @@ class Engine::DetectorHost final : public Host {
   void erase_state(std::string_view key) override {
     engine_.commit_.states.push_back({name_, std::string(key), std::nullopt});
   }
-  void emit(Event&& event) override {
-    engine_.commit_.events.push_back(std::move(event));
-    engine_.counters_.events.fetch_add(1, std::memory_order_relaxed);
-  }
+  void emit(Event&& event) override;
 
  private:
   Engine& engine_;

@@ -19,7 +19,18 @@ Engine::~Engine() = default;
 void Engine::add_detector(std::unique_ptr<Detector> detector) {
   const auto number = static_cast<std::uint32_t>(detectors_.size());
   detectors_.push_back(std::make_unique<DetectorHost>(*this, number, std::move(detector)));
-  call(*detectors_.back(), [&](Detector& d) { d.attach(*detectors_.back()); });
+  DetectorHost& host = *detectors_.back();
+  if (auto* filter = dynamic_cast<EventFilter*>(&host.detector()); filter && filter_ == nullptr) {
+    filter_ = filter;
+    filter_host_ = &host;
+  }
+  auto interest = RouteInterest::kNone;
+  call(host, [&](Detector& d) {
+    d.attach(host);
+    interest = d.route_interest();
+  });
+  if (interest != RouteInterest::kNone) route_listeners_.push_back(&host);
+  if (interest == RouteInterest::kAll) baseline_listeners_.push_back(&host);
 }
 
 void Engine::process(const bgp::RecordBatch& batch) {
@@ -213,8 +224,8 @@ void Engine::record_write(const RouteChange& change) {
 }
 
 void Engine::notify(const RouteChange& change) {
-  update_open_ = true;
-  for (const auto& host : detectors_)
+  (change.baseline ? update_open_ : live_update_open_) = true;
+  for (DetectorHost* host : change.baseline ? baseline_listeners_ : route_listeners_)
     call(*host, [&](Detector& d) { d.on_route_change(change); });
 }
 
@@ -223,9 +234,10 @@ void Engine::notify(const PeerChange& change) {
 }
 
 void Engine::update_end() {
-  if (!update_open_) return;
-  update_open_ = false;
-  for (const auto& host : detectors_) call(*host, [](Detector& d) { d.on_update_end(); });
+  if (!update_open_ && !live_update_open_) return;
+  const auto& told = live_update_open_ ? route_listeners_ : baseline_listeners_;
+  update_open_ = live_update_open_ = false;
+  for (DetectorHost* host : told) call(*host, [](Detector& d) { d.on_update_end(); });
 }
 
 void Engine::flush(bool even_if_empty) {
@@ -241,10 +253,12 @@ void Engine::flush(bool even_if_empty) {
 void Engine::recycle() {
   const std::uint64_t durable = sink_.durable_sequence();
   prefixes_.drain(durable, [this](PrefixId id) {
-    for (const auto& host : detectors_) call(*host, [id](Detector& d) { d.prefix_released(id); });
+    for (DetectorHost* host : route_listeners_)
+      call(*host, [id](Detector& d) { d.prefix_released(id); });
   });
   paths_.drain(durable, [this](PathId id) {
-    for (const auto& host : detectors_) call(*host, [id](Detector& d) { d.path_released(id); });
+    for (DetectorHost* host : route_listeners_)
+      call(*host, [id](Detector& d) { d.path_released(id); });
   });
 }
 

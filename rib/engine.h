@@ -30,6 +30,7 @@
 
 #include "bgp/record.h"
 #include "lapwing/detector.h"
+#include "lapwing/event_filter.h"
 #include "rib/adj_rib_in.h"
 #include "rib/commit.h"
 #include "rib/event_timers.h"
@@ -82,7 +83,8 @@ class Engine final : public Dictionary {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  /// In the order in which they are to be called. Before anything else.
+  /// In the order in which they are to be called. Before anything else. The first one that is an
+  /// EventFilter judges the events of all others.
   void add_detector(std::unique_ptr<Detector> detector);
 
   // Restoring, in this order; see rib::LoadVisitor. False: contradictory data.
@@ -204,6 +206,10 @@ class Engine final : public Dictionary {
   EngineOptions options_;
   CommitSink& sink_;
   std::vector<std::unique_ptr<DetectorHost>> detectors_;
+  std::vector<DetectorHost*> route_listeners_;     // of changes outside first tables
+  EventFilter* filter_ = nullptr;
+  DetectorHost* filter_host_ = nullptr;
+  std::vector<DetectorHost*> baseline_listeners_;  // of changes in first tables, and of restored routes
   PrefixTable prefixes_;
   PathTable paths_;
   EventTimers timers_;
@@ -219,6 +225,7 @@ class Engine final : public Dictionary {
   std::array<Ahead, kAhead> ahead_;              // of the NLRI that come next, by their number
   Timestamp now_{};
   bool update_open_ = false;                     // on_route_change without on_update_end yet
+  bool live_update_open_ = false;                // …for a change outside a first table
   Commit commit_;
   std::uint64_t sequence_ = 1;                   // of commit_
   EngineCounters counters_;

@@ -241,7 +241,8 @@ bool Engine::restore_route(PeerId peer, const bgp::NlriKey& key, PathId path) {
   paths_.acquire(path);
   ++routes_;
   const RouteView view{peer, prefix, path, true};
-  for (const auto& host : detectors_) call(*host, [&](Detector& d) { d.restore_route(view); });
+  for (DetectorHost* host : baseline_listeners_)
+    call(*host, [&](Detector& d) { d.restore_route(view); });
   return true;
 }
 
@@ -266,6 +267,19 @@ void Engine::DetectorHost::for_each_route(PrefixId prefix,
     const PathId path = peer->rib.find(prefix);
     if (path != kNoPath) fn({peer->info.id, prefix, path, peer->rib.is_stale(prefix)});
   }
+}
+
+void Engine::DetectorHost::emit(Event&& event) {
+  // What a timer or a neighbour's state makes a detector say is of a file, too.
+  if (engine_.options_.replay && event.cause == Cause::kLive) event.cause = Cause::kReplay;
+  DetectorHost* const filter = engine_.filter_host_;
+  if (filter != nullptr && filter != this && filter->enabled()) {
+    bool admitted = true;
+    engine_.call(*filter, [&](Detector&) { admitted = engine_.filter_->admit(name_, event); });
+    if (!admitted) return;
+  }
+  engine_.commit_.events.push_back(std::move(event));
+  engine_.counters_.events.fetch_add(1, std::memory_order_relaxed);
 }
 
 void Engine::DetectorHost::disable(const char* what) {

@@ -25,11 +25,11 @@ function(lapwing_program_test)
 endfunction()
 
 if(TARGET lapwing)
-  foreach(case story twice counts jinx streams options)
+  foreach(case story scenarios twice counts jinx streams options)
     lapwing_program_test(NAME replay_${case} LABEL replay SCRIPT replay/run.py ARGS ${case}
       TIMEOUT 120)
   endforeach()
-  foreach(case cli config dump end record reset restart silent syslog tables withdraw)
+  foreach(case alarms cli config dump end record reset restart silent syslog tables withdraw)
     lapwing_program_test(NAME interop_${case} LABEL interop SCRIPT interop/${case}.py TIMEOUT 90)
   endforeach()
   # Routers of others: the walk of tests/interop/routers.py, and 100,000 routes.

@@ -88,6 +88,13 @@ struct Watch {
   std::vector<Asn> ases;         // anywhere on the path
 };
 
+/// Which route changes a detector wants to be told. What nobody wants costs nothing.
+enum class RouteInterest : std::uint8_t {
+  kNone,  // none: it lives of `on_peer_change` and timers
+  kLive,  // those that are not `baseline`, and no `restore_route`
+  kAll,
+};
+
 /// One neighbour's route, as `Host::for_each_route` shows it.
 struct RouteView {
   PeerId peer = 0;
@@ -139,6 +146,10 @@ class Detector {
   /// Start: `attach`, then `restore_state` for each stored entry in ascending order of key, then
   /// `restore_route` for each stored route (all stale), then `start_up`.
   virtual void attach(Host& host) = 0;
+  /// Asked once, after `attach`. With kNone neither `on_route_change` and `on_update_end` nor
+  /// `path_released` and `prefix_released` are called; with kLive `on_update_end` follows only where
+  /// `on_route_change` came before it.
+  virtual RouteInterest route_interest() const { return RouteInterest::kAll; }
   virtual void restore_state(std::string_view key, std::string_view value);
   virtual void restore_route(const RouteView& route);
   virtual void start_up() {}
@@ -177,5 +188,7 @@ EventId make_event_id(std::string_view domain, std::span<const std::uint64_t> pa
 std::unique_ptr<Detector> make_detector(std::string_view name, Settings& settings);
 /// The names that `make_detector` knows, in the order in which detectors are called.
 std::vector<std::string_view> detector_names();
+/// True for those that run unless the configuration says otherwise.
+bool runs_by_default(std::string_view name);
 
 }  // namespace lapwing

@@ -48,7 +48,9 @@ RULES = (
     Rule("rib/store", ("lapwing/", "bgp/", "rib/"),
          ("rocksdb/", "boost/unordered", "boost/sort/", "zstd.h") + POSIX),
     Rule("rib/", ("lapwing/", "bgp/", "rib/"), ("boost/unordered",)),
-    Rule("detectors/plugin", ("lapwing/", "detectors/"), ("fmt/", "dlfcn.h")),
+    # A plugin is first loaded in a child process.
+    Rule("detectors/plugin.cc", ("lapwing/", "detectors/"),
+         ("fmt/", "dlfcn.h", "signal.h", "sys/wait.h", "unistd.h")),
     Rule("detectors/", ("lapwing/", "detectors/"), ("fmt/",)),
     Rule("sinks/", ("lapwing/", "sinks/"),
          ("boost/asio", "boost/beast", "boost/json", "boost/system", "fmt/", "openssl/") + POSIX),

@@ -4,6 +4,7 @@
 run.py --binary lapwing [--accept] CASE...   (default: all cases)
 
   story   the 2017 story: events equal star_jv_2017.jsonl, octet for octet, and the published facts
+  scenarios  each scenarios/NAME.scenario: events equal NAME.jsonl beside it, and what it expects
   twice   the same files give the same octets, however they are compressed and wherever they lie
   counts  route counts of public MRT files equal bgpdump's
   jinx    a full table of 493,868 prefixes and the 15 minutes after it: the table raises nothing, and
@@ -11,7 +12,7 @@ run.py --binary lapwing [--accept] CASE...   (default: all cases)
   streams the same for public UPDATEs without a table, and for the Cloudflare outage of 2022
   options --from, --to, --watch, --merge and standard input
 
---accept writes the golden file anew; read the difference before you commit it. `counts`, `jinx` and
+--accept writes the golden files anew; read the difference before you commit it. `counts`, `jinx` and
 `streams` need LAPWING_SHARED_DATA; without it they say so and pass. Exit 77: every case was skipped.
 """
 
@@ -34,6 +35,7 @@ import as13335  # noqa: E402
 import judge  # noqa: E402
 import star_jv_2017 as facts  # noqa: E402
 from process import LabError, Scratch, Skip  # noqa: E402
+from scenario import Scenario, ScenarioError  # noqa: E402
 
 GOLDEN = HERE / "star_jv_2017.jsonl"
 CONFIG = f"[watch]\norigins = [{facts.ORIGIN}]\n"
@@ -129,18 +131,43 @@ def story(scratch, args, config):
               if e["type"] == "upstream-gone" and e["upstream_as"] == facts.NEW]
     if lasted != [4014]:
         problems.append(f"AS{facts.NEW} was there for 1 h 06 min 54 s (4014 s); said: {lasted}")
-    if args.accept:
-        GOLDEN.write_bytes(replay.out)
-        print(f"wrote {GOLDEN}: {len(replay.events)} events")
-    golden = GOLDEN.read_bytes() if GOLDEN.exists() else b""
-    if golden != replay.out:
-        diff = difflib.unified_diff(golden.decode().splitlines(), replay.out.decode().splitlines(),
-                                    GOLDEN.name, "this run", lineterm="", n=0)
-        problems.append("other events than in the golden file (run.py --accept, after reading):\n"
-                        + "\n".join(line[:400] for line in diff))
+    problems += compare(GOLDEN, replay, args.accept)
     if problems:
         raise LabError("\n".join(problems))
     print(f"{len(replay.events)} events, as the facts demand")
+
+
+def compare(golden, replay, accept):
+    """The difference to the golden file as a list of problems; with `accept` it is written anew."""
+    if accept:
+        golden.write_bytes(replay.out)
+        print(f"wrote {golden}: {len(replay.events)} events")
+    known = golden.read_bytes() if golden.exists() else b""
+    if known == replay.out:
+        return []
+    diff = difflib.unified_diff(known.decode().splitlines(), replay.out.decode().splitlines(),
+                                golden.name, "this run", lineterm="", n=0)
+    return ["other events than in the golden file (run.py --accept, after reading):\n"
+            + "\n".join(line[:400] for line in diff)]
+
+
+def scenarios(scratch, args, _config):
+    problems = []
+    for path in sorted((HERE / "scenarios").glob("*.scenario")):
+        try:
+            scenario = Scenario(path)
+            mrt = Path(scratch.file(f"{path.stem}.mrt"))
+            scenario.write_mrt(mrt)
+        except ScenarioError as error:
+            raise LabError(str(error)) from error
+        config = scratch.write(f"{path.stem}.toml", scenario.config())
+        replay = Replay(args.binary, config, [mrt])
+        found = scenario.judge(replay.events)
+        found += compare(path.with_suffix(".jsonl"), replay, args.accept)
+        problems += [f"{path.name}: {problem}" for problem in found]
+        print(f"{path.stem}: {len(replay.events)} events")
+    if problems:
+        raise LabError("\n".join(problems))
 
 
 def twice(scratch, args, config):
@@ -268,8 +295,8 @@ def split(path, halves):
         half.write_bytes(octets)
 
 
-CASES = {"story": story, "twice": twice, "counts": counts, "jinx": jinx, "streams": streams,
-         "options": options}
+CASES = {"story": story, "scenarios": scenarios, "twice": twice, "counts": counts, "jinx": jinx,
+         "streams": streams, "options": options}
 
 
 def main():

@@ -125,7 +125,14 @@ TEST_CASE("config: an unknown table gets the nearest known one, or all of them")
         {"t.toml:8:2: error: unknown key \"htp\"; did you mean \"http\"?"});
   check(diagnose_table("[kafka-things]"),
         {"t.toml:8:2: error: unknown key \"kafka-things\"; known here: detector, http, neighbor, "
-         "record, sink, speaker, storage, watch"});
+         "record, sink, speaker, storage, suppress, watch"});
+}
+
+TEST_CASE("config: [[suppress]] is an array of tables with names of their own") {
+  check(diagnose_table("[suppress]\nname = \"a\""),
+        {"t.toml:8:1: error: a rule is a table: write [[suppress]]"});
+  check(diagnose_table("[[suppress]]\nname = \"a\"\n[[suppress]]\nname = \"a\""),
+        {"t.toml:10:1: error: two [[suppress]] rules have the same \"name\""});
 }
 
 TEST_CASE("config: an unknown key of any table gets the nearest known one") {
@@ -392,8 +399,6 @@ TEST_CASE("config: what is legal but unwise is a warning") {
         {"t.toml:1:1: warning: no neighbours: nothing will be heard; add a [[neighbor]]",
          "t.toml:1:1: warning: no sinks: events reach the journal and the API only; add a "
          "[[sink.syslog]]"});
-  check(diagnose_table("[detector.new-upstream]\nenabled = false"),
-        {"t.toml:8:1: warning: no detector is enabled: routes are kept, no event will be raised"});
 }
 
 TEST_CASE("config: a replay's file may be without speaker, neighbours and sinks") {

@@ -144,19 +144,20 @@ TEST_CASE("config: the example shows the defaults that the code has") {
   CHECK_EQ(plain->record.gzip, spelled->record.gzip);
 }
 
-TEST_CASE("config: without detector tables both run; a table alone means it alone") {
-  const auto names = [](const Config& config) {
-    std::string joined;
-    for (const auto& detector : config.detectors) joined += detector.name + ' ';
-    return joined;
-  };
-  CHECK_EQ(names(parse(kSpeaker)), "new-upstream path-change ");
-  CHECK_EQ(names(parse(std::string(kSpeaker) + "[detector.path-change]")), "path-change ");
-  CHECK_EQ(names(parse(std::string(kSpeaker) +
-                       "[detector.path-change]\n[detector.new-upstream]\nenabled = false")),
-           "path-change ");
-  CHECK_EQ(names(parse(std::string(kSpeaker) + "[detector.z]\n[detector.a]\nenabled = true")),
-           "z a ");
+TEST_CASE("config: detector tables set or disable; `plugin` names one that is not built in") {
+  LoadOptions options;
+  options.detectors = {"new-upstream", "path-change"};
+  std::vector<Diagnostic> diagnostics;
+  const auto config = parse_config(std::string(kSpeaker) +
+                                       "[detector.path-change]\nwindow = 3\n"
+                                       "[detector.new-upstream]\nenabled = false\n"
+                                       "[detector.mine]\nplugin = \"mine.so\"\n",
+                                   "t.toml", diagnostics, options);
+  REQUIRE(config);
+  REQUIRE(config->detectors.size() == 2);
+  CHECK_EQ(config->detectors[0].name, "path-change");
+  CHECK_EQ(config->detectors[1].name, "mine");
+  CHECK((config->disabled_detectors == std::vector<std::string>{"new-upstream"}));
 }
 
 TEST_CASE("config: where nothing is said the defaults hold") {

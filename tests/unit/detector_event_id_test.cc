@@ -26,7 +26,12 @@ TEST_CASE("domain and parts cannot be shifted into each other") {
 }
 
 TEST_CASE("the registry knows the built-in detectors in their order") {
-  CHECK(detector_names() == std::vector<std::string_view>{"new-upstream", "path-change"});
+  CHECK(detector_names() == std::vector<std::string_view>{
+                                "peer-state", "new-upstream", "path-change", "origin-change",
+                                "prefix-watch", "visibility", "prefix-flap", "route-leak",
+                                "reserved-as"});
+  CHECK(runs_by_default("new-upstream"));
+  CHECK_FALSE(runs_by_default("no-such"));
   Settings settings;
   CHECK(make_detector("no-such", settings) == nullptr);
   for (const auto name : detector_names()) CHECK(make_detector(name, settings)->name() == name);

@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include "tests/unit/fake_host.h"
+#include "tests/unit/detector_scene.h"
 
 namespace lapwing::test {
 namespace {
@@ -9,17 +9,8 @@ using Texts = FakeHost::Texts;
 using std::chrono::hours;
 using std::chrono::seconds;
 
-/// Two neighbours that have shown their first tables: origin 100 behind upstreams 10 and 20.
-struct Scene {
-  FakeHost host{"new-upstream"};
-  PeerId a = host.add_peer("a", 1);
-  PeerId b = host.add_peer("b", 2);
-  Scene() {
-    host.at("2024-01-01T00:00:00Z");
-    host.table(a, {"10.0.0.0/24", "10.0.1.0/24"}, "1 10 100");
-    host.table(b, {"10.0.0.0/24", "10.0.1.0/24"}, "2 20 100");
-    host.at("2024-01-02T00:00:00Z");
-  }
+struct Scene : TwoNeighbours {
+  explicit Scene(Watch watch = {}) : TwoNeighbours("new-upstream", std::move(watch)) {}
 };
 
 }  // namespace
@@ -73,9 +64,54 @@ TEST_CASE("an origin never seen before is a notice with a rule that says so") {
   CHECK(s.host.taken() == Texts{"new-upstream 900 10"});
   CHECK(s.host.events[0].severity == Severity::kNotice);
   CHECK(field<bool>(s.host.events[0], "new_origin"));
+  CHECK_FALSE(has_field(s.host.events[0], "origin_since"));
+  // It reaches the next neighbour behind another upstream: the same news.
+  s.host.after(seconds(599));
   s.host.announce(s.b, {"10.9.0.0/24"}, "2 20 900");
   CHECK(s.host.taken() == Texts{"new-upstream 900 20"});
-  CHECK(s.host.events[1].severity == Severity::kWarning);
+  CHECK(s.host.events[1].severity == Severity::kNotice);
+  CHECK(field<bool>(s.host.events[1], "new_origin"));
+  CHECK(field<Timestamp>(s.host.events[1], "origin_since") == time_of("2024-01-02T00:00:00Z"));
+  // Once it is settled, a further upstream is a warning.
+  s.host.restart();
+  s.host.after(seconds(1));
+  s.host.announce(s.b, {"10.9.0.0/24"}, "2 30 900");
+  CHECK(s.host.events.at(2).severity == Severity::kWarning);
+  CHECK_FALSE(field<bool>(s.host.events[2], "new_origin"));
+}
+
+TEST_CASE("an origin that a first table showed a moment ago is not new") {
+  FakeHost host("new-upstream");
+  const PeerId a = host.add_peer("a", 1);
+  host.at("2024-01-01T00:00:00Z");
+  host.table(a, {"10.0.0.0/24"}, "1 10 100");
+  host.announce(a, {"10.0.0.0/24"}, "1 20 100");
+  CHECK(host.taken() == Texts{"new-upstream 100 20", "upstream-gone 100 10"});
+  CHECK(host.events[0].severity == Severity::kWarning);
+}
+
+TEST_CASE("the upstream's role says what it was known as, and how much to believe") {
+  Scene s;
+  s.host.table(s.a, {"10.7.0.0/24"}, "1 10 700");
+  const auto role = [&](std::string_view prefix, std::string_view path) {
+    s.host.announce(s.a, {std::string(prefix)}, path);
+    for (auto e = s.host.events.rbegin(); e != s.host.events.rend(); ++e)
+      if (e->type == "new-upstream")
+        return field<std::string>(*e, "upstream_role") + ' ' + field<std::string>(*e, "confidence");
+    return std::string();
+  };
+  CHECK(role("10.0.0.0/24", "1 20 100") == "");  // known from the other neighbour
+  CHECK(role("10.0.0.0/24", "1 30 100") == "unknown normal");
+  // A stub in the middle: a forged path, or a leak.
+  CHECK(role("10.0.0.0/24", "1 700 100") == "stub low");
+  CHECK(role("10.0.1.0/24", "1 700 101") == "stub low");  // it was made known a moment ago only
+  CHECK(role("10.5.0.0/24", "1 10 500") == "transit normal");
+  CHECK(role("10.0.1.0/24", "1 100 40 100") == "unknown low");  // poisoned
+  CHECK(role("10.0.1.0/24", "1 64500 100") == "unknown low");   // no AS of the Internet
+  CHECK(role("10.6.0.0/24", "600") == "local normal");
+  s.host.after(seconds(600));
+  s.host.restart();
+  CHECK(role("10.8.0.0/24", "1 700 800") == "transit normal");
 }
 
 TEST_CASE("an upstream that is the neighbour itself is reported as direct") {
@@ -258,8 +294,7 @@ TEST_CASE("share: a set that is what it was before is no event; another set of t
 }
 
 TEST_CASE("share: a watched origin is reported within a second, as a notice") {
-  Scene s;
-  s.host.watched.origins = {100};
+  Scene s(watch_origin(100));
   s.host.announce(s.a, {"10.0.2.0/24"}, "1 10 100");
   s.host.after(seconds(1));
   CHECK(s.host.taken() == Texts{"upstream-share 100 10"});

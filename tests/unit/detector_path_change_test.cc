@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include "tests/unit/fake_host.h"
+#include "tests/unit/detector_scene.h"
 
 namespace lapwing::test {
 namespace {
@@ -27,12 +27,6 @@ struct Scene {
   }
 };
 
-Watch prefixes(const Texts& texts) {
-  Watch w;
-  for (const auto& t : texts) w.prefixes.push_back(prefix_of(t));
-  return w;
-}
-
 std::string class_of(const Event& e) { return field<std::string>(e, "class"); }
 
 }  // namespace
@@ -45,7 +39,7 @@ TEST_CASE("nothing watched: nothing happens") {
 }
 
 TEST_CASE("each class has its name and severity") {
-  Scene s(prefixes({"10.0.0.0/16"}));
+  Scene s(watch_prefixes({"10.0.0.0/16"}));
   const auto step = [&](std::string_view path) {
     s.host.announce(s.a, {"10.0.0.0/24"}, path);
     const auto events = s.wait();
@@ -84,13 +78,13 @@ TEST_CASE("each class has its name and severity") {
 }
 
 TEST_CASE("attributes that leave the path alone are no path change") {
-  Scene s(prefixes({"10.0.0.0/16"}));
+  Scene s(watch_prefixes({"10.0.0.0/16"}));
   s.host.announce(s.a, {"10.0.0.0/24"}, "1 5 10 100", 9);
   CHECK(s.wait().empty());
 }
 
 TEST_CASE("the first table, the loss of a neighbour and its return are silent") {
-  Scene s(prefixes({"10.0.0.0/16"}));
+  Scene s(watch_prefixes({"10.0.0.0/16"}));
   s.host.down(s.a);
   s.host.after(seconds(100));
   s.host.up(s.a);
@@ -101,7 +95,7 @@ TEST_CASE("the first table, the loss of a neighbour and its return are silent") 
 }
 
 TEST_CASE("watched: a prefix with its more-specifics, not its less-specifics or others") {
-  Scene s(prefixes({"10.0.0.0/24"}));
+  Scene s(watch_prefixes({"10.0.0.0/24"}));
   s.host.announce(s.a, {"10.0.1.0/24", "192.0.2.0/24"}, "1 8 8 8");
   s.host.announce(s.a, {"10.0.0.0/16"}, "1 8 100");
   CHECK(s.wait().empty());
@@ -110,7 +104,7 @@ TEST_CASE("watched: a prefix with its more-specifics, not its less-specifics or 
 }
 
 TEST_CASE("watched: a prefix id that is given to another prefix is judged anew") {
-  Scene s(prefixes({"10.0.0.0/24"}));
+  Scene s(watch_prefixes({"10.0.0.0/24"}));
   s.host.announce(s.a, {"198.51.100.0/24"}, "1 5 10 100");
   s.host.withdraw(s.a, {"198.51.100.0/24"});
   s.host.announce(s.a, {"10.0.0.0/25"}, "1 5 10 100");
@@ -136,7 +130,7 @@ TEST_CASE("watched: an origin, an AS on the path, before or after") {
 }
 
 TEST_CASE("changes of one cause fold into one event, those of another do not") {
-  Scene s(prefixes({"10.0.0.0/16"}));
+  Scene s(watch_prefixes({"10.0.0.0/16"}));
   s.host.announce(s.a, {"10.0.0.0/24", "10.0.1.0/24"}, "1 6 10 100");
   s.host.after(seconds(1));
   s.host.announce(s.b, {"10.0.0.0/24"}, "2 7 20 100");
@@ -157,7 +151,7 @@ TEST_CASE("a fold keeps its samples small and its children to be asked for") {
   FakeHost host("path-change");
   host.settings.set("children", std::int64_t{30});
   host.settings.set("events-with-children", std::int64_t{2});
-  host.watched = prefixes({"10.0.0.0/8"});
+  host.watched = watch_prefixes({"10.0.0.0/8"});
   const PeerId a = host.add_peer("a", 1);
   host.at("2024-01-01T00:00:00Z");
   Texts all;
@@ -183,7 +177,7 @@ TEST_CASE("a fold keeps its samples small and its children to be asked for") {
 
 TEST_CASE("too many causes at once share a fold, and the counts are whole") {
   FakeHost host("path-change");
-  host.watched = prefixes({"10.0.0.0/8"});
+  host.watched = watch_prefixes({"10.0.0.0/8"});
   const PeerId a = host.add_peer("a", 1);
   host.at("2024-01-01T00:00:00Z");
   host.table(a, {"10.0.0.0/24"}, "1 5 10 100");
@@ -198,7 +192,7 @@ TEST_CASE("too many causes at once share a fold, and the counts are whole") {
 }
 
 TEST_CASE("explained_by names the incident of an adjacency learnt outside the baseline only") {
-  Scene s(prefixes({"10.0.0.0/16"}));
+  Scene s(watch_prefixes({"10.0.0.0/16"}));
   const std::uint64_t parts[] = {100, 30};
   const std::string incident = format_event_id(make_event_id("upstream", parts));
   // To an upstream that the baseline showed: not explained.
@@ -219,7 +213,7 @@ TEST_CASE("explained_by names the incident of an adjacency learnt outside the ba
 
 TEST_CASE("ADD-PATH: one path more or less of several is neither announced nor withdrawn") {
   FakeHost host("path-change");
-  host.watched = prefixes({"10.0.0.0/24"});
+  host.watched = watch_prefixes({"10.0.0.0/24"});
   const PeerId a = host.add_peer("a", 1);
   host.at("2024-01-01T00:00:00Z");
   host.table(a, {"10.0.0.0/24#1"}, "1 5 10 100");
@@ -234,7 +228,7 @@ TEST_CASE("ADD-PATH: one path more or less of several is neither announced nor w
 }
 
 TEST_CASE("a change found after a gap carries its interval; the end of the records reports folds") {
-  Scene s(prefixes({"10.0.0.0/16"}));
+  Scene s(watch_prefixes({"10.0.0.0/16"}));
   s.host.found(s.a, {"10.0.0.0/24"}, "1 6 10 100", "2024-01-01T20:00:00Z");
   CHECK(s.host.events.empty());
   s.host.detector().finish();

@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include "tests/unit/fake_host.h"
+#include "tests/unit/detector_scene.h"
 
 namespace lapwing::test {
 namespace {
@@ -9,15 +9,8 @@ using Texts = FakeHost::Texts;
 using std::chrono::hours;
 using std::chrono::seconds;
 
-struct Scene {
-  FakeHost host{"new-upstream"};
-  PeerId a = host.add_peer("a", 1), b = host.add_peer("b", 2);
-  Scene() {
-    host.at("2024-01-01T00:00:00Z");
-    host.table(a, {"10.0.0.0/24", "10.0.1.0/24"}, "1 10 100");
-    host.table(b, {"10.0.0.0/24", "10.0.1.0/24"}, "2 20 100");
-    host.at("2024-01-02T00:00:00Z");
-  }
+struct Scene : TwoNeighbours {
+  Scene() : TwoNeighbours("new-upstream") {}
 };
 
 }  // namespace

@@ -132,19 +132,33 @@ class FakeHost final : public Host {
     return p.id;
   }
 
+  /// Serves this one, which the caller owns, instead of making its own.
+  void use(Detector& detector) {
+    used_ = &detector;
+    timers_.clear();
+    detector.attach(*this);
+    interest_ = detector.route_interest();
+    const auto stored = state;
+    for (const auto& [key, value] : stored) detector.restore_state(key, value);
+    detector.start_up();
+  }
+
   /// Creates the detector at first use.
   Detector& detector() {
+    if (used_ != nullptr) return *used_;
     if (!detector_) {
       Settings copy = settings;
       detector_ = make_detector(detector_name_, copy);
       REQUIRE(detector_ != nullptr);
       REQUIRE(copy.finish().empty());
       detector_->attach(*this);
+      interest_ = detector_->route_interest();
       for (const auto& [key, value] : state) detector_->restore_state(key, value);
       for (auto& [prefix, routes] : routes_)
         for (auto& [peer, route] : routes) {
           route.stale = true;
-          detector_->restore_route({peer, prefix, route.path, true});
+          if (interest_ == RouteInterest::kAll)
+            detector_->restore_route({peer, prefix, route.path, true});
         }
       detector_->start_up();
     }
@@ -199,8 +213,12 @@ class FakeHost final : public Host {
   void change(PeerId p, std::string_view text,
               const std::optional<std::vector<std::uint8_t>>& attributes, bool baseline,
               std::optional<Timestamp> last_known) {
+    change(p, nlri_of(text), attributes, baseline, last_known);
+  }
+  void change(PeerId p, const Nlri& nlri,
+              const std::optional<std::vector<std::uint8_t>>& attributes, bool baseline,
+              std::optional<Timestamp> last_known) {
     Detector& d = detector();
-    const Nlri nlri = nlri_of(text);
     const PrefixId prefix = intern_prefix(nlri);
     auto& routes = routes_[prefix];
     const auto old = routes.find(p);
@@ -219,39 +237,37 @@ class FakeHost final : public Host {
     else
       routes[p] = {c.after, false};
     if (c.after != kNoPath) ++path_uses_[c.after];
-    d.on_route_change(c);
+    if (interest_ == RouteInterest::kAll || (interest_ == RouteInterest::kLive && !baseline)) {
+      d.on_route_change(c);
+      told_ = true;
+    }
     if (c.before != kNoPath) replaced_.push_back(c.before);
     if (routes.empty()) emptied_.push_back(prefix);
   }
   void end() {
-    detector().on_update_end();
+    if (std::exchange(told_, false)) detector().on_update_end();
     for (const PathId path : std::exchange(replaced_, {})) drop_path(path);
     for (const PrefixId prefix : std::exchange(emptied_, {}))
       if (const auto it = routes_.find(prefix); it != routes_.end() && it->second.empty())
         drop_prefix(prefix);
   }
 
-  void down(PeerId p) {
+  void down(PeerId p, std::string reason = "") {
     for (auto& [prefix, routes] : routes_)
       if (const auto it = routes.find(p); it != routes.end()) it->second.stale = true;
-    tell(p, PeerEvent::kDown, std::nullopt);
+    tell(p, PeerEvent::kDown, std::nullopt, std::move(reason));
   }
   void up(PeerId p, std::optional<Timestamp> blind_since = std::nullopt) {
     tell(p, PeerEvent::kUp, blind_since);
   }
-  /// No longer configured: its routes go without route changes.
+  /// No longer configured: its routes go as in a first table.
   void remove_peer(PeerId p) {
-    std::vector<PrefixId> empty;
-    std::vector<PathId> dropped;
-    for (auto& [prefix, routes] : routes_)
-      if (const auto it = routes.find(p); it != routes.end()) {
-        dropped.push_back(it->second.path);
-        routes.erase(it);
-        if (routes.empty()) empty.push_back(prefix);
-      }
+    std::vector<Nlri> held;
+    for (const auto& [prefix, routes] : routes_)
+      if (routes.contains(p)) held.push_back(prefixes_.at(prefix));
+    for (const Nlri& nlri : held) change(p, nlri, std::nullopt, true, std::nullopt);
+    end();
     tell(p, PeerEvent::kRemoved, std::nullopt);
-    for (const PathId path : dropped) drop_path(path);
-    for (const PrefixId prefix : empty) drop_prefix(prefix);
   }
 
   /// The events since the last call, as "type origin upstream".
@@ -335,16 +351,18 @@ class FakeHost final : public Host {
     path_uses_.erase(id);
     path_ids_.erase(paths_.at(id));
     paths_.erase(id);
-    detector().path_released(id);
+    if (interest_ != RouteInterest::kNone) detector().path_released(id);
   }
   void drop_prefix(PrefixId id) {
     routes_.erase(id);
     prefix_ids_.erase(prefixes_.at(id));
     prefixes_.erase(id);
-    detector().prefix_released(id);
+    if (interest_ != RouteInterest::kNone) detector().prefix_released(id);
   }
-  void tell(PeerId p, PeerEvent what, std::optional<Timestamp> blind_since) {
+  void tell(PeerId p, PeerEvent what, std::optional<Timestamp> blind_since,
+            std::string reason = "") {
     PeerChange c;
+    c.reason = std::move(reason);
     c.peer = p;
     c.event = what;
     c.blind_since = blind_since;
@@ -366,6 +384,9 @@ class FakeHost final : public Host {
   std::uint64_t timer_order_ = 0;
   std::set<EventId> ids_;
   std::size_t taken_ = 0;
+  RouteInterest interest_ = RouteInterest::kAll;
+  bool told_ = false;
+  Detector* used_ = nullptr;
   std::unique_ptr<Detector> detector_;
 };
 

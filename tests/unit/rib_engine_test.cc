@@ -306,6 +306,78 @@ TEST_CASE("route change, detector state and event are in one commit (promise 4)"
   CHECK(commit.sequence == 1);
 }
 
+namespace {
+
+/// Counts what it is told; `interest` says what it asks for.
+class Listener : public Detector {
+ public:
+  Listener(RouteInterest interest, std::string& told) : interest_(interest), told_(told) {}
+  std::string_view name() const override { return "listener"; }
+  void attach(Host&) override {}
+  RouteInterest route_interest() const override { return interest_; }
+  void restore_route(const RouteView&) override { told_ += 'r'; }
+  void on_route_change(const RouteChange& c) override { told_ += c.baseline ? 'b' : 'l'; }
+  void on_update_end() override { told_ += 'e'; }
+  void on_peer_change(const PeerChange&) override { told_ += 'p'; }
+  void path_released(PathId) override { told_ += 'x'; }
+
+ private:
+  const RouteInterest interest_;
+  std::string& told_;
+};
+
+/// Lets nothing through but what is of severity error.
+class OnlyErrors : public Listener, public EventFilter {
+ public:
+  explicit OnlyErrors(std::string& told) : Listener(RouteInterest::kNone, told), asked_(told) {}
+  bool admit(std::string_view detector, Event& event) override {
+    asked_ += std::string(detector) + ':' + event.type + ' ';
+    return event.severity <= Severity::kError;
+  }
+
+ private:
+  std::string& asked_;
+};
+
+}  // namespace
+
+TEST_CASE("a detector is told the route changes that it asks for, and no others") {
+  Bench b;
+  std::string none, live, all;
+  b.engine.add_detector(std::make_unique<Listener>(RouteInterest::kNone, none));
+  b.engine.add_detector(std::make_unique<Listener>(RouteInterest::kLive, live));
+  b.engine.add_detector(std::make_unique<Listener>(RouteInterest::kAll, all));
+  b.start();
+  Batch batch;
+  batch.declare(1, "edge1").up(2).announce(3, kP, {1, 2});
+  batch.mark(4, bgp::RecordKind::kEndOfRib).announce(5, kP, {1, 3});
+  b.run(batch);
+  CHECK(none == "pp");
+  CHECK(live == "pple");
+  CHECK(all == "pbeple");
+  // The first path is free once the commit is durable.
+  b.commits.durable = 100;
+  Batch more;
+  more.announce(6, kQ, {1, 3});
+  b.run(more);
+  CHECK(none == "pp");
+  CHECK(live == "pplexle");
+}
+
+TEST_CASE("a detector that is an event filter judges the events of the others") {
+  Bench b;
+  std::string asked;
+  b.engine.add_detector(std::make_unique<OnlyErrors>(asked));
+  b.start();
+  Batch batch;
+  batch.declare(1, "edge1").up(2).announce(3, kP, {777}).announce(4, kQ, {666});
+  b.run(batch);
+  CHECK(asked.find("recorder:seen recorder:detector-failed ") != std::string::npos);
+  REQUIRE(b.commits.list.back().events.size() == 1);
+  CHECK(b.commits.list.back().events[0].type == "detector-failed");
+  CHECK(b.commits.list.back().states.size() == 1);  // what the detector learnt is kept
+}
+
 TEST_CASE("a detector that throws is disabled and an event says so") {
   Bench b;
   b.start();

@@ -1,0 +1,65 @@
+#include "detectors/evidence.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "detectors/event_text.h"
+
+namespace lapwing::detectors {
+
+Evidence make_evidence(const Host& host, const RouteChange& change) {
+  const PeerInfo& peer = host.peer(change.peer);
+  Evidence e;
+  e.peer = peer.name;
+  e.peer_as = peer.as;
+  e.prefix = host.nlri(change.prefix).prefix;
+  e.time = host.now();
+  if (change.before != kNoPath) e.old_path = bounded_path_text(host.path(change.before).as_path());
+  if (change.after != kNoPath) e.new_path = bounded_path_text(host.path(change.after).as_path());
+  return e;
+}
+
+void append_id_parts(std::vector<std::uint64_t>& to, const Nlri& nlri) {
+  to.push_back(static_cast<std::uint64_t>(nlri.family.afi) << 32 |
+               static_cast<std::uint64_t>(nlri.family.safi) << 16 | nlri.prefix.length);
+  to.push_back(nlri.rd);
+  std::uint64_t words[2] = {};
+  for (std::size_t i = 0; i < 16; ++i)
+    words[i / 8] = words[i / 8] << 8 | nlri.prefix.address.bytes[i];
+  to.insert(to.end(), {words[0], words[1]});
+}
+
+std::chrono::seconds seconds_setting(Settings& settings, std::string_view key,
+                                     std::chrono::seconds fallback, std::int64_t min,
+                                     std::int64_t max) {
+  return std::chrono::seconds(settings.integer(key, fallback.count(), min, max));
+}
+
+std::size_t size_setting(Settings& settings, std::string_view key, std::size_t fallback,
+                         std::int64_t min, std::int64_t max) {
+  return static_cast<std::size_t>(
+      settings.integer(key, static_cast<std::int64_t>(fallback), min, max));
+}
+
+std::vector<Asn> as_setting(Settings& settings, std::string_view key, std::vector<Asn> fallback) {
+  std::vector<std::int64_t> numbers(fallback.begin(), fallback.end());
+  std::vector<Asn> ases;
+  for (const std::int64_t number : settings.integers(key, std::move(numbers))) {
+    if (number < 1 || number > 0xffffffffll)
+      settings.error(key, "must be AS numbers from 1 to 4294967295");
+    else
+      ases.push_back(static_cast<Asn>(number));
+  }
+  std::sort(ases.begin(), ases.end());
+  ases.erase(std::unique(ases.begin(), ases.end()), ases.end());
+  return ases;
+}
+
+bool scope_setting(Settings& settings, bool all_by_default) {
+  const std::string scope = settings.text("scope", all_by_default ? "all" : "watched");
+  if (scope != "all" && scope != "watched")
+    settings.error("scope", "must be \"all\" or \"watched\"");
+  return scope == "all";
+}
+
+}  // namespace lapwing::detectors

@@ -1,0 +1,51 @@
+// What all detectors make alike: the sighting of a route change, and settings in seconds.
+//
+// Thread: engine (settings: main). Owns: what it returns.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lapwing/detector.h"
+
+namespace lapwing::detectors {
+
+/// The change as a sighting of now, with paths of bounded length.
+Evidence make_evidence(const Host& host, const RouteChange& change);
+
+/// Keeps the first Event::kMaxEvidence.
+inline void add_evidence(std::vector<Evidence>& to, const Host& host, const RouteChange& change) {
+  if (to.size() < Event::kMaxEvidence) to.push_back(make_evidence(host, change));
+}
+
+/// The NLRI without its path identifier (RFC 7911): what an operator calls a prefix.
+inline Nlri without_path_id(Nlri nlri) {
+  nlri.has_path_id = false;
+  nlri.path_id = 0;
+  return nlri;
+}
+
+/// The earliest `last_known` of several changes.
+inline void merge_last_known(std::optional<Timestamp>& into, const RouteChange& change) {
+  if (change.last_known && (!into || *change.last_known < *into)) into = change.last_known;
+}
+
+inline std::uint64_t id_part(Timestamp t) { return static_cast<std::uint64_t>(unix_micros(t)); }
+
+/// A prefix as parts of an event id.
+void append_id_parts(std::vector<std::uint64_t>& to, const Nlri& nlri);
+
+std::chrono::seconds seconds_setting(Settings& settings, std::string_view key,
+                                     std::chrono::seconds fallback, std::int64_t min,
+                                     std::int64_t max);
+std::size_t size_setting(Settings& settings, std::string_view key, std::size_t fallback,
+                         std::int64_t min, std::int64_t max);
+/// AS numbers, sorted; 0 and numbers beyond 32 bits are errors of the setting.
+std::vector<Asn> as_setting(Settings& settings, std::string_view key, std::vector<Asn> fallback);
+/// `scope`: "all" routes or only what [watch] names. True: all.
+bool scope_setting(Settings& settings, bool all_by_default);
+
+}  // namespace lapwing::detectors

@@ -1,0 +1,304 @@
+#include "detectors/origin_change.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+#include "detectors/event_text.h"
+#include "detectors/evidence.h"
+
+namespace lapwing::detectors {
+namespace {
+
+constexpr std::uint8_t kFormat = 1;
+
+}  // namespace
+
+std::unique_ptr<Detector> make_origin_change(Settings& settings) {
+  OriginChangeSettings s;
+  s.all = scope_setting(settings, true);
+  s.window = seconds_setting(settings, "window", s.window, 1, 86400);
+  s.quiet = seconds_setting(settings, "quiet", s.quiet, 0, 86400);
+  return std::make_unique<OriginChange>(s);
+}
+
+void OriginChange::attach(Host& host) {
+  host_ = &host;
+  watch_.attach(host);
+  origins_.attach(host);
+  groups_.attach(host);
+}
+
+void OriginChange::on_route_change(const RouteChange& change) {
+  if (change.before == kNoPath) groups_.note(change.prefix);
+  if (change.baseline) return;
+  const Asn before = origins_.origin(change.before, change.peer);
+  const Asn after = origins_.origin(change.after, change.peer);
+  if (before == after) return;
+  if (!settings_.all && !watch_.change(change)) return;
+  // What the other routes for the prefix show; the one that changed stands in the table already.
+  std::set<Asn> others;
+  groups_.for_each_route(change.prefix, [&](const RouteView& route) {
+    if (route.peer == change.peer && route.prefix == change.prefix) return;
+    const Asn as = origins_.origin(route.path, route.peer);
+    if (as != PathOrigins::kNone) others.insert(as);
+  });
+  const Nlri nlri = without_path_id(host_->nlri(change.prefix));
+  if (after != PathOrigins::kNone && !others.contains(after)) {
+    const auto known = past_.find({nlri, after});
+    const bool returns = known != past_.end();
+    const bool raised = returns && known->second.raised;
+    const std::uint32_t times = returns ? known->second.times : 0;
+    const std::optional<Asn> from = before != PathOrigins::kNone ? std::optional(before)
+                                    : !others.empty()            ? std::optional(*others.begin())
+                                                                 : last_origin(nlri);
+    if (raised && times >= kFlapTimes && host_->now() - known->second.left < settings_.quiet)
+      flapping_.emplace(known->first, times);
+    else if (from && *from != after && (!returns || raised))
+      arrived(nlri, *from, after, others, change, times + 1);
+    if (returns) {
+      past_by_age_.erase({known->second.left, known->first});
+      past_.erase(known);
+    }
+  }
+  if (before != PathOrigins::kNone && !others.contains(before)) departed(nlri, before, change);
+}
+
+/// The origin that left last, of a prefix that nobody shows.
+std::optional<Asn> OriginChange::last_origin(const Nlri& nlri) const {
+  std::optional<Asn> last;
+  Timestamp left;
+  for (auto it = past_.lower_bound({nlri, 0}); it != past_.end() && it->first.first == nlri; ++it)
+    if (!last || it->second.left > left) {
+      last = it->first.second;
+      left = it->second.left;
+    }
+  return last;
+}
+
+void OriginChange::arrived(const Nlri& nlri, Asn from, Asn to, const std::set<Asn>& others,
+                           const RouteChange& change, std::uint32_t times) {
+  const Key key{from, to};
+  const bool first = standing_.find(key) == nullptr;
+  if (matter_of_.contains({nlri, to}) || !standing_.enter(key, nlri, host_->now())) return;
+  matter_of_.emplace(std::pair(nlri, to), Standing{key, times});
+  News& news = news_[key];
+  news.first = news.first || first;
+  gather(news, nlri, change);
+  news.origins.insert(to);
+  news.origins.insert(others.begin(), others.end());
+  news.times = std::max(news.times, times);
+  store(key, nlri);
+}
+
+void OriginChange::departed(const Nlri& nlri, Asn origin, const RouteChange& change) {
+  const auto matter = matter_of_.find({nlri, origin});
+  const bool raised = matter != matter_of_.end();
+  if (const auto flaps = flapping_.find({nlri, origin}); flaps != flapping_.end()) {
+    remember(nlri, origin, true, flaps->second + 1);
+    flapping_.erase(flaps);
+    return;
+  }
+  remember(nlri, origin, raised, raised ? matter->second.times : 0);
+  if (!raised) return;
+  Gone& gone = gone_[matter->second.key];
+  matter_of_.erase(matter);
+  gather(gone.news, nlri, change);
+  gone.nlri.push_back(nlri);
+}
+
+void OriginChange::remember(const Nlri& nlri, Asn origin, bool raised, std::uint32_t times) {
+  const std::pair pair(nlri, origin);
+  const auto [it, fresh] = past_.try_emplace(pair);
+  if (!fresh) past_by_age_.erase({it->second.left, pair});
+  it->second = {host_->now(), raised, times};
+  past_by_age_.emplace(host_->now(), pair);
+  if (past_.size() <= kMaxPast) return;
+  past_.erase(past_by_age_.begin()->second);
+  past_by_age_.erase(past_by_age_.begin());
+}
+
+void OriginChange::gather(News& news, const Nlri& nlri, const RouteChange& change) {
+  insert_bounded(news.prefixes, nlri.prefix, kMaxPrefixes);
+  if (news.peers.size() < kMaxNames) news.peers.insert(host_->peer(change.peer).name);
+  add_evidence(news.evidence, *host_, change);
+  merge_last_known(news.last_known, change);
+  news.cause = change.cause;
+  news.watched = news.watched || watch_.change(change);
+}
+
+void OriginChange::on_update_end() {
+  for (auto it = news_.begin(); it != news_.end();) {
+    auto& [key, news] = *it;
+    if (news.timer != 0) {
+      ++it;
+      continue;
+    }
+    if (!news.first) {
+      news.timer = next_timer_++;
+      by_timer_[news.timer] = key;
+      host_->set_timer(news.timer, host_->now() + settings_.window);
+      ++it;
+      continue;
+    }
+    raise(key, news, Action::kRaise);
+    it = news_.erase(it);
+  }
+  for (const auto& [key, gone] : gone_) clear(key, gone);
+  gone_.clear();
+}
+
+void OriginChange::on_timer(std::uint64_t timer) {
+  const auto it = by_timer_.find(timer);
+  if (it == by_timer_.end()) return;
+  const Key key = it->second;
+  by_timer_.erase(it);
+  News news = std::move(news_.at(key));
+  news_.erase(key);
+  if (standing_.find(key) != nullptr) raise(key, news, Action::kUpdate);
+}
+
+void OriginChange::finish() {
+  while (!by_timer_.empty()) {
+    const std::uint64_t timer = by_timer_.begin()->first;
+    host_->cancel_timer(timer);
+    on_timer(timer);
+  }
+}
+
+/// `of`: the first prefix that it tells of, since two UPDATEs may have one time.
+Event OriginChange::make_event(const Key& key, Action action, Timestamp since,
+                               const Prefix& of) const {
+  Event e;
+  std::vector<std::uint64_t> parts{key.from, key.to};
+  e.incident = make_event_id("origin-change incident", parts);
+  for (const std::uint64_t part : {static_cast<std::uint64_t>(action), id_part(since),
+                                   id_part(host_->now())})
+    parts.push_back(part);
+  append_id_parts(parts, Nlri{{}, 0, of, false, 0});
+  e.id = make_event_id("origin-change", parts);
+  e.type = "origin-change";
+  e.action = action;
+  e.time = host_->now();
+  e.origin_as = key.to;
+  return e;
+}
+
+void OriginChange::fill(Event& e, const News& news) const {
+  e.cause = news.cause;
+  e.prefix_count = static_cast<std::uint32_t>(news.prefixes.size());
+  e.prefixes = news.prefixes;
+  if (e.prefixes.size() > Event::kMaxPrefixes) e.prefixes.resize(Event::kMaxPrefixes);
+  e.peers.assign(news.peers.begin(), news.peers.end());
+  e.evidence = news.evidence;
+  if (news.last_known) e.changed_between = TimeRange{*news.last_known, host_->now()};
+}
+
+void OriginChange::raise(const Key& key, News& news, Action action) {
+  const auto* matter = standing_.find(key);
+  Event e = make_event(key, action, matter->since, news.prefixes.front());
+  fill(e, news);
+  e.severity = news.watched ? Severity::kWarning : Severity::kNotice;
+  const bool moas = news.origins.size() > 1;
+  e.fields.push_back({"old_origin", std::int64_t{key.from}});
+  e.fields.push_back({"moas", moas});
+  e.fields.push_back({"origins", std::vector<Asn>(news.origins.begin(), news.origins.end())});
+  e.fields.push_back({"standing", static_cast<std::int64_t>(matter->inside.size())});
+  e.fields.push_back({"times", std::int64_t{news.times}});
+  e.rule = "an AS originates a prefix that no neighbour showed it to originate before";
+  e.summary = summary_of(key, e, news);
+  host_->emit(std::move(e));
+}
+
+std::string OriginChange::summary_of(const Key& key, const Event& e, const News& news) const {
+  const std::string prefixes = join_prefixes(e.prefixes, e.prefix_count);
+  const std::string peers = join_names(e.peers, e.peers.size());
+  std::vector<std::string> others;
+  for (const Asn as : news.origins)
+    if (as != key.to) others.push_back(fmt::format("AS{}", as));
+  if (others.empty())
+    return fmt::format("{} originated by AS{}, before that by AS{}; seen by {}", prefixes, key.to,
+                       key.from, peers);
+  return fmt::format("{} originated by AS{}, and still by {}; seen by {}", prefixes, key.to,
+                     join_names(others, others.size()), peers);
+}
+
+void OriginChange::clear(const Key& key, const Gone& gone) {
+  std::optional<Timestamp> entered;
+  const auto* matter = standing_.find(key);
+  if (matter == nullptr) return;
+  const Timestamp since = matter->since;
+  for (const Nlri& nlri : gone.nlri) {
+    const auto left = standing_.leave(key, nlri);
+    if (left && (!entered || *left < *entered)) entered = left;
+    store(key, nlri);
+  }
+  if (!entered) return;
+  const std::size_t standing = matter->inside.size();
+  Event e = make_event(key, standing == 0 ? Action::kClear : Action::kUpdate, since,
+                       gone.news.prefixes.front());
+  fill(e, gone.news);
+  e.severity = Severity::kNotice;
+  const microseconds duration = host_->now() - *entered;
+  e.fields.push_back({"old_origin", std::int64_t{key.from}});
+  e.fields.push_back({"standing", static_cast<std::int64_t>(standing)});
+  e.fields.push_back({"duration_seconds", whole_seconds(duration)});
+  e.rule = "the last route that showed this origin was withdrawn or changed";
+  e.summary = fmt::format("{} no longer originated by AS{}, after {}",
+                          join_prefixes(e.prefixes, e.prefix_count), key.to,
+                          format_duration(duration));
+  if (standing == 0) {
+    if (const auto waiting = news_.find(key); waiting != news_.end()) {
+      host_->cancel_timer(waiting->second.timer);
+      by_timer_.erase(waiting->second.timer);
+      news_.erase(waiting);
+    }
+  }
+  standing_.forget_if_empty(key);
+  host_->emit(std::move(e));
+}
+
+/// Key: old origin | new origin | prefix. Value: format | matter since | since. Absent: not standing.
+void OriginChange::store(const Key& key, const Nlri& nlri) {
+  std::string name;
+  put_u32(name, key.from);
+  put_u32(name, key.to);
+  put_nlri(name, nlri);
+  const auto* matter = standing_.find(key);
+  if (matter == nullptr || !matter->inside.contains(nlri)) return host_->erase_state(name);
+  std::string value;
+  put_u8(value, kFormat);
+  put_time(value, matter->since);
+  put_time(value, matter->inside.at(nlri));
+  host_->put_state(name, value);
+}
+
+void OriginChange::restore_state(std::string_view name, std::string_view value) {
+  StateReader k(name), v(value);
+  Key key;
+  key.from = k.u32();
+  key.to = k.u32();
+  const Nlri nlri = k.nlri();
+  const bool known = v.u8() == kFormat;
+  const Timestamp matter_since = v.time(), since = v.time();
+  if (!known || !k.at_end() || !v.at_end())
+    throw std::runtime_error("origin-change: stored state is damaged or of a newer format");
+  standing_.restore(key, nlri, matter_since, since);
+  matter_of_.emplace(std::pair(nlri, key.to), key);
+}
+
+void OriginChange::restore_route(const RouteView& route) { groups_.note(route.prefix); }
+
+void OriginChange::path_released(PathId path) {
+  origins_.path_released(path);
+  watch_.path_released(path);
+}
+
+void OriginChange::prefix_released(PrefixId prefix) {
+  groups_.prefix_released(prefix);
+  watch_.prefix_released(prefix);
+}
+
+}  // namespace lapwing::detectors

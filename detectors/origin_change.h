@@ -1,0 +1,119 @@
+// Detector `origin-change`: a prefix is originated by an AS that no neighbour showed for it before.
+//
+// Where the old origin is still seen, too, it is a conflict of origins (MOAS, RFC 1930 7). Judged from
+// the routes that there are, so a first table costs nothing; what is remembered is which origins a
+// prefix lost, and which events stand. Meaning, settings and limits: docs/DETECTORS.md.
+// Thread: engine. Owns: what it remembers.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "detectors/matters.h"
+#include "detectors/path_id_groups.h"
+#include "detectors/path_origins.h"
+#include "detectors/watch_list.h"
+#include "lapwing/detector.h"
+
+namespace lapwing::detectors {
+
+struct OriginChangeSettings {
+  bool all = true;                  // or only what is watched
+  std::chrono::seconds window{60};  // further prefixes of a matter are told together
+  std::chrono::seconds quiet{900};  // after the third time: what is back sooner is not told
+};
+
+std::unique_ptr<Detector> make_origin_change(Settings& settings);
+
+class OriginChange final : public Detector {
+ public:
+  explicit OriginChange(const OriginChangeSettings& settings) : settings_(settings) {}
+
+  std::string_view name() const override { return "origin-change"; }
+  void attach(Host& host) override;
+  RouteInterest route_interest() const override {
+    return settings_.all || watch_.anything() ? RouteInterest::kAll : RouteInterest::kNone;
+  }
+  void restore_state(std::string_view key, std::string_view value) override;
+  void restore_route(const RouteView& route) override;
+  void on_route_change(const RouteChange& change) override;
+  void on_update_end() override;
+  void on_timer(std::uint64_t key) override;
+  void path_released(PathId path) override;
+  void prefix_released(PrefixId prefix) override;
+  void finish() override;
+
+ private:
+  /// Prefixes of `from` that `to` originates now: one matter, however many they are.
+  struct Key {
+    Asn from = 0;
+    Asn to = 0;
+    friend auto operator<=>(const Key&, const Key&) = default;
+  };
+  /// What waits to be told of a matter.
+  struct News {
+    std::uint64_t timer = 0;  // 0: told at the end of this UPDATE
+    std::vector<Prefix> prefixes;
+    std::set<Asn> origins;  // all that its prefixes have now
+    std::set<std::string> peers;
+    std::vector<Evidence> evidence;
+    std::optional<Timestamp> last_known;
+    Cause cause = Cause::kLive;
+    bool watched = false;
+    bool first = false;  // the matter began with it
+    std::uint32_t times = 1;
+  };
+  struct Gone {
+    News news;
+    std::vector<Nlri> nlri;
+  };
+  struct Standing {
+    Key key;
+    std::uint32_t times = 1;
+  };
+  struct Past {
+    Timestamp left;
+    bool raised = false;  // its coming was an event; so is its coming back
+    std::uint32_t times = 0;
+  };
+
+  void arrived(const Nlri& nlri, Asn from, Asn to, const std::set<Asn>& others,
+               const RouteChange& change, std::uint32_t times);
+  void departed(const Nlri& nlri, Asn origin, const RouteChange& change);
+  void remember(const Nlri& nlri, Asn origin, bool raised, std::uint32_t times);
+  std::optional<Asn> last_origin(const Nlri& nlri) const;
+  void gather(News& news, const Nlri& nlri, const RouteChange& change);
+  void raise(const Key& key, News& news, Action action);
+  void clear(const Key& key, const Gone& gone);
+  std::string summary_of(const Key& key, const Event& e, const News& news) const;
+  Event make_event(const Key& key, Action action, Timestamp since, const Prefix& of) const;
+  void fill(Event& e, const News& news) const;
+  void store(const Key& key, const Nlri& nlri);
+
+  static constexpr std::size_t kMaxStanding = 100000;
+  static constexpr std::size_t kMaxPast = 65536;
+  static constexpr std::size_t kMaxPrefixes = 4096;
+  static constexpr std::size_t kMaxNames = 64;
+  static constexpr std::uint32_t kFlapTimes = 3;
+
+  const OriginChangeSettings settings_;
+  Host* host_ = nullptr;
+  WatchList watch_;
+  PathOrigins origins_;
+  PathIdGroups groups_;
+  Matters<Key> standing_{kMaxStanding};
+  std::map<std::pair<Nlri, Asn>, Standing> matter_of_;  // by prefix and new origin
+  std::map<std::pair<Nlri, Asn>, std::uint32_t> flapping_;  // back too soon to be told; times
+  std::map<std::pair<Nlri, Asn>, Past> past_;      // origins that a prefix had
+  std::set<std::pair<Timestamp, std::pair<Nlri, Asn>>> past_by_age_;
+  std::map<Key, News> news_;                       // of this UPDATE, or of a window
+  std::map<Key, Gone> gone_;                       // of this UPDATE
+  std::map<std::uint64_t, Key> by_timer_;
+  std::uint64_t next_timer_ = 1;
+};
+
+}  // namespace lapwing::detectors

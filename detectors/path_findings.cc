@@ -1,0 +1,263 @@
+#include "detectors/path_findings.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "detectors/event_text.h"
+#include "detectors/evidence.h"
+
+namespace lapwing::detectors {
+namespace {
+
+constexpr std::uint8_t kFormat = 1;
+constexpr std::uint8_t kTaught = 1, kRaised = 2;
+
+std::string key_of(const Finding& f) {
+  std::string key;
+  put_u8(key, f.kind);
+  for (const Asn as : {f.as, f.left, f.right}) put_u32(key, as);
+  return key;
+}
+
+}  // namespace
+
+void PathFindings::attach(Host& host) {
+  host_ = &host;
+  watch_.attach(host);
+}
+
+std::uint32_t PathFindings::look_up(PathId path) {
+  const std::optional<Finding> finding = judge(host_->path(path));
+  if (!finding) return kNothing;
+  const auto known = number_of_.find(*finding);
+  if (known != number_of_.end()) return known->second;
+  if (numbers_.size() >= kMaxFindings) return kNothing;
+  const auto number = static_cast<std::uint32_t>(numbers_.size());
+  numbers_.push_back(&*findings_.emplace(*finding, State{}).first);
+  number_of_.emplace(*finding, number);
+  return number;
+}
+
+PathFindings::Entry* PathFindings::finding_of(PathId path, PrefixId prefix) {
+  if (path == kNoPath) return nullptr;
+  if (path >= by_path_.size()) by_path_.resize(path + 1, kUnset);
+  if (by_path_[path] == kUnset) by_path_[path] = look_up(path);
+  if (by_path_[path] == kNothing) return nullptr;
+  if (!settings_.all && !watch_.path(path) && !watch_.prefix(prefix)) return nullptr;
+  return numbers_[by_path_[path]];
+}
+
+void PathFindings::on_route_change(const RouteChange& change) {
+  Entry* before = finding_of(change.before, change.prefix);
+  Entry* after = finding_of(change.after, change.prefix);
+  if (before == after) return;
+  if (before != nullptr) {
+    --before->second.routes;
+    if (!change.baseline) touched_.insert(before->first);
+  }
+  if (after == nullptr) return;
+  State& s = after->second;
+  ++s.routes;
+  if (!change.baseline) {
+    gather(s, change);
+    touched_.insert(after->first);
+  } else if (!s.taught && !s.raised) {
+    s.taught = true;
+    if (s.first_seen == Timestamp{}) s.first_seen = host_->now();
+    store(*after);
+  }
+}
+
+void PathFindings::gather(State& s, const RouteChange& change) {
+  if (s.taught) return;
+  ++s.gathered;
+  s.cause = change.cause;
+  merge_last_known(s.last_known, change);
+  insert_bounded(s.prefixes, host_->nlri(change.prefix).prefix, kMaxPrefixes);
+  insert_bounded(s.peers, host_->peer(change.peer).name, kMaxPeers);
+  add_evidence(s.evidence, *host_, change);
+}
+
+void PathFindings::on_update_end() {
+  for (const Finding& finding : touched_) decide(*findings_.find(finding));
+  touched_.clear();
+}
+
+void PathFindings::decide(Entry& entry) {
+  State& s = entry.second;
+  if (s.taught) return;
+  const Timestamp now = host_->now();
+  if (s.routes == 0) {
+    if (s.raised && !s.gone_due) {
+      s.gone_at = now;
+      s.gone_due = now + settings_.linger;
+      set_timer(entry);
+    }
+    return;
+  }
+  if (s.gone_due) {
+    s.gone_due.reset();
+    set_timer(entry);
+  }
+  if (s.gathered == 0) return;
+  if (s.raised) {
+    if (s.window_due) return;
+    s.window_due = now + settings_.window;
+    return set_timer(entry);
+  }
+  if (s.first_seen == Timestamp{}) s.first_seen = now;
+  s.raised = true;
+  s.raised_at = now;
+  ++s.times;
+  emit(entry, Action::kRaise);
+  store(entry);
+}
+
+/// One timer for each finding: the nearer of its two ends.
+void PathFindings::set_timer(Entry& entry) {
+  const std::uint64_t key = number_of_.at(entry.first);
+  const State& s = entry.second;
+  if (!s.window_due && !s.gone_due) return host_->cancel_timer(key);
+  const Timestamp never = Timestamp::max();
+  host_->set_timer(key, std::min(s.window_due.value_or(never), s.gone_due.value_or(never)));
+}
+
+void PathFindings::on_timer(std::uint64_t key) {
+  if (key >= numbers_.size()) return;
+  Entry& entry = *numbers_[key];
+  State& s = entry.second;
+  if (s.window_due && *s.window_due <= host_->now()) after_window(entry);
+  if (s.gone_due && *s.gone_due <= host_->now()) after_gone(entry);
+  set_timer(entry);
+}
+
+void PathFindings::after_window(Entry& entry) {
+  State& s = entry.second;
+  s.window_due.reset();
+  if (s.gathered != 0) emit(entry, Action::kUpdate);
+}
+
+void PathFindings::after_gone(Entry& entry) {
+  State& s = entry.second;
+  s.gone_due.reset();
+  s.window_due.reset();
+  s.raised = false;
+  emit(entry, Action::kClear);
+  store(entry);
+}
+
+void PathFindings::finish() {
+  for (Entry& entry : findings_)
+    if (entry.second.window_due) after_window(entry);
+}
+
+void PathFindings::emit(Entry& entry, Action action) {
+  State& s = entry.second;
+  const Finding& f = entry.first;
+  const Text text = describe(f);
+  Event e;
+  const std::uint64_t incident[] = {f.kind, f.as, f.left, f.right};
+  const std::uint64_t parts[] = {f.kind,  f.as,    f.left,
+                                 f.right, s.times, static_cast<std::uint64_t>(action),
+                                 action == Action::kUpdate ? id_part(host_->now()) : 0};
+  e.id = make_event_id(name(), parts);
+  e.incident = make_event_id(std::string(name()) + " incident", incident);
+  e.type = name();
+  e.action = action;
+  e.severity = action == Action::kRaise ? Severity::kWarning : Severity::kNotice;
+  e.time = action == Action::kClear ? s.gone_at : host_->now();
+  e.cause = s.cause;
+  e.prefix_count = static_cast<std::uint32_t>(s.prefixes.size());
+  e.prefixes = s.prefixes;
+  if (e.prefixes.size() > Event::kMaxPrefixes) e.prefixes.resize(Event::kMaxPrefixes);
+  e.peers = s.peers;
+  e.evidence = s.evidence;
+  if (s.last_known) e.changed_between = TimeRange{*s.last_known, host_->now()};
+  e.fields = text.fields;
+  e.fields.push_back({"routes", static_cast<std::int64_t>(s.routes)});
+  e.fields.push_back({"times", std::int64_t{s.times}});
+  if (action == Action::kClear) {
+    e.fields.push_back({"active_since", s.raised_at});
+    e.fields.push_back({"duration_seconds", whole_seconds(s.gone_at - s.raised_at)});
+  }
+  e.rule = action == Action::kClear
+               ? fmt::format("no route showed it for {} s", settings_.linger.count())
+               : std::string(text.rule);
+  e.summary = action == Action::kClear
+                  ? fmt::format("ended after {}: {}", format_duration(s.gone_at - s.raised_at),
+                                text.what)
+                  : fmt::format("{}{}: {} ({}), seen by {}", text.what,
+                                action == Action::kUpdate ? ", more routes" : "",
+                                join_prefixes(e.prefixes, e.prefix_count),
+                                count_of(s.routes, "route", "routes"),
+                                join_names(e.peers, e.peers.size()));
+  s.prefixes.clear();
+  s.peers.clear();
+  s.evidence.clear();
+  s.last_known.reset();
+  s.gathered = 0;
+  host_->emit(std::move(e));
+}
+
+/// format | flags | times | first seen | raised at. What waits in a window or to be told gone is found
+/// again from the routes after a restart.
+void PathFindings::store(const Entry& entry) {
+  const State& s = entry.second;
+  std::string value;
+  put_u8(value, kFormat);
+  put_u8(value, static_cast<std::uint8_t>((s.taught ? kTaught : 0) | (s.raised ? kRaised : 0)));
+  put_u32(value, s.times);
+  put_time(value, s.first_seen);
+  put_time(value, s.raised_at);
+  host_->put_state(key_of(entry.first), value);
+}
+
+void PathFindings::restore_state(std::string_view key, std::string_view value) {
+  StateReader k(key), v(value);
+  Finding f;
+  f.kind = k.u8();
+  for (Asn* as : {&f.as, &f.left, &f.right}) *as = k.u32();
+  const bool known = v.u8() == kFormat;
+  State s;
+  const std::uint8_t flags = v.u8();
+  s.taught = (flags & kTaught) != 0;
+  s.raised = (flags & kRaised) != 0;
+  s.times = v.u32();
+  s.first_seen = v.time();
+  s.raised_at = v.time();
+  if (!known || !k.at_end() || !v.at_end())
+    throw std::runtime_error(fmt::format("{}: stored state is damaged or of a newer format", name()));
+  const auto number = static_cast<std::uint32_t>(numbers_.size());
+  numbers_.push_back(&*findings_.emplace(f, std::move(s)).first);
+  number_of_.emplace(f, number);
+}
+
+void PathFindings::restore_route(const RouteView& route) {
+  if (Entry* entry = finding_of(route.path, route.prefix)) ++entry->second.routes;
+}
+
+void PathFindings::start_up() {
+  for (Entry& entry : findings_) {
+    State& s = entry.second;
+    // Routes without knowledge: switched on after they were stored. They teach.
+    if (s.routes != 0 && !s.raised && !s.taught) {
+      s.taught = true;
+      s.first_seen = host_->now();
+      store(entry);
+    }
+    if (s.routes == 0 && s.raised) {
+      s.gone_at = host_->now();
+      s.gone_due = host_->now() + settings_.linger;
+      set_timer(entry);
+    }
+  }
+}
+
+void PathFindings::path_released(PathId path) {
+  if (path < by_path_.size()) by_path_[path] = kUnset;
+  watch_.path_released(path);
+}
+
+}  // namespace lapwing::detectors

@@ -1,0 +1,51 @@
+// Which NLRI are one prefix: those that differ in nothing but the path identifier (RFC 7911).
+//
+// Costs memory only where a neighbour uses ADD-PATH. Thread: engine. Owns: the groups.
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <vector>
+
+#include "detectors/evidence.h"
+#include "lapwing/detector.h"
+
+namespace lapwing::detectors {
+
+class PathIdGroups {
+ public:
+  void attach(const Host& host) { host_ = &host; }
+
+  /// Of every route that is announced where there was none.
+  void note(PrefixId prefix) {
+    const Nlri nlri = host_->nlri(prefix);
+    if (!nlri.has_path_id) return;
+    const Nlri key = without_path_id(nlri);
+    if (!keys_.emplace(prefix, key).second) return;
+    groups_[key].push_back(prefix);
+  }
+
+  void prefix_released(PrefixId prefix) {
+    const auto key = keys_.find(prefix);
+    if (key == keys_.end()) return;
+    const auto group = groups_.find(key->second);
+    std::erase(group->second, prefix);
+    if (group->second.empty()) groups_.erase(group);
+    keys_.erase(key);
+  }
+
+  /// The routes of all neighbours for the prefix, whatever their path identifier, in no useful order.
+  template <typename Fn>
+  void for_each_route(PrefixId prefix, Fn&& fn) const {
+    const auto key = keys_.find(prefix);
+    if (key == keys_.end()) return host_->for_each_route(prefix, fn);
+    for (const PrefixId id : groups_.at(key->second)) host_->for_each_route(id, fn);
+  }
+
+ private:
+  const Host* host_ = nullptr;
+  std::map<PrefixId, Nlri> keys_;
+  std::map<Nlri, std::vector<PrefixId>> groups_;
+};
+
+}  // namespace lapwing::detectors

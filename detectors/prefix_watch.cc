@@ -1,0 +1,235 @@
+#include "detectors/prefix_watch.h"
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+
+#include "detectors/event_text.h"
+#include "detectors/evidence.h"
+
+namespace lapwing::detectors {
+namespace {
+
+constexpr std::uint8_t kFormat = 1;
+constexpr std::uint8_t kRaised = 1;
+
+}  // namespace
+
+std::unique_ptr<Detector> make_prefix_watch(Settings&) { return std::make_unique<PrefixWatch>(); }
+
+void PrefixWatch::attach(Host& host) {
+  host_ = &host;
+  watch_.attach(host);
+  origins_.attach(host);
+}
+
+/// nullopt: nothing that is watched, or an origin that cannot be told.
+std::optional<PrefixWatch::Pair> PrefixWatch::pair_of(PathId path, const RouteChange& change,
+                                                      const Nlri& nlri) {
+  const Asn origin = origins_.origin(path, change.peer);
+  if (origin == PathOrigins::kNone) return std::nullopt;
+  if (!watch_.prefix(change.prefix) && !watch_.origin(origin)) return std::nullopt;
+  return Pair{nlri, origin};
+}
+
+PrefixWatch::Matter PrefixWatch::matter_of(const Pair& pair) const {
+  return {watch_.covering(pair.nlri.prefix), pair.origin};
+}
+
+/// True if the AS also originates the watched prefix itself, or is watched: its own traffic
+/// engineering, not another's hand.
+bool PrefixWatch::expected(const Matter& m, const Nlri& nlri) const {
+  if (watch_.origin(m.origin)) return true;
+  if (!m.within) return false;
+  Pair whole{nlri, m.origin};
+  whole.nlri.prefix = *m.within;
+  const auto it = known_.find(whole);
+  return it != known_.end() && it->second.seen;
+}
+
+void PrefixWatch::on_route_change(const RouteChange& change) {
+  const bool covered = watch_.prefix(change.prefix);
+  if (!covered && !watch_.any_origin()) return;
+  const Asn old_origin = origins_.origin(change.before, change.peer);
+  const Asn new_origin = origins_.origin(change.after, change.peer);
+  if (old_origin == new_origin) return;
+  if (!covered && !watch_.origin(old_origin) && !watch_.origin(new_origin)) return;
+  const Nlri nlri = without_path_id(host_->nlri(change.prefix));
+  if (const auto pair = pair_of(change.before, change, nlri)) note(*pair, change, false);
+  if (const auto pair = pair_of(change.after, change, nlri)) note(*pair, change, true);
+}
+
+void PrefixWatch::note(const Pair& pair, const RouteChange& change, bool added) {
+  auto it = known_.find(pair);
+  if (it == known_.end()) {
+    if (!added || known_.size() >= kMaxKnown) return;
+    it = known_.emplace(pair, Known{}).first;
+  }
+  Known& known = it->second;
+  const auto [touch, fresh] = touched_.try_emplace(pair);
+  Touch& t = touch->second;
+  if (fresh) t.routes_before = known.routes;
+  if (added)
+    ++known.routes;
+  else if (known.routes != 0)
+    --known.routes;
+  if (change.baseline) return;
+  t.live = true;
+  t.cause = change.cause;
+  merge_last_known(t.last_known, change);
+  if (t.evidence) return;
+  t.peer = host_->peer(change.peer).name;
+  t.evidence = make_evidence(*host_, change);
+}
+
+void PrefixWatch::on_update_end() {
+  if (touched_.empty()) return;
+  std::map<Matter, std::vector<Pair>> appeared, went;
+  for (const auto& [pair, touch] : touched_) {
+    Known& known = known_.at(pair);
+    const bool came = touch.routes_before == 0 && known.routes != 0;
+    const bool left = touch.routes_before != 0 && known.routes == 0;
+    if (came && !known.seen) {
+      known.seen = true;
+      // The watched prefix itself is no more-specific; who originates it is `origin-change`'s matter.
+      const auto within = watch_.covering(pair.nlri.prefix);
+      known.raised = touch.live && (!within || *within != pair.nlri.prefix);
+      known.times = known.raised ? 1 : 0;
+      if (known.raised) appeared[matter_of(pair)].push_back(pair);
+      store(pair, known);
+    } else if (came && known.raised && touch.live) {
+      ++known.times;
+      appeared[matter_of(pair)].push_back(pair);
+      store(pair, known);
+    } else if (left && known.raised && touch.live) {
+      went[matter_of(pair)].push_back(pair);
+    }
+  }
+  for (const auto& [matter, pairs] : appeared) report(matter, pairs, true);
+  for (const auto& [matter, pairs] : went) report(matter, pairs, false);
+  touched_.clear();
+}
+
+void PrefixWatch::report(const Matter& m, const std::vector<Pair>& pairs, bool appeared) {
+  const Timestamp now = host_->now();
+  const bool first = standing_.find(m) == nullptr;
+  std::optional<Timestamp> entered;
+  for (const Pair& pair : pairs) {
+    if (appeared) {
+      standing_.enter(m, pair.nlri, now);
+    } else if (const auto since = standing_.leave(m, pair.nlri)) {
+      if (!entered || *since < *entered) entered = since;
+    }
+  }
+  const auto* matter = standing_.find(m);
+  if (matter == nullptr || (!appeared && !entered)) return;
+  const std::size_t standing = matter->inside.size();
+  const std::string_view type = m.within ? "more-specific" : "new-prefix";
+  const bool own = expected(m, pairs.front().nlri);
+
+  Event e;
+  std::vector<std::uint64_t> parts{m.origin};
+  append_id_parts(parts, Nlri{{}, 0, m.within.value_or(Prefix{}), false, 0});
+  e.incident = make_event_id(type, parts);
+  parts.push_back(appeared ? 1 : 0);
+  parts.push_back(id_part(now));
+  append_id_parts(parts, pairs.front().nlri);
+  e.id = make_event_id(type, parts);
+  e.type = type;
+  e.action = appeared ? (first ? Action::kRaise : Action::kUpdate)
+                      : (standing == 0 ? Action::kClear : Action::kUpdate);
+  e.severity = !appeared || own ? Severity::kNotice : Severity::kError;
+  e.time = now;
+  e.origin_as = m.origin;
+  std::set<std::string> peers;
+  for (const Pair& pair : pairs) {
+    const Touch& t = touched_.at(pair);
+    e.cause = t.cause;
+    insert_bounded(e.prefixes, pair.nlri.prefix, Event::kMaxPrefixes);
+    peers.insert(t.peer);
+    if (t.last_known && (!e.changed_between || *t.last_known < e.changed_between->from))
+      e.changed_between = TimeRange{*t.last_known, now};
+    if (t.evidence && e.evidence.size() < Event::kMaxEvidence) e.evidence.push_back(*t.evidence);
+  }
+  e.prefix_count = static_cast<std::uint32_t>(pairs.size());
+  e.peers.assign(peers.begin(), peers.end());
+  if (m.within) e.fields.push_back({"within", format_prefix(*m.within)});
+  e.fields.push_back({"expected_origin", own});
+  e.fields.push_back({"standing", static_cast<std::int64_t>(standing)});
+  if (appeared) e.fields.push_back({"times", std::int64_t{known_.at(pairs.front()).times}});
+  if (!appeared) e.fields.push_back({"duration_seconds", whole_seconds(now - *entered)});
+  if (!appeared)
+    e.rule = "the last route of a prefix that had appeared is gone";
+  else if (m.within)
+    e.rule = own ? "a prefix within a watched one, never seen before"
+                 : "a prefix within a watched one, never seen before, of an AS that does not "
+                   "originate the watched one";
+  else
+    e.rule = "a prefix that this watched origin never had before";
+  const std::string where = m.within ? fmt::format(", within {}", format_prefix(*m.within)) : "";
+  e.summary = fmt::format("{} {} by AS{}{}, seen by {}",
+                          join_prefixes(e.prefixes, e.prefix_count),
+                          appeared ? "newly announced" : "no longer announced", m.origin, where,
+                          join_names(e.peers, e.peers.size()));
+  standing_.forget_if_empty(m);
+  host_->emit(std::move(e));
+}
+
+/// Key: prefix | origin. Value: format | flags | times.
+void PrefixWatch::store(const Pair& pair, const Known& known) {
+  std::string key, value;
+  put_nlri(key, pair.nlri);
+  put_u32(key, pair.origin);
+  put_u8(value, kFormat);
+  put_u8(value, known.raised ? kRaised : 0);
+  put_u32(value, known.times);
+  put_time(value, host_->now());
+  host_->put_state(key, value);
+}
+
+void PrefixWatch::restore_state(std::string_view key, std::string_view value) {
+  StateReader k(key), v(value);
+  Pair pair;
+  pair.nlri = k.nlri();
+  pair.origin = k.u32();
+  const bool format_known = v.u8() == kFormat;
+  Known known;
+  known.seen = true;
+  known.raised = (v.u8() & kRaised) != 0;
+  known.times = v.u32();
+  const Timestamp since = v.time();
+  if (!format_known || !k.at_end() || !v.at_end())
+    throw std::runtime_error("prefix-watch: stored state is damaged or of a newer format");
+  known_.emplace(pair, known);
+  // Whether it stands is known when the routes are there; see `restore_route`.
+  if (known.raised) standing_.restore(matter_of(pair), pair.nlri, since, since);
+}
+
+void PrefixWatch::restore_route(const RouteView& route) {
+  RouteChange change;
+  change.peer = route.peer;
+  change.prefix = route.prefix;
+  const Nlri nlri = without_path_id(host_->nlri(route.prefix));
+  if (const auto pair = pair_of(route.path, change, nlri)) {
+    Known& known = known_[*pair];
+    ++known.routes;
+    if (known.seen) return;
+    known.seen = true;  // switched on, or watched, after it was stored: it teaches
+    store(*pair, known);
+  }
+}
+
+void PrefixWatch::start_up() {
+  for (const auto& [pair, known] : known_) {
+    if (!known.raised || known.routes != 0) continue;
+    standing_.leave(matter_of(pair), pair.nlri);
+    standing_.forget_if_empty(matter_of(pair));
+  }
+}
+
+void PrefixWatch::path_released(PathId path) {
+  origins_.path_released(path);
+  watch_.path_released(path);
+}
+
+}  // namespace lapwing::detectors

@@ -1,0 +1,86 @@
+// Detector `prefix-watch`: a prefix that was not there before, within or beside what is watched.
+//
+//   more-specific   within a watched prefix; an error where another AS than the watched prefix's
+//                   originates it
+//   new-prefix      of a watched origin, outside the watched prefixes
+// What a first table shows is known from then on, for good. Each event stands until the last route of
+// its prefixes is gone. Thread: engine. Owns: what is known.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "detectors/matters.h"
+#include "detectors/path_origins.h"
+#include "detectors/watch_list.h"
+#include "lapwing/detector.h"
+
+namespace lapwing::detectors {
+
+std::unique_ptr<Detector> make_prefix_watch(Settings& settings);
+
+class PrefixWatch final : public Detector {
+ public:
+  std::string_view name() const override { return "prefix-watch"; }
+  void attach(Host& host) override;
+  RouteInterest route_interest() const override {
+    return watch_.any_prefix() || watch_.any_origin() ? RouteInterest::kAll : RouteInterest::kNone;
+  }
+  void restore_state(std::string_view key, std::string_view value) override;
+  void restore_route(const RouteView& route) override;
+  void start_up() override;
+  void on_route_change(const RouteChange& change) override;
+  void on_update_end() override;
+  void path_released(PathId path) override;
+  void prefix_released(PrefixId prefix) override { watch_.prefix_released(prefix); }
+
+ private:
+  /// A prefix with the AS that originates it.
+  struct Pair {
+    Nlri nlri;
+    Asn origin = 0;
+    friend auto operator<=>(const Pair&, const Pair&) = default;
+  };
+  struct Known {
+    std::uint32_t routes = 0;
+    bool seen = false;    // ever, so that its state is stored
+    bool raised = false;  // its first sight was an event
+    std::uint32_t times = 0;
+  };
+  /// What one event is about: prefixes of one origin within one watched prefix, or within none.
+  struct Matter {
+    std::optional<Prefix> within;
+    Asn origin = 0;
+    friend auto operator<=>(const Matter&, const Matter&) = default;
+  };
+  struct Touch {
+    bool live = false;
+    std::uint32_t routes_before = 0;
+    Cause cause = Cause::kLive;
+    std::optional<Timestamp> last_known;
+    std::string peer;
+    std::optional<Evidence> evidence;
+  };
+
+  std::optional<Pair> pair_of(PathId path, const RouteChange& change, const Nlri& nlri);
+  Matter matter_of(const Pair& pair) const;
+  bool expected(const Matter& matter, const Nlri& nlri) const;
+  void note(const Pair& pair, const RouteChange& change, bool added);
+  void report(const Matter& matter, const std::vector<Pair>& pairs, bool appeared);
+  void store(const Pair& pair, const Known& known);
+
+  static constexpr std::size_t kMaxKnown = 200000;
+
+  Host* host_ = nullptr;
+  WatchList watch_;
+  PathOrigins origins_;
+  std::map<Pair, Known> known_;
+  std::map<Pair, Touch> touched_;
+  Matters<Matter> standing_{kMaxKnown};
+};
+
+}  // namespace lapwing::detectors

@@ -1,0 +1,115 @@
+// What the operator does not want to be told: ignore lists, thresholds, quiet times, maintenance
+// windows ([[suppress]] in the configuration), and a bound on the number of events.
+//
+// It is a detector without routes and judges the events of all others. Everything goes by event time
+// and by what the events say, so the same records give the same events. What is suppressed is counted
+// for each rule, and the last ones can be listed: query "suppressed". Rules: docs/DETECTORS.md.
+// Thread: engine. Owns: rules, counts, what is held back.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "lapwing/detector.h"
+#include "lapwing/event_filter.h"
+
+namespace lapwing::detectors {
+
+struct SuppressionRule {
+  std::string name;
+  // Selectors; an empty one fits everything.
+  std::vector<std::string> types;
+  std::vector<std::string> peers;  // fits if all neighbours of the event are among them
+  std::vector<Asn> origins;
+  std::vector<Asn> ases;           // origin, upstream or any other AS that the event names
+  std::vector<Prefix> prefixes;    // fits if all prefixes of the event are within
+  // Conditions; without one the rule ignores what fits.
+  std::optional<Timestamp> from, until;
+  std::size_t min_peers = 0;
+  std::uint32_t min_prefixes = 0;
+  std::chrono::seconds quiet{0};
+  std::chrono::seconds min_duration{0};
+
+  bool conditional() const {
+    return from || until || min_peers != 0 || min_prefixes != 0 || quiet.count() != 0 ||
+           min_duration.count() != 0;
+  }
+};
+
+/// Reads one [[suppress]] table; its errors are noted in `settings`.
+SuppressionRule read_suppression_rule(Settings& settings);
+
+/// At most `storm_limit` events of one type within a minute; 0: no bound.
+std::unique_ptr<Detector> make_suppression(std::vector<SuppressionRule> rules,
+                                           std::uint32_t storm_limit = 600);
+
+class Suppression final : public Detector, public EventFilter {
+ public:
+  Suppression(std::vector<SuppressionRule> rules, std::uint32_t storm_limit);
+
+  std::string_view name() const override { return "suppression"; }
+  void attach(Host& host) override { host_ = &host; }
+  RouteInterest route_interest() const override { return RouteInterest::kNone; }
+  void restore_state(std::string_view key, std::string_view value) override;
+  void on_route_change(const RouteChange&) override {}
+  void on_timer(std::uint64_t key) override;
+  void finish() override;
+  std::optional<std::string> query(std::string_view what, std::string_view argument) override;
+
+  bool admit(std::string_view detector, Event& event) override;
+
+ private:
+  /// A suppressed event, as it is listed.
+  struct Listed {
+    std::uint64_t number = 0;
+    Timestamp time;
+    std::string rule, type, summary;
+    EventId id;
+  };
+  struct Held {
+    Event event;
+    std::string rule;
+    std::uint64_t timer = 0;
+  };
+
+  const SuppressionRule* rule_for(const Event& event) const;
+  bool fits(const SuppressionRule& rule, const Event& event) const;
+  bool holds(const SuppressionRule& rule, const Event& event) const;
+  void suppress(const std::string& rule, const Event& event);
+  void hold(const SuppressionRule& rule, Event&& event);
+  bool drop_held(const Event& event);
+  void note_admitted(const Event& event);
+  bool within_storm_limit(const Event& event);
+  void end_storm_minute();
+  std::string listed_as_json(std::string_view rule) const;
+  void mark_hidden(const EventId& incident, bool hidden);
+
+  static constexpr std::size_t kMaxListed = 500;
+  static constexpr std::size_t kMaxIncidents = 65536;
+  static constexpr std::uint64_t kStormTimer = 0;
+
+  const std::vector<SuppressionRule> rules_;
+  const std::uint32_t storm_limit_;
+  Host* host_ = nullptr;
+  std::map<std::string, std::uint64_t> counts_;  // by rule
+  std::deque<Listed> listed_;                    // oldest first
+  std::uint64_t next_number_ = 1;
+  // Incidents whose last raise was suppressed: their end is suppressed, too.
+  std::set<EventId> hidden_;
+  // When an event of this incident and type was last admitted, where a rule has a quiet time.
+  std::map<std::pair<EventId, std::string>, Timestamp> admitted_;
+  std::set<std::pair<Timestamp, std::pair<EventId, std::string>>> admitted_by_age_;
+  std::map<EventId, Held> held_;  // by incident
+  std::map<std::uint64_t, EventId> held_by_timer_;
+  std::uint64_t next_timer_ = 1;
+  // The present minute of event time.
+  std::optional<Timestamp> minute_;
+  std::map<std::string, std::uint32_t> in_minute_, folded_;
+};
+
+}  // namespace lapwing::detectors

@@ -1,0 +1,100 @@
+// Detector `visibility`: nobody that is heard has a route any more for something that is watched.
+//
+// Counts the routes of each watched prefix, of each more-specific of it, and of each prefix of a watched
+// origin. What is lost of one origin is one outage: raised at the end of the UPDATE that took the last
+// route away, cleared when all of it is back, with its duration. A neighbour that is lost takes
+// nothing away. Meaning, settings and limits: docs/DETECTORS.md. Thread: engine. Owns: the counts.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "detectors/matters.h"
+#include "detectors/path_origins.h"
+#include "detectors/watch_list.h"
+#include "lapwing/detector.h"
+
+namespace lapwing::detectors {
+
+struct VisibilitySettings {
+  unsigned lost_percent = 0;  // lost when at most this part of the routes it had is left
+  std::size_t flap_threshold = 4;
+  std::chrono::seconds flap_window{3600};
+};
+
+std::unique_ptr<Detector> make_visibility(Settings& settings);
+
+class Visibility final : public Detector {
+ public:
+  explicit Visibility(const VisibilitySettings& settings) : settings_(settings) {}
+
+  std::string_view name() const override { return "visibility"; }
+  void attach(Host& host) override;
+  RouteInterest route_interest() const override {
+    return watch_.any_prefix() || watch_.any_origin() ? RouteInterest::kAll : RouteInterest::kNone;
+  }
+  void restore_state(std::string_view key, std::string_view value) override;
+  void restore_route(const RouteView& route) override;
+  void start_up() override;
+  void on_route_change(const RouteChange& change) override;
+  void on_update_end() override;
+  void on_timer(std::uint64_t key) override;
+  void path_released(PathId path) override;
+  void prefix_released(PrefixId prefix) override { watch_.prefix_released(prefix); }
+
+ private:
+  struct Subject {
+    std::uint32_t routes = 0;
+    std::uint32_t peak = 0;  // most routes since it was last lost
+    Asn origin = 0;          // of the route that was counted last
+    bool lost = false;
+  };
+  /// What the present UPDATE did to one prefix.
+  struct Touch {
+    bool live = false;
+    Cause cause = Cause::kLive;
+    std::optional<Timestamp> last_known;
+    std::set<std::string> peers;
+    std::vector<Evidence> evidence;
+  };
+  struct Origin {
+    std::uint32_t visible = 0;          // its prefixes that are counted and not lost
+    std::deque<Timestamp> outages;      // begins, the last ones
+    bool damped = false;
+    std::uint64_t folded = 0;           // outages since it was damped
+    Timestamp damped_since;
+  };
+  using Batch = std::map<Asn, std::vector<Nlri>>;  // by origin, in order of prefix
+
+  bool counts(PathId path, PeerId peer, PrefixId prefix);
+  void add(const Nlri& nlri, Asn origin);
+  void remove(Subject& subject, bool baseline);
+  bool is_lost(const Subject& subject) const;
+  void lose(Asn origin, const std::vector<Nlri>& prefixes);
+  void regain(Asn origin, const std::vector<Nlri>& prefixes);
+  bool damp(Asn as);
+  bool covered(const Nlri& nlri) const;
+  void fill(Event& e, const std::vector<Nlri>& prefixes) const;
+  void store(Asn origin, const Nlri& nlri);
+  Event make_event(std::string_view type, Action action, Asn origin, Timestamp since,
+                   const Nlri& of) const;
+  void emit_flap(Asn as, Action action);
+
+  static constexpr std::size_t kMaxSubjects = 100000;
+
+  const VisibilitySettings settings_;
+  Host* host_ = nullptr;
+  WatchList watch_;
+  PathOrigins origins_;
+  std::map<Nlri, Subject> subjects_;
+  std::map<Asn, Origin> by_origin_;
+  std::map<Nlri, Touch> touched_;
+  Matters<Asn> outages_{kMaxSubjects};
+};
+
+}  // namespace lapwing::detectors

@@ -1,0 +1,88 @@
+#include "detectors/watch_list.h"
+
+#include <algorithm>
+
+#include "detectors/adjacency.h"
+
+namespace lapwing::detectors {
+namespace {
+
+template <typename T>
+void sort_unique(std::vector<T>& list) {
+  std::sort(list.begin(), list.end());
+  list.erase(std::unique(list.begin(), list.end()), list.end());
+}
+
+bool holds(const std::vector<Asn>& sorted, Asn as) {
+  return std::binary_search(sorted.begin(), sorted.end(), as);
+}
+
+}  // namespace
+
+void WatchList::attach(const Host& host) {
+  host_ = &host;
+  prefixes_ = host.watch().prefixes;
+  origins_ = host.watch().origins;
+  ases_ = host.watch().ases;
+  sort_unique(prefixes_);
+  sort_unique(origins_);
+  sort_unique(ases_);
+  for (const Prefix& p : prefixes_) lengths_.push_back(p.length);
+  sort_unique(lengths_);
+}
+
+bool WatchList::origin(Asn as) const { return holds(origins_, as); }
+
+bool WatchList::names(Asn as) const { return holds(origins_, as) || holds(ases_, as); }
+
+std::optional<Prefix> WatchList::covering(const Prefix& prefix) const {
+  for (auto length = lengths_.rbegin(); length != lengths_.rend(); ++length) {
+    if (*length > prefix.length) continue;
+    const Prefix candidate = Prefix::make(prefix.address, *length);
+    if (std::binary_search(prefixes_.begin(), prefixes_.end(), candidate)) return candidate;
+  }
+  return std::nullopt;
+}
+
+bool WatchList::path(PathId path) {
+  if (path == kNoPath || (origins_.empty() && ases_.empty())) return false;
+  if (path >= by_path_.size()) by_path_.resize(path + 1, Watched::kUnset);
+  if (by_path_[path] == Watched::kUnset)
+    by_path_[path] = judge_path(path) ? Watched::kYes : Watched::kNo;
+  return by_path_[path] == Watched::kYes;
+}
+
+bool WatchList::judge_path(PathId path) const {
+  AsPathView hops = host_->path(path).as_path();
+  const PathEnd end = read_path_end(hops, host_->route_server_ases());
+  if (end.shape != PathShape::kEmpty && holds(origins_, end.origin)) return true;
+  if (ases_.empty()) return false;
+  AsPathSegment segment;
+  while (hops.next(segment))
+    for (Asn as = 0; segment.next(as);)
+      if (holds(ases_, as)) return true;
+  return false;
+}
+
+bool WatchList::prefix(PrefixId prefix) {
+  if (prefixes_.empty()) return false;
+  if (prefix >= by_prefix_.size()) by_prefix_.resize(prefix + 1, Watched::kUnset);
+  if (by_prefix_[prefix] == Watched::kUnset)
+    by_prefix_[prefix] =
+        covering(host_->nlri(prefix).prefix).has_value() ? Watched::kYes : Watched::kNo;
+  return by_prefix_[prefix] == Watched::kYes;
+}
+
+bool WatchList::change(const RouteChange& change) {
+  return path(change.before) || path(change.after) || prefix(change.prefix);
+}
+
+void WatchList::path_released(PathId path) {
+  if (path < by_path_.size()) by_path_[path] = Watched::kUnset;
+}
+
+void WatchList::prefix_released(PrefixId prefix) {
+  if (prefix < by_prefix_.size()) by_prefix_[prefix] = Watched::kUnset;
+}
+
+}  // namespace lapwing::detectors

@@ -1,0 +1,205 @@
+#include <doctest/doctest.h>
+
+#include "tests/unit/detector_scene.h"
+
+namespace lapwing::test {
+namespace {
+
+using Texts = FakeHost::Texts;
+using std::chrono::seconds;
+
+/// One neighbour whose first table shows nothing strange.
+struct LeakScene {
+  FakeHost host;
+  PeerId a = host.add_peer("a", 1);
+  explicit LeakScene(std::string_view detector = "route-leak") : host(detector) {}
+  void begin() {
+    host.at("2024-01-01T00:00:00Z");
+    host.table(a, {"10.0.0.0/24", "10.0.1.0/24"}, "1 3356 1299 100");
+    host.at("2024-01-02T00:00:00Z");
+  }
+  /// Announces 10.0.0.0/24 so and says what comes of it.
+  std::optional<Event> announce(std::string_view path) {
+    const std::size_t had = host.events.size();
+    host.announce(a, {"10.0.0.0/24"}, path);
+    return host.events.size() == had ? std::nullopt : std::optional(host.events.back());
+  }
+};
+
+/// With Only-to-Customer (RFC 9234).
+std::vector<std::uint8_t> with_otc(std::string_view path, Asn otc) {
+  auto out = attributes_of(path, 0);
+  out.insert(out.end(), {35, 4, static_cast<std::uint8_t>(otc >> 24),
+                         static_cast<std::uint8_t>(otc >> 16), static_cast<std::uint8_t>(otc >> 8),
+                         static_cast<std::uint8_t>(otc)});
+  return out;
+}
+
+std::string kind_of(const Event& e) { return field<std::string>(e, "kind"); }
+
+}  // namespace
+
+TEST_CASE("route-leak: two networks without upstreams with another between them") {
+  LeakScene s;
+  s.begin();
+  const auto e = s.announce("1 3356 64 1299 100");
+  REQUIRE(e.has_value());
+  CHECK(e->action == Action::kRaise);
+  CHECK(e->severity == Severity::kWarning);
+  CHECK(kind_of(*e) == "tier1");
+  CHECK(field<std::int64_t>(*e, "leaker_as") == 64);
+  CHECK(field<std::int64_t>(*e, "leaked_to_as") == 3356);
+  CHECK(field<std::int64_t>(*e, "leaked_from_as") == 1299);
+  CHECK(e->evidence.at(0).new_path == "1 3356 64 1299 100");
+  // Beside each other, prepended, or one of them alone: no leak.
+  LeakScene fine;
+  fine.begin();
+  for (const std::string_view path :
+       {"1 3356 1299 1299 100", "1 3356 3356 1299 200 100", "1 2 3356 4 5 100", "1 100", ""})
+    CHECK_FALSE(fine.announce(path).has_value());
+}
+
+TEST_CASE("route-leak: a network that carries nobody's routes between two others") {
+  LeakScene s;
+  s.begin();
+  CHECK_FALSE(s.announce("1 701 15169").has_value());
+  CHECK_FALSE(s.announce("15169 100").has_value());
+  const auto e = s.announce("1 701 15169 4713 100");
+  REQUIRE(e.has_value());
+  CHECK(kind_of(*e) == "no-transit");
+  CHECK(e->summary ==
+        "AS15169 passes routes of AS4713 on to AS701, though it carries nobody's routes: "
+        "10.0.0.0/24 (1 route), seen by a");
+}
+
+TEST_CASE("route-leak: Only-to-Customer that went up, and where our relation is known") {
+  LeakScene s;
+  s.host.settings.set("customers", std::vector<std::int64_t>{1});
+  s.host.settings.set("lateral-peers", std::vector<std::int64_t>{2});
+  s.begin();
+  const PeerId b = s.host.add_peer("b", 2), c = s.host.add_peer("c", 3);
+  const auto send = [&](PeerId p, std::string_view path, Asn otc) {
+    s.host.change(p, "10.0.9.0/24", with_otc(path, otc), false, std::nullopt);
+    s.host.end();
+    return s.host.taken().size();
+  };
+  CHECK(send(s.a, "1 50 100", 50) == 1);  // from a customer
+  CHECK(field<std::int64_t>(s.host.events.back(), "leaker_as") == 1);
+  CHECK(send(b, "2 50 100", 2) == 0);  // a lateral peer's own mark
+  CHECK(send(b, "2 50 100", 50) == 1);
+  CHECK(send(c, "3 1299 50 100", 50) == 0);     // 50 itself gave it to its peer 1299
+  CHECK(send(c, "3 1299 60 50 100", 50) == 1);  // 60 had to keep it
+  CHECK(kind_of(s.host.events.back()) == "otc");
+  CHECK(field<std::int64_t>(s.host.events.back(), "leaker_as") == 60);
+}
+
+TEST_CASE("findings: what a first table shows is custom") {
+  LeakScene s;
+  s.begin();
+  s.host.table(s.a, {"10.0.2.0/24"}, "1 3356 64 1299 200");
+  CHECK_FALSE(s.announce("1 3356 64 1299 100").has_value());
+  s.host.restart();
+  s.host.withdraw(s.a, {"10.0.2.0/24", "10.0.0.0/24"});
+  CHECK_FALSE(s.announce("1 3356 64 1299 100").has_value());
+  CHECK(s.host.timers() == 0);
+}
+
+TEST_CASE("findings: raised at once, more routes together, gone only when it stays gone") {
+  LeakScene s;
+  s.begin();
+  s.announce("1 3356 64 1299 100");
+  s.host.announce(s.a, {"10.0.1.0/24"}, "1 3356 64 1299 100");
+  s.host.announce(s.a, {"10.0.3.0/24"}, "1 3356 64 1299 300");
+  CHECK(s.host.taken() == Texts{"route-leak"});
+  s.host.after(seconds(60));
+  REQUIRE(s.host.taken() == Texts{"route-leak"});
+  CHECK(s.host.events[1].action == Action::kUpdate);
+  CHECK(s.host.events[1].prefix_count == 2);
+  CHECK(field<std::int64_t>(s.host.events[1], "routes") == 3);
+  s.host.withdraw(s.a, {"10.0.0.0/24", "10.0.1.0/24", "10.0.3.0/24"});
+  s.host.after(seconds(59));
+  s.announce("1 3356 64 1299 100");
+  s.host.after(seconds(120));
+  const Texts more = s.host.taken();
+  CHECK(std::count(more.begin(), more.end(), "route-leak clear") == 0);
+  s.host.restart();
+  s.host.withdraw(s.a, {"10.0.0.0/24"});
+  s.host.after(seconds(60));
+  REQUIRE(s.host.taken() == Texts{"route-leak clear"});
+  const Event& end = s.host.events.back();
+  CHECK(end.incident == s.host.events[0].incident);
+  CHECK(field<std::int64_t>(end, "duration_seconds") == 60 + 59 + 120);
+  const auto again = s.announce("1 3356 64 1299 100");
+  REQUIRE(again.has_value());
+  CHECK(field<std::int64_t>(*again, "times") == 2);
+}
+
+TEST_CASE("findings: a lost neighbour ends nothing; a gap has its interval; path ids are reused") {
+  LeakScene s;
+  s.begin();
+  s.announce("1 3356 64 1299 100");
+  s.announce("1 3356 1299 100");
+  s.announce("1 3356 65 1299 100");
+  CHECK(s.host.taken() == Texts{"route-leak", "route-leak"});
+  s.host.down(s.a);
+  s.host.after(seconds(30));
+  s.host.found(s.a, {"10.0.1.0/24"}, "1 3356 66 1299 100", "2024-01-02T00:00:00Z");
+  REQUIRE(s.host.taken() == Texts{"route-leak"});
+  CHECK(s.host.events.back().changed_between.has_value());
+}
+
+TEST_CASE("reserved-as: of what is watched, beyond our own neighbourhood, unless allowed") {
+  LeakScene s("reserved-as");
+  s.host.settings.set("allowed", std::vector<std::int64_t>{65001});
+  s.host.watched = watch_prefixes({"10.0.0.0/24"});
+  s.begin();
+  CHECK_FALSE(s.announce("64512 65010 3356 100").has_value());
+  CHECK_FALSE(s.announce("1 3356 65001 100").has_value());
+  CHECK_FALSE(s.announce("1 3356 {100,200}").has_value());
+  s.host.announce(s.a, {"10.0.1.0/24"}, "1 3356 65002 100");
+  CHECK(s.host.taken().empty());
+  const auto e = s.announce("1 3356 65002 100");
+  REQUIRE(e.has_value());
+  CHECK(kind_of(*e) == "private");
+  CHECK(field<std::vector<Asn>>(*e, "reserved_as") == std::vector<Asn>{65002});
+  CHECK(field<std::int64_t>(*e, "behind_as") == 3356);
+  CHECK(kind_of(*s.announce("1 3356 64500 100")) == "documentation");
+  CHECK(kind_of(*s.announce("1 3356 23456 100")) == "as-trans");
+  CHECK(kind_of(*s.announce("1 3356 70000")) == "reserved");
+}
+
+TEST_CASE("prefix-flap: one change too many of one neighbour, silence, and an end") {
+  FakeHost host("prefix-flap");
+  host.settings.set("threshold", std::int64_t{5});
+  host.watched = watch_prefixes({"10.0.0.0/24"});
+  const PeerId a = host.add_peer("a", 1), b = host.add_peer("b", 2);
+  host.at("2024-01-01T00:00:00Z");
+  host.table(a, {"10.0.0.0/24", "10.0.1.0/24"}, "1 10 100");
+  host.table(b, {"10.0.0.0/24"}, "2 10 100");
+  const auto flap = [&](PeerId p, int times) {
+    for (int i = 0; i < times; ++i) {
+      host.after(seconds(5));
+      host.withdraw(p, {"10.0.0.0/24"});
+      host.announce(p, {"10.0.0.0/24"}, std::to_string(p + 1) + " 10 100");
+    }
+  };
+  flap(a, 2);
+  flap(b, 2);  // four changes each: calm
+  CHECK(host.taken().empty());
+  flap(a, 1);
+  REQUIRE(host.taken() == Texts{"prefix-flap"});
+  CHECK(field<std::int64_t>(host.events[0], "changes") == 6);
+  CHECK(field<std::int64_t>(host.events[0], "withdrawals") == 3);
+  CHECK(host.events[0].peers == Texts{"a"});
+  flap(a, 50);
+  CHECK(host.taken().empty());
+  host.after(seconds(600));
+  host.restart();
+  host.after(seconds(1200));
+  REQUIRE(host.taken() == Texts{"prefix-flap clear"});
+  CHECK(host.events[1].incident == host.events[0].incident);
+  CHECK(host.state.empty());
+  CHECK(host.timers() == 0);
+}
+
+}  // namespace lapwing::test

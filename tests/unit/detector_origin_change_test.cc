@@ -1,0 +1,181 @@
+#include <doctest/doctest.h>
+
+#include "tests/unit/detector_scene.h"
+
+namespace lapwing::test {
+namespace {
+
+using Texts = FakeHost::Texts;
+using std::chrono::hours;
+using std::chrono::seconds;
+
+struct OriginScene : TwoNeighbours {
+  explicit OriginScene(Watch watch = {}) : TwoNeighbours("origin-change", std::move(watch)) {}
+};
+
+}  // namespace
+
+TEST_CASE("origin-change: another origin is told once, at the first UPDATE, whoever sees it next") {
+  OriginScene s;
+  s.host.announce(s.a, {"10.0.0.0/24", "10.0.1.0/24"}, "1 10 666");
+  CHECK(s.host.taken() == Texts{"origin-change 666"});
+  const Event& e = s.host.events[0];
+  CHECK(e.action == Action::kRaise);
+  CHECK(e.severity == Severity::kNotice);
+  CHECK(field<std::int64_t>(e, "old_origin") == 100);
+  CHECK(field<bool>(e, "moas"));
+  CHECK(field<std::vector<Asn>>(e, "origins") == std::vector<Asn>{100, 666});
+  CHECK(prefix_texts(e) == Texts{"10.0.0.0/24", "10.0.1.0/24"});
+  CHECK(e.peers == Texts{"a"});
+  CHECK(e.evidence.size() == 2);
+  CHECK(e.evidence[0].old_path == "1 10 100");
+  s.host.announce(s.b, {"10.0.0.0/24", "10.0.1.0/24"}, "2 20 666");
+  CHECK(s.host.taken().empty());
+}
+
+TEST_CASE("origin-change: the end is told, with the duration, when nobody shows it any more") {
+  OriginScene s;
+  s.host.announce(s.a, {"10.0.0.0/24", "10.0.1.0/24"}, "1 10 666");
+  s.host.after(seconds(60));
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 100");
+  CHECK(s.host.taken() == Texts{"origin-change 666", "origin-change 666"});
+  CHECK(s.host.events[1].action == Action::kUpdate);
+  CHECK(field<std::int64_t>(s.host.events[1], "standing") == 1);
+  s.host.restart();
+  s.host.after(seconds(40));
+  s.host.withdraw(s.a, {"10.0.1.0/24"});
+  CHECK(s.host.taken() == Texts{"origin-change 666 clear"});
+  CHECK(field<std::int64_t>(s.host.events[2], "duration_seconds") == 100);
+  CHECK(s.host.events[2].incident == s.host.events[0].incident);
+  CHECK(s.host.state.empty());
+  // And again: raised anew, with the number of times.
+  s.host.announce(s.a, {"10.0.1.0/24"}, "1 10 666");
+  CHECK(s.host.taken() == Texts{"origin-change 666"});
+}
+
+TEST_CASE("origin-change: with one feed the old origin is gone, and coming back is no news") {
+  FakeHost host("origin-change");
+  const PeerId a = host.add_peer("a", 1);
+  host.at("2024-01-01T00:00:00Z");
+  host.table(a, {"10.0.0.0/24"}, "1 10 100");
+  host.after(hours(1));
+  host.announce(a, {"10.0.0.0/24"}, "1 10 666");
+  REQUIRE(host.taken() == Texts{"origin-change 666"});
+  CHECK_FALSE(field<bool>(host.events[0], "moas"));
+  host.after(seconds(5));
+  host.announce(a, {"10.0.0.0/24"}, "1 10 100");
+  CHECK(host.taken() == Texts{"origin-change 666 clear"});
+  host.announce(a, {"10.0.0.0/24"}, "1 10 666");
+  REQUIRE(host.taken() == Texts{"origin-change 666"});
+  CHECK(field<std::int64_t>(host.events[2], "times") == 2);
+}
+
+TEST_CASE("origin-change: what comes and goes is told three times, and again when it stayed away") {
+  OriginScene s;
+  const auto flap = [&] {
+    s.host.after(seconds(30));
+    s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 666");
+    s.host.after(seconds(30));
+    s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 100");
+  };
+  for (int i = 0; i < 10; ++i) flap();
+  CHECK(s.host.taken().size() == 6);
+  s.host.after(seconds(900));
+  flap();
+  CHECK(s.host.taken().size() == 2);
+  CHECK(field<std::int64_t>(s.host.events[6], "times") == 11);
+}
+
+TEST_CASE("origin-change: a prefix that was withdrawn everywhere and comes from another AS") {
+  OriginScene s;
+  s.host.withdraw(s.a, {"10.0.0.0/24"});
+  s.host.withdraw(s.b, {"10.0.0.0/24"});
+  s.host.after(hours(1));
+  s.host.announce(s.b, {"10.0.0.0/24"}, "2 20 666");
+  REQUIRE(s.host.taken() == Texts{"origin-change 666"});
+  CHECK(field<std::int64_t>(s.host.events[0], "old_origin") == 100);
+  // The same origin again is silence, and so is a prefix that nobody ever had.
+  s.host.withdraw(s.a, {"10.0.1.0/24"});
+  s.host.withdraw(s.b, {"10.0.1.0/24"});
+  s.host.announce(s.a, {"10.0.1.0/24"}, "1 10 100");
+  s.host.announce(s.a, {"10.9.9.0/24"}, "1 10 999");
+  CHECK(s.host.taken().empty());
+}
+
+TEST_CASE("origin-change: first tables, lost neighbours and AS_SETs are silent") {
+  OriginScene s;
+  const PeerId c = s.host.add_peer("c", 3);
+  s.host.table(c, {"10.0.0.0/24"}, "3 30 777");
+  s.host.down(s.a);
+  s.host.up(s.a);
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 777");
+  s.host.announce(s.a, {"10.0.1.0/24"}, "1 10 {666,667}");
+  CHECK(s.host.taken().empty());
+  // A known conflict of origins that ends and begins again is custom.
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 100");
+  s.host.withdraw(c, {"10.0.0.0/24"});
+  s.host.announce(c, {"10.0.0.0/24"}, "3 30 777");
+  CHECK(s.host.taken().empty());
+}
+
+TEST_CASE("origin-change: further prefixes of a matter are told together at the end of the window") {
+  FakeHost host("origin-change");
+  const PeerId a = host.add_peer("a", 1);
+  host.at("2024-01-01T00:00:00Z");
+  Texts all;
+  for (int i = 0; i < 100; ++i) all.push_back("10.0." + std::to_string(i) + ".0/24");
+  host.table(a, all, "1 10 100");
+  host.after(hours(1));
+  for (const std::string& prefix : all) host.announce(a, {prefix}, "1 10 666");
+  CHECK(host.taken() == Texts{"origin-change 666"});
+  host.after(seconds(60));
+  CHECK(host.taken() == Texts{"origin-change 666"});
+  CHECK(host.events[1].action == Action::kUpdate);
+  CHECK(host.events[1].prefix_count == 99);
+  CHECK(field<std::int64_t>(host.events[1], "standing") == 100);
+  CHECK(host.events[1].prefixes.size() == 20);
+  CHECK(host.events[1].evidence.size() == 10);
+}
+
+TEST_CASE("origin-change: what is watched is a warning; scope watched looks at nothing else") {
+  OriginScene s(watch_prefixes({"10.0.0.0/24"}));
+  s.host.settings.set("scope", std::string("watched"));
+  OriginScene loud(watch_prefixes({"10.0.0.0/24"}));
+  loud.host.announce(loud.a, {"10.0.0.0/24"}, "1 10 666");
+  CHECK(loud.host.events.at(0).severity == Severity::kWarning);
+
+  FakeHost host("origin-change");
+  host.settings.set("scope", std::string("watched"));
+  host.watched = watch_prefixes({"10.0.0.0/24"});
+  const PeerId a = host.add_peer("a", 1);
+  host.at("2024-01-01T00:00:00Z");
+  host.table(a, {"10.0.0.0/24", "10.0.1.0/24"}, "1 10 100");
+  host.announce(a, {"10.0.1.0/24"}, "1 10 666");
+  CHECK(host.taken().empty());
+  host.announce(a, {"10.0.0.0/24"}, "1 10 666");
+  CHECK(host.taken() == Texts{"origin-change 666"});
+}
+
+TEST_CASE("origin-change: path identifiers are one prefix") {
+  FakeHost host("origin-change");
+  const PeerId a = host.add_peer("a", 1);
+  host.at("2024-01-01T00:00:00Z");
+  host.table(a, {"10.0.0.0/24#1"}, "1 10 100");
+  host.table(a, {"10.0.0.0/24#2"}, "1 11 200");
+  host.announce(a, {"10.0.0.0/24#3"}, "1 12 200");
+  host.announce(a, {"10.0.0.0/24#1"}, "1 12 200");
+  CHECK(host.taken().empty());
+  host.announce(a, {"10.0.0.0/24#4"}, "1 12 666");
+  REQUIRE(host.taken() == Texts{"origin-change 666"});
+  CHECK(field<std::int64_t>(host.events[0], "old_origin") == 200);
+}
+
+TEST_CASE("origin-change: a change found after a gap carries its interval") {
+  OriginScene s;
+  s.host.found(s.a, {"10.0.0.0/24"}, "1 10 666", "2024-01-01T20:00:00Z");
+  REQUIRE(s.host.events.size() == 1);
+  CHECK(s.host.events[0].cause == Cause::kResync);
+  CHECK(s.host.events[0].changed_between->from == time_of("2024-01-01T20:00:00Z"));
+}
+
+}  // namespace lapwing::test

@@ -1,0 +1,87 @@
+#include <doctest/doctest.h>
+
+#include "tests/unit/detector_scene.h"
+
+namespace lapwing::test {
+namespace {
+
+using Texts = FakeHost::Texts;
+using std::chrono::hours;
+using std::chrono::seconds;
+
+struct PeerScene : TwoNeighbours {
+  PeerScene() : TwoNeighbours("peer-state") {}
+};
+
+}  // namespace
+
+TEST_CASE("peer-state: the first session of a neighbour is no news") {
+  PeerScene s;
+  s.host.up(s.a);
+  s.host.after(hours(1));
+  CHECK(s.host.events.empty());
+}
+
+TEST_CASE("peer-state: down says why, up says for how long nothing was heard, in one incident") {
+  PeerScene s;
+  s.host.down(s.a, "hold timer expired");
+  s.host.after(seconds(100));
+  s.host.up(s.a, time_of("2024-01-02T00:00:00Z"));
+  CHECK(s.host.taken() == Texts{"peer-down", "peer-up clear"});
+  const Event &down = s.host.events[0], &up = s.host.events[1];
+  CHECK(down.severity == Severity::kWarning);
+  CHECK(down.peers == Texts{"a"});
+  CHECK(field<std::string>(down, "reason") == "hold timer expired");
+  CHECK(down.summary == "neighbour a is down: hold timer expired");
+  CHECK(up.incident == down.incident);
+  CHECK(field<std::int64_t>(up, "duration_seconds") == 100);
+  CHECK(s.host.state.empty());
+  s.host.after(hours(1));
+  CHECK(s.host.taken().empty());
+}
+
+TEST_CASE("peer-state: one that stays away is blind, once, over a restart, too") {
+  PeerScene s;
+  s.host.down(s.b);
+  s.host.after(seconds(299));
+  CHECK(s.host.taken() == Texts{"peer-down"});
+  s.host.restart();
+  s.host.after(seconds(1));
+  CHECK(s.host.taken() == Texts{"peer-blind"});
+  CHECK(field<Timestamp>(s.host.events[1], "blind_since") == time_of("2024-01-02T00:00:00Z"));
+  CHECK(s.host.events[1].incident == s.host.events[0].incident);
+  s.host.restart();
+  s.host.after(hours(10));
+  CHECK(s.host.taken().empty());
+  s.host.up(s.b, time_of("2024-01-02T00:00:00Z"));
+  CHECK(s.host.taken() == Texts{"peer-up clear"});
+}
+
+TEST_CASE("peer-state: a gap that nobody saw begin is told when it ends") {
+  PeerScene s;
+  s.host.restart();
+  s.host.at("2024-01-02T00:10:00Z");
+  s.host.up(s.a, time_of("2024-01-02T00:00:00Z"));
+  CHECK(s.host.taken() == Texts{"peer-blind"});
+  CHECK(s.host.events[0].action == Action::kUpdate);
+  CHECK(field<std::int64_t>(s.host.events[0], "duration_seconds") == 600);
+}
+
+TEST_CASE("peer-state: a neighbour that is removed while it is down ends its incident") {
+  PeerScene s;
+  s.host.down(s.a);
+  s.host.remove_peer(s.a);
+  CHECK(s.host.taken() == Texts{"peer-down", "peer-down clear"});
+  s.host.after(hours(1));
+  CHECK(s.host.taken().empty());
+}
+
+TEST_CASE("peer-state: a reason from the wire is bounded and cut between characters") {
+  PeerScene s;
+  std::string reason(511, 'x');
+  reason += "äöü";
+  s.host.down(s.a, reason);
+  CHECK(field<std::string>(s.host.events[0], "reason") == std::string(511, 'x') + "…");
+}
+
+}  // namespace lapwing::test

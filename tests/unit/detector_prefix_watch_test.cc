@@ -1,0 +1,98 @@
+#include <doctest/doctest.h>
+
+#include "tests/unit/detector_scene.h"
+
+namespace lapwing::test {
+namespace {
+
+using Texts = FakeHost::Texts;
+using std::chrono::seconds;
+
+struct PrefixScene : TwoNeighbours {
+  explicit PrefixScene(Watch watch) : TwoNeighbours("prefix-watch", std::move(watch)) {}
+};
+
+Watch the_24() { return watch_prefixes({"10.0.0.0/24"}); }
+
+}  // namespace
+
+TEST_CASE("prefix-watch: a more-specific of another AS is an error, of the same AS a notice") {
+  PrefixScene s(the_24());
+  s.host.announce(s.a, {"10.0.0.0/25"}, "1 10 666");
+  REQUIRE(s.host.taken() == Texts{"more-specific 666"});
+  const Event& e = s.host.events[0];
+  CHECK(e.severity == Severity::kError);
+  CHECK(e.action == Action::kRaise);
+  CHECK(field<std::string>(e, "within") == "10.0.0.0/24");
+  CHECK_FALSE(field<bool>(e, "expected_origin"));
+  CHECK(e.evidence.at(0).new_path == "1 10 666");
+  CHECK_FALSE(e.evidence.at(0).old_path.has_value());
+  s.host.announce(s.a, {"10.0.0.128/25"}, "1 10 100");
+  REQUIRE(s.host.taken() == Texts{"more-specific 100"});
+  CHECK(s.host.events[1].severity == Severity::kNotice);
+  CHECK(field<bool>(s.host.events[1], "expected_origin"));
+}
+
+TEST_CASE("prefix-watch: told once, however many see it, and its end with the duration") {
+  PrefixScene s(the_24());
+  s.host.announce(s.a, {"10.0.0.0/25", "10.0.0.128/25"}, "1 10 666");
+  s.host.announce(s.b, {"10.0.0.0/25"}, "2 20 666");
+  CHECK(s.host.taken() == Texts{"more-specific 666"});
+  CHECK(s.host.events[0].prefix_count == 2);
+  s.host.withdraw(s.a, {"10.0.0.0/25"});
+  s.host.after(seconds(50));
+  s.host.restart();
+  s.host.withdraw(s.a, {"10.0.0.128/25"});
+  REQUIRE(s.host.taken() == Texts{"more-specific 666"});
+  CHECK(s.host.events[1].action == Action::kUpdate);
+  s.host.withdraw(s.b, {"10.0.0.0/25"});
+  REQUIRE(s.host.taken() == Texts{"more-specific 666 clear"});
+  CHECK(field<std::int64_t>(s.host.events[2], "duration_seconds") == 50);
+  CHECK(s.host.events[2].incident == s.host.events[0].incident);
+  // Its return is told again, also after a restart.
+  s.host.restart();
+  s.host.announce(s.b, {"10.0.0.0/25"}, "2 20 666");
+  REQUIRE(s.host.taken() == Texts{"more-specific 666"});
+  CHECK(s.host.events[3].action == Action::kRaise);
+  CHECK(field<std::int64_t>(s.host.events[3], "times") == 2);
+}
+
+TEST_CASE("prefix-watch: what first tables showed is known for good") {
+  PrefixScene s(the_24());
+  const PeerId c = s.host.add_peer("c", 3);
+  s.host.table(c, {"10.0.0.0/26"}, "3 30 666");
+  s.host.announce(s.a, {"10.0.0.0/26"}, "1 10 666");
+  s.host.withdraw(s.a, {"10.0.0.0/26"});
+  s.host.withdraw(c, {"10.0.0.0/26"});
+  s.host.restart();
+  s.host.announce(s.a, {"10.0.0.0/26"}, "1 10 666");
+  CHECK(s.host.taken().empty());
+  // The watched prefix itself and what covers it are none.
+  s.host.announce(s.a, {"10.0.0.0/24", "10.0.0.0/16"}, "1 10 777");
+  CHECK(s.host.taken().empty());
+}
+
+TEST_CASE("prefix-watch: a prefix that a watched origin never had; of no other origin") {
+  PrefixScene s(watch_origin(100));
+  s.host.announce(s.a, {"192.0.2.0/24"}, "1 10 200");
+  CHECK(s.host.taken().empty());
+  s.host.announce(s.a, {"192.0.2.0/24"}, "1 10 100");
+  REQUIRE(s.host.taken() == Texts{"new-prefix 100"});
+  CHECK(s.host.events[0].severity == Severity::kNotice);
+  CHECK_FALSE(has_field(s.host.events[0], "within"));
+  s.host.announce(s.a, {"192.0.2.0/24"}, "1 10 200");
+  CHECK(s.host.taken() == Texts{"new-prefix 100 clear"});
+}
+
+TEST_CASE("prefix-watch: a lost neighbour ends nothing; a change after a gap has its interval") {
+  PrefixScene s(the_24());
+  s.host.announce(s.a, {"10.0.0.0/25"}, "1 10 666");
+  s.host.down(s.a);
+  s.host.up(s.a);
+  CHECK(s.host.taken() == Texts{"more-specific 666"});
+  s.host.found(s.a, {"10.0.0.0/25"}, std::nullopt, "2024-01-02T00:00:00Z");
+  REQUIRE(s.host.taken() == Texts{"more-specific 666 clear"});
+  CHECK(s.host.events[1].changed_between.has_value());
+}
+
+}  // namespace lapwing::test

@@ -1,0 +1,224 @@
+#include <doctest/doctest.h>
+
+#include "detectors/event_state.h"
+#include "detectors/suppression.h"
+#include "tests/unit/fake_host.h"
+
+namespace lapwing::test {
+namespace {
+
+using Texts = FakeHost::Texts;
+using detectors::Suppression;
+using detectors::SuppressionRule;
+using std::chrono::seconds;
+
+Event an_event(std::string type, Action action, std::uint64_t incident, std::uint64_t number) {
+  Event e;
+  const std::uint64_t parts[] = {incident, number};
+  e.id = make_event_id(type, parts);
+  e.incident = make_event_id("matter", std::span(parts).first(1));
+  e.type = std::move(type);
+  e.action = action;
+  e.origin_as = 100;
+  e.upstream_as = 10;
+  e.prefixes = {prefix_of("10.0.0.0/24")};
+  e.prefix_count = 1;
+  e.peers = {"a"};
+  e.summary = "it \"happened\"";
+  return e;
+}
+
+/// The filter between a detector and the journal, as the engine places it.
+struct Filter {
+  FakeHost host{"peer-state"};  // whose detector is not used: the host serves the filter
+  std::vector<SuppressionRule> rules;
+  std::uint32_t limit = 0;
+  std::unique_ptr<Suppression> suppression;
+  std::uint64_t number = 0;
+
+  explicit Filter(std::vector<SuppressionRule> r, std::uint32_t storm_limit = 0)
+      : rules(std::move(r)), limit(storm_limit) {
+    host.at("2024-01-01T00:00:00Z");
+    restart();
+  }
+  void restart() {
+    suppression = std::make_unique<Suppression>(rules, limit);
+    host.use(*suppression);
+  }
+  bool send(std::string type, Action action, std::uint64_t incident = 1) {
+    Event e = an_event(std::move(type), action, incident, ++number);
+    return send(std::move(e));
+  }
+  bool send(Event e) {
+    e.time = host.now();
+    return suppression->admit("test", e);
+  }
+  std::string listed() { return *suppression->query("suppressed", ""); }
+};
+
+SuppressionRule rule(std::string name) {
+  SuppressionRule r;
+  r.name = std::move(name);
+  return r;
+}
+
+}  // namespace
+
+TEST_CASE("suppression: an ignore list hides what fits all of its selectors, and says so") {
+  SuppressionRule r = rule("lab");
+  r.types = {"path-change", "new-upstream"};
+  r.ases = {10};
+  r.peers = {"a", "b"};
+  r.prefixes = {prefix_of("10.0.0.0/8")};
+  Filter f({r});
+  CHECK_FALSE(f.send("path-change", Action::kUpdate));
+  CHECK(f.send("single-homed", Action::kRaise));
+  Event other = an_event("path-change", Action::kUpdate, 2, 50);
+  other.upstream_as = 11;
+  CHECK(f.send(other));
+  other = an_event("path-change", Action::kUpdate, 2, 51);
+  other.peers = {"a", "c"};
+  CHECK(f.send(other));
+  other = an_event("path-change", Action::kUpdate, 2, 52);
+  other.prefixes.push_back(prefix_of("192.0.2.0/24"));
+  CHECK(f.send(other));
+  other = an_event("path-change", Action::kUpdate, 2, 53);
+  other.upstream_as.reset();
+  other.fields.push_back({"as_left", std::int64_t{10}});
+  CHECK_FALSE(f.send(other));
+  CHECK(f.listed().starts_with(R"({"rules":[{"rule":"lab","count":2}],"events":[{"time":)"
+                               R"("2024-01-01T00:00:00.000000Z","rule":"lab","type":"path-change")"));
+  CHECK(f.listed().find(R"("summary":"it \"happened\"")") != std::string::npos);
+  const std::string before = f.listed();
+  f.restart();
+  CHECK(f.listed() == before);
+  CHECK(f.suppression->query("routes", "") == std::nullopt);
+}
+
+TEST_CASE("suppression: a maintenance window, by event time; an end is told iff its raise was") {
+  SuppressionRule r = rule("maintenance");
+  r.from = time_of("2024-01-01T01:00:00Z");
+  r.until = time_of("2024-01-01T02:00:00Z");
+  Filter f({r});
+  CHECK(f.send("a-raise", Action::kRaise, 1));
+  f.host.at("2024-01-01T01:00:00Z");
+  CHECK(f.send("a-clear", Action::kClear, 1));
+  CHECK_FALSE(f.send("a-raise", Action::kRaise, 2));
+  f.restart();
+  f.host.at("2024-01-01T02:00:00Z");
+  CHECK_FALSE(f.send("a-clear", Action::kClear, 2));
+  CHECK(f.send("a-raise", Action::kRaise, 2));
+  CHECK(f.send("a-clear", Action::kClear, 2));
+}
+
+TEST_CASE("suppression: thresholds of neighbours and prefixes") {
+  SuppressionRule peers = rule("few peers"), prefixes = rule("few prefixes");
+  peers.types = {"x"};
+  peers.min_peers = 2;
+  prefixes.types = {"y"};
+  prefixes.min_prefixes = 3;
+  Filter f({peers, prefixes});
+  CHECK_FALSE(f.send("x", Action::kRaise, 1));
+  Event e = an_event("x", Action::kRaise, 1, 90);
+  e.peers = {"a", "b"};
+  CHECK(f.send(e));
+  CHECK_FALSE(f.send("y", Action::kUpdate, 2));
+  e = an_event("y", Action::kUpdate, 2, 91);
+  e.prefix_count = 3;
+  CHECK(f.send(e));
+}
+
+TEST_CASE("suppression: a quiet time for each incident and type, over a restart, too") {
+  SuppressionRule r = rule("quiet");
+  r.quiet = seconds(600);
+  Filter f({r});
+  CHECK(f.send("x", Action::kRaise, 1));
+  CHECK(f.send("x", Action::kRaise, 2));
+  CHECK(f.send("y", Action::kRaise, 1));
+  f.host.after(seconds(599));
+  f.restart();
+  CHECK_FALSE(f.send("x", Action::kRaise, 1));
+  f.host.after(seconds(1));
+  CHECK(f.send("x", Action::kRaise, 1));
+  CHECK_FALSE(f.send("x", Action::kRaise, 1));
+}
+
+TEST_CASE("suppression: what does not last is nothing; what lasts is told with its own time") {
+  SuppressionRule r = rule("short");
+  r.min_duration = seconds(30);
+  Filter f({r});
+  CHECK_FALSE(f.send("x", Action::kRaise, 1));
+  f.host.after(seconds(29));
+  CHECK_FALSE(f.send("x-end", Action::kClear, 1));
+  f.host.after(seconds(100));
+  CHECK(f.host.events.empty());
+  CHECK(f.listed().find(R"("rule":"short","count":2)") != std::string::npos);
+  CHECK_FALSE(f.send("x", Action::kRaise, 1));
+  const Timestamp began = f.host.now();
+  f.host.after(seconds(10));
+  f.restart();
+  f.host.after(seconds(20));
+  REQUIRE(f.host.events.size() == 1);
+  CHECK(f.host.events[0].time == began);
+  CHECK(f.send("x-end", Action::kClear, 1));
+}
+
+TEST_CASE("suppression: more than the limit of one type in a minute is folded and reported") {
+  Filter f({}, 3);
+  int told = 0;
+  for (std::uint64_t i = 0; i < 10; ++i) told += f.send("x", Action::kRaise, i) ? 1 : 0;
+  CHECK(told == 3);
+  CHECK(f.send("y", Action::kRaise, 99));
+  Event upstream = an_event("new-upstream", Action::kRaise, 50, 500);
+  for (int i = 0; i < 10; ++i) CHECK(f.suppression->admit("new-upstream", upstream));
+  f.host.after(seconds(60));
+  REQUIRE(f.host.events.size() == 1);
+  CHECK(f.host.events[0].type == "event-storm");
+  CHECK(field<std::int64_t>(f.host.events[0], "folded") == 7);
+  CHECK(field<std::int64_t>(f.host.events[0], "x") == 7);
+  CHECK(f.send("x", Action::kRaise, 200));
+  // The end of one of the folded is folded, too.
+  CHECK_FALSE(f.send("x", Action::kClear, 9));
+  CHECK(f.send("x", Action::kClear, 0));
+}
+
+TEST_CASE("suppression: settings are checked") {
+  const auto errors = [](auto&& fill) {
+    Settings s;
+    s.set("name", std::string("r"));
+    fill(s);
+    detectors::read_suppression_rule(s);
+    std::string text;
+    for (const auto& e : s.finish()) text += e.key + ' ';
+    return text;
+  };
+  CHECK(errors([](Settings& s) { s.set("types", std::vector<std::string>{"x"}); }).empty());
+  CHECK(errors([](Settings&) {}) == "name ");
+  CHECK(errors([](Settings& s) { s.set("from", std::string("yesterday")); }) == "from name ");
+  CHECK(errors([](Settings& s) {
+          s.set("from", std::string("2024-01-02T00:00:00Z"));
+          s.set("until", std::string("2024-01-01T00:00:00Z"));
+        }) == "until ");
+  CHECK(errors([](Settings& s) { s.set("prefixes", std::vector<std::string>{"10.0.0.1/8"}); }) ==
+        "prefixes name ");
+  CHECK(errors([](Settings& s) { s.set("quite", std::int64_t{5}); }) == "name quite ");
+}
+
+TEST_CASE("an event survives as state, member for member") {
+  Event e = an_event("x", Action::kUpdate, 1, 2);
+  e.time = time_of("2024-01-01T00:00:00.000001Z");
+  e.direct = false;
+  e.changed_between = TimeRange{time_of("2023-01-01T00:00:00Z"), e.time};
+  e.known_upstreams = std::vector<KnownUpstream>{{7, e.time, e.time, true}};
+  e.evidence = {{"a", 1, prefix_of("2001:db8::/32"), std::nullopt, "1 2", e.time}};
+  e.fields = {{"i", std::int64_t{-5}}, {"b", true},       {"s", std::string("t")},
+              {"t", e.time},           {"a", std::vector<Asn>{1, 2}},
+              {"l", std::vector<std::string>{"x", ""}}};
+  e.rule = "r";
+  const std::string octets = detectors::encode_event_state(e);
+  CHECK(detectors::decode_event_state(octets) == e);
+  for (std::size_t size = 0; size < octets.size(); ++size)
+    CHECK(detectors::decode_event_state(std::string_view(octets).substr(0, size)) == std::nullopt);
+}
+
+}  // namespace lapwing::test

@@ -1,0 +1,171 @@
+#include <doctest/doctest.h>
+
+#include "tests/unit/detector_scene.h"
+
+namespace lapwing::test {
+namespace {
+
+using Texts = FakeHost::Texts;
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+struct VisibilityScene : TwoNeighbours {
+  explicit VisibilityScene(Watch watch = watch_origin(100))
+      : TwoNeighbours("visibility", std::move(watch)) {}
+  void withdraw(const Texts& prefixes) {
+    host.withdraw(a, prefixes);
+    host.withdraw(b, prefixes);
+  }
+};
+
+const Texts kBoth{"10.0.0.0/24", "10.0.1.0/24"};
+
+}  // namespace
+
+TEST_CASE("visibility: lost at the UPDATE that takes the last route, regained with the duration") {
+  VisibilityScene s;
+  s.host.withdraw(s.a, kBoth);
+  CHECK(s.host.taken().empty());
+  s.host.withdraw(s.b, kBoth);
+  REQUIRE(s.host.taken() == Texts{"visibility-lost 100"});
+  const Event& lost = s.host.events[0];
+  CHECK(lost.action == Action::kRaise);
+  CHECK(lost.severity == Severity::kError);
+  CHECK(field<std::string>(lost, "scope") == "origin");
+  CHECK(field<std::int64_t>(lost, "visible_count") == 0);
+  CHECK(prefix_texts(lost) == kBoth);
+  CHECK(lost.peers == Texts{"b"});
+  CHECK(lost.evidence.size() == 2);
+  s.host.after(seconds(270));
+  s.host.announce(s.b, {"10.0.0.0/24"}, "2 20 100");
+  s.host.announce(s.a, {"10.0.1.0/24"}, "1 10 100");
+  REQUIRE(s.host.taken() == Texts{"visibility-regained 100", "visibility-regained 100 clear"});
+  CHECK(s.host.events[1].action == Action::kUpdate);
+  CHECK(field<std::int64_t>(s.host.events[2], "duration_seconds") == 270);
+  CHECK(s.host.events[2].incident == lost.incident);
+  CHECK(s.host.state.empty());
+}
+
+TEST_CASE("visibility: some prefixes of an origin are a warning, and name what is left") {
+  VisibilityScene s;
+  s.withdraw({"10.0.0.0/24"});
+  REQUIRE(s.host.taken() == Texts{"visibility-lost 100"});
+  CHECK(s.host.events[0].severity == Severity::kWarning);
+  CHECK(field<std::string>(s.host.events[0], "scope") == "prefix");
+  CHECK(field<std::int64_t>(s.host.events[0], "visible_count") == 1);
+  s.withdraw({"10.0.1.0/24"});
+  REQUIRE(s.host.taken() == Texts{"visibility-lost 100"});
+  CHECK(s.host.events[1].action == Action::kUpdate);
+  CHECK(s.host.events[1].severity == Severity::kError);
+  CHECK(field<std::int64_t>(s.host.events[1], "lost_count") == 2);
+}
+
+TEST_CASE("visibility: another origin takes it from the watched one, not from the watched prefix") {
+  VisibilityScene origin, prefix(watch_prefixes({"10.0.0.0/16"}));
+  for (VisibilityScene* s : {&origin, &prefix}) {
+    s->host.announce(s->a, {"10.0.0.0/24"}, "1 10 666");
+    s->host.announce(s->b, {"10.0.0.0/24"}, "2 20 666");
+  }
+  CHECK(origin.host.taken() == Texts{"visibility-lost 100"});
+  CHECK(prefix.host.taken().empty());
+}
+
+TEST_CASE("visibility: a lost neighbour, a first table and a removed neighbour take nothing away") {
+  VisibilityScene s;
+  s.host.withdraw(s.a, kBoth);
+  s.host.down(s.b);
+  s.host.after(hours(1));
+  CHECK(s.host.taken().empty());
+  s.host.up(s.b, time_of("2024-01-02T00:00:00Z"));
+  s.host.found(s.b, {"10.0.0.0/24"}, std::nullopt, "2024-01-02T00:00:00Z");
+  REQUIRE(s.host.taken() == Texts{"visibility-lost 100"});
+  CHECK(s.host.events[0].cause == Cause::kResync);
+  CHECK(s.host.events[0].changed_between->from == time_of("2024-01-02T00:00:00Z"));
+  s.host.remove_peer(s.b);
+  CHECK(s.host.taken().empty());
+}
+
+TEST_CASE("visibility: an outage survives a restart, and its end has the true duration") {
+  VisibilityScene s;
+  s.withdraw(kBoth);
+  s.host.after(seconds(100));
+  s.host.restart();
+  s.host.after(seconds(100));
+  s.host.announce(s.a, kBoth, "1 10 100");
+  REQUIRE(s.host.taken() == Texts{"visibility-lost 100", "visibility-regained 100 clear"});
+  CHECK(field<std::int64_t>(s.host.events[1], "duration_seconds") == 200);
+}
+
+TEST_CASE("visibility: a more-specific is missed less where the watched prefix is there") {
+  VisibilityScene s(watch_prefixes({"10.0.0.0/16"}));
+  s.host.announce(s.a, {"10.0.0.0/16"}, "1 10 100");
+  s.withdraw({"10.0.0.0/24"});
+  REQUIRE(s.host.taken() == Texts{"visibility-lost 100"});
+  CHECK(s.host.events[0].severity == Severity::kNotice);
+  CHECK(field<bool>(s.host.events[0], "covered"));
+}
+
+TEST_CASE("visibility: lost-percent says how few routes count as none") {
+  FakeHost host("visibility");
+  host.settings.set("lost-percent", std::int64_t{10});
+  host.watched = watch_origin(100);
+  std::vector<PeerId> peers;
+  for (int i = 0; i < 20; ++i)
+    peers.push_back(host.add_peer("p" + std::to_string(i), static_cast<Asn>(i + 1)));
+  host.at("2024-01-01T00:00:00Z");
+  for (const PeerId p : peers) host.table(p, {"10.0.0.0/24"}, std::to_string(p + 1) + " 10 100");
+  for (std::size_t i = 0; i < 17; ++i) host.withdraw(peers[i], {"10.0.0.0/24"});
+  CHECK(host.taken().empty());
+  host.withdraw(peers[17], {"10.0.0.0/24"});  // two of twenty are left
+  CHECK(host.taken() == Texts{"visibility-lost 100"});
+  host.withdraw(peers[18], {"10.0.0.0/24"});
+  host.withdraw(peers[19], {"10.0.0.0/24"});
+  host.announce(peers[0], {"10.0.0.0/24"}, "1 10 100");
+  host.announce(peers[1], {"10.0.0.0/24"}, "2 10 100");
+  CHECK(host.taken().empty());
+  host.announce(peers[2], {"10.0.0.0/24"}, "3 10 100");
+  CHECK(host.taken() == Texts{"visibility-regained 100 clear"});
+}
+
+TEST_CASE("visibility: outage after outage becomes one report, with an end") {
+  VisibilityScene s;
+  for (int i = 0; i < 8; ++i) {
+    s.withdraw(kBoth);
+    s.host.after(minutes(2));
+    s.host.announce(s.a, kBoth, "1 10 100");
+    s.host.after(minutes(2));
+  }
+  const Texts got = s.host.taken();
+  CHECK(std::count(got.begin(), got.end(), "visibility-lost 100") == 4);
+  CHECK(std::count(got.begin(), got.end(), "visibility-flap 100") == 1);
+  CHECK(got.back() == "visibility-flap 100");
+  s.host.after(hours(1));
+  REQUIRE(s.host.taken() == Texts{"visibility-flap 100 clear"});
+  CHECK(field<std::int64_t>(s.host.events.back(), "folded") == 4);
+  CHECK(field<std::string>(s.host.events.back(), "state") == "visible");
+}
+
+TEST_CASE("visibility: withdrawn and back within one UPDATE, or by path identifiers, is nothing") {
+  FakeHost host("visibility");
+  host.watched = watch_origin(100);
+  const PeerId a = host.add_peer("a", 1);
+  host.at("2024-01-01T00:00:00Z");
+  host.table(a, {"10.0.0.0/24#1"}, "1 10 100");
+  host.announce(a, {"10.0.0.0/24#2"}, "1 11 100");
+  host.withdraw(a, {"10.0.0.0/24#1"});
+  CHECK(host.taken().empty());
+  host.change(a, "10.0.0.0/24#2", std::nullopt, false, std::nullopt);
+  host.change(a, "10.0.0.0/24#3", attributes_of("1 12 100", 0), false, std::nullopt);
+  host.end();
+  CHECK(host.taken().empty());
+  host.withdraw(a, {"10.0.0.0/24#3"});
+  CHECK(host.taken() == Texts{"visibility-lost 100"});
+}
+
+TEST_CASE("visibility: nothing watched asks for no routes") {
+  FakeHost host("visibility");
+  CHECK(host.detector().route_interest() == RouteInterest::kNone);
+}
+
+}  // namespace lapwing::test
