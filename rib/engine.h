@@ -41,6 +41,8 @@ struct EngineOptions {
   bool replay = false;  // events say cause `replay` where a live run says `live`
   Watch watch;
   std::vector<Asn> route_server_ases;
+  /// Nanoseconds from anywhere, to measure detectors with; nothing else depends on it. May be null.
+  std::uint64_t (*stopwatch)() = nullptr;
 };
 
 /// Counters that any thread may read.
@@ -62,6 +64,25 @@ struct EngineCounters {
   std::atomic<std::uint64_t> events{0};
 };
 
+/// What the engine knows of a neighbour, copied.
+struct PeerSummary {
+  PeerId id = 0;
+  std::string name;
+  Asn as = 0;
+  bool up = false;
+  Timestamp last_change;                  // of `up`; the epoch where it was never up
+  std::optional<Timestamp> blind_since;   // none: heard now, or never yet
+  std::string blind_reason;
+  std::vector<std::pair<Family, std::uint64_t>> routes;
+};
+
+struct DetectorSummary {
+  std::string name;
+  bool enabled = true;             // false: it threw and is not called any more
+  std::uint64_t calls = 0;
+  std::uint64_t microseconds = 0;  // spent in it, from a sample of its calls
+};
+
 class Engine final : public Dictionary {
  public:
   Engine(EngineOptions options, CommitSink& sink);
@@ -81,10 +102,21 @@ class Engine final : public Dictionary {
   /// Tells the detectors what was restored and starts them.
   void end_restore();
 
+  /// Other settings and detectors in place of the present ones, as a restart with them would have
+  /// it. `stored` tells what the store keeps of the detectors; what was submitted must be durable.
+  using StateFn = std::function<void(std::string_view detector, std::string_view key,
+                                     std::string_view value)>;
+  void replace_detectors(EngineOptions options, std::vector<std::unique_ptr<Detector>> detectors,
+                         const std::function<void(const StateFn&)>& stored);
+  /// Submits what is open. Returns the number of the last commit.
+  std::uint64_t submit_open();
+
   /// Drops a neighbour that is no longer configured, with all its routes.
   void remove_peer(std::string_view name);
   /// Names of all neighbours of which something is kept.
   std::vector<std::string> peer_names() const;
+  std::vector<PeerSummary> peer_summaries() const;
+  std::vector<DetectorSummary> detector_summaries() const;
 
   void process(const bgp::RecordBatch& batch);
   /// The records have ended: fires no timer, calls Detector::finish, submits what is left.
@@ -122,6 +154,7 @@ class Engine final : public Dictionary {
     bool synchronizing = false;          // a session is back, or a refresh runs; not swept yet
     bool refresh = false;                // of synchronizing: by request, nothing was missed
     std::optional<Timestamp> last_known; // of what is stale
+    std::uint64_t routes = 0;
   };
   struct Peer {
     PeerInfo info;

@@ -165,6 +165,24 @@ std::vector<std::string> Engine::peer_names() const {
   return names;
 }
 
+std::vector<PeerSummary> Engine::peer_summaries() const {
+  std::vector<PeerSummary> list;
+  for (const auto& peer : peers_) {
+    if (!peer) continue;
+    PeerSummary& out = list.emplace_back();
+    out.id = peer->info.id;
+    out.name = peer->info.name;
+    out.as = peer->info.as;
+    out.up = peer->up;
+    out.last_change = peer->last_change;
+    out.blind_since = peer->blind_since;
+    out.blind_reason = peer->blind_reason;
+    for (const FamilyState& state : peer->families)
+      out.routes.emplace_back(state.family, state.routes);
+  }
+  return list;
+}
+
 void Engine::write_peer(const Peer& peer) {
   PeerRecord record;
   record.id = peer.info.id;
@@ -224,6 +242,7 @@ bool Engine::restore_route(PeerId peer, const bgp::NlriKey& key, PathId path) {
   prefixes_.acquire(prefix);
   paths_.acquire(path);
   ++routes_;
+  ++family_of(*peers_[peer], key.family()).routes;
   const RouteView view{peer, prefix, path, true};
   for (const auto& host : detectors_) call(*host, [&](Detector& d) { d.restore_route(view); });
   return true;
