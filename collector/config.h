@@ -9,6 +9,7 @@
 // Thread: main. Owns: all text.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -57,15 +58,19 @@ struct SettingsTable {
 struct HttpListen {
   bgp::Endpoint endpoint;
   std::string unix_path;
+  bool tls = false;
   friend bool operator==(const HttpListen&, const HttpListen&) = default;
 };
 
-/// "127.0.0.1:8179", "[::1]:8179" or "unix:/run/lapwing/lapwing.sock".
+/// "127.0.0.1:8179", "[::1]:8179", "tls:192.0.2.1:8179" or "unix:/run/lapwing/lapwing.sock".
 std::string format_http_listen(const HttpListen& listen);
 
 struct HttpConfig {
   std::vector<HttpListen> listen;
-  std::string token;  // empty: none is asked for. Never shown
+  std::string token;        // empty: none is asked for. Never shown
+  std::string certificate;  // paths of PEM files, where an endpoint speaks TLS
+  std::string key;
+  friend bool operator==(const HttpConfig&, const HttpConfig&) = default;
 };
 
 inline constexpr std::string_view kDefaultSocket = "/run/lapwing/lapwing.sock";
@@ -78,6 +83,8 @@ struct Config {
   std::vector<bgp::NeighborConfig> neighbors;  // in the order of the file
   rib::StoreOptions store;
   unsigned history_days = 90;  // route changes are kept that long; 0: none
+  /// Routes of a neighbour that left the configuration are kept that long after its session ended.
+  std::chrono::seconds keep_removed{86400};
   Watch watch;
   std::vector<SettingsTable> detectors;  // in the order of the file; only enabled ones
   std::vector<SettingsTable> sinks;      // in the order of the file; only enabled ones

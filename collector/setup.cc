@@ -1,6 +1,7 @@
 #include "collector/setup.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "sinks/sink_set.h"
@@ -20,6 +21,13 @@ class NoJournal final : public Journal {
   int subscribe(std::function<void()>) override { return 0; }
   void unsubscribe(int) override {}
 };
+
+std::uint64_t steady_nanoseconds() {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(
+          std::chrono::steady_clock::now().time_since_epoch())
+          .count());
+}
 
 }  // namespace
 
@@ -56,6 +64,7 @@ rib::EngineOptions engine_options(const Config& config, bool replay) {
   options.replay = replay;
   options.watch = config.watch;
   options.route_server_ases = config.route_server_ases;
+  if (!replay) options.stopwatch = steady_nanoseconds;
   return options;
 }
 

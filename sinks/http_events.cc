@@ -95,15 +95,10 @@ std::uint64_t number_before(const Journal& journal, const Since& since) {
 
 HttpResponse get_events(const HttpContext& context, const HttpRequest& request) {
   static constexpr std::string_view kKnown[] = {"since", "type", "limit"};
-  if (const auto name = request.unknown_parameter(kKnown))
-    return problem(400, "unknown parameter '" + *name + "'; known: since, type, limit");
-  std::size_t limit = kDefaultLimit;
-  if (const auto text = request.parameter("limit")) {
-    const auto number = parse_number<std::size_t>(*text);
-    if (!number || *number < 1 || *number > kMostEvents)
-      return problem(400, "limit must be a number from 1 to 10000");
-    limit = *number;
-  }
+  if (const auto wrong = request.unknown_parameter(kKnown)) return problem(400, *wrong);
+  std::uint64_t limit = kDefaultLimit;
+  if (const auto wrong = request.number_parameter("limit", 1, kMostEvents, limit))
+    return problem(400, *wrong);
   const auto type = request.parameter("type");
   Page page;
   if (const auto text = request.parameter("since")) {
@@ -127,8 +122,7 @@ HttpResponse get_events(const HttpContext& context, const HttpRequest& request) 
 
 HttpResponse check_stream(const HttpContext&, const HttpRequest& request) {
   static constexpr std::string_view kKnown[] = {"since", "type"};
-  if (const auto name = request.unknown_parameter(kKnown))
-    return problem(400, "unknown parameter '" + *name + "'; known: since, type");
+  if (const auto wrong = request.unknown_parameter(kKnown)) return problem(400, *wrong);
   if (const auto text = request.parameter("since"); text && !parse_since(*text))
     return problem(400, "since must be an event's number or a time (RFC 3339)");
   return {};

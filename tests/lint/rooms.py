@@ -51,7 +51,8 @@ RULES = (
     Rule("detectors/plugin", ("lapwing/", "detectors/"), ("fmt/", "dlfcn.h")),
     Rule("detectors/", ("lapwing/", "detectors/"), ("fmt/",)),
     Rule("sinks/", ("lapwing/", "sinks/"),
-         ("boost/asio", "boost/beast", "boost/json", "boost/system", "fmt/", "openssl/") + POSIX),
+         ("boost/asio", "boost/beast", "boost/json", "boost/system", "fmt/", "openssl/",
+          "zlib.h") + POSIX),
     Rule("collector/client", EVERY_ROOM, ANY, ("rocksdb/",)),
     Rule("collector/", EVERY_ROOM, ANY, ("rocksdb/", "boost/beast")),
 )

@@ -496,10 +496,15 @@ TEST_CASE("config: [http] listens on loopback and sockets without a word, elsewh
   check(diagnose_table("[http]\nlisten = [\"unix:/" + repeat(107, 'x') + "\"]"),
         {"t.toml:9:11: " + wanted + "a string"});
   check(diagnose_table("[http]\nlisten = [\"0.0.0.0:8179\"]"),
-        {"t.toml:9:11: warning: the API is open to everyone who reaches this address; set a token, "
-         "or listen on loopback"});
+        {"t.toml:9:11: error: the API would be open to everyone who reaches this address; set a "
+         "token, or listen on loopback"});
   check(diagnose_table("[http]\nlisten = [\"0.0.0.0:8179\"]\ntoken = \"x\""),
-        {"t.toml:9:11: warning: the API, its token included, crosses the network in clear"});
+        {"t.toml:9:11: warning: the API, its token included, crosses the network in clear; write "
+         "tls: before the address, or listen on loopback"});
+  check(diagnose_table("[http]\nlisten = [\"tls:0.0.0.0:8179\"]\ntoken = \"x\""),
+        {"t.toml:9:11: error: an endpoint with tls: needs tls-certificate and tls-key"});
+  check(diagnose_table("[http]\ntls-key = \"nowhere.pem\""),
+        {"t.toml:9:11: error: \"tls-key\": nowhere.pem cannot be read"});
   check(diagnose_table("[http]\nlisten = [\"127.0.0.1:1\", \"127.0.0.1:1\"]"),
         {"t.toml:9:26: error: \"listen\" has 127.0.0.1:1 twice"});
   check(diagnose_table("[http]\nlisten = []"),
