@@ -9,6 +9,7 @@
 #include "collector/cli_words.h"
 #include "collector/client.h"
 #include "collector/config_text.h"
+#include "lapwing/event.h"
 
 namespace lapwing::collector {
 namespace {
@@ -155,6 +156,15 @@ class Parser {
           return std::string("must be the number of an event or a time, 2017-10-01T09:07:51Z");
         });
     app->add_option("--type", events_.type, "of this type only")->type_name("TYPE");
+    app->add_option("--origin", events_.origin, "of this origin AS")->type_name("AS");
+    app->add_option("--upstream", events_.upstream, "of this upstream AS")->type_name("AS");
+    app->add_option("--peer", events_.peer, "shown by this neighbour")->type_name("NAME");
+    app->add_option("--severity", events_.severity, "of this severity or graver")
+        ->type_name("SEVERITY")
+        ->check([](const std::string& text) {
+          return parse_severity(text) ? std::string()
+                                      : std::string("must be one of emergency to debug");
+        });
   }
 
   void add_limit(CLI::App* app, unsigned& limit) {

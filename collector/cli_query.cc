@@ -181,6 +181,10 @@ std::string event_target(const std::string& path, const EventArguments& events) 
   Query query(path);
   query.add("since", events.since);
   query.add("type", events.type);
+  if (!events.origin.empty()) query.add("origin", read_as(events.origin));
+  if (!events.upstream.empty()) query.add("upstream", read_as(events.upstream));
+  query.add("peer", events.peer);
+  query.add("severity", events.severity);
   if (events.limit > 0) query.add("limit", std::to_string(events.limit));
   return query.take();
 }

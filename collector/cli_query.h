@@ -26,6 +26,10 @@ struct EventArguments {
   std::string since;
   std::string until;
   std::string type;
+  std::string origin;
+  std::string upstream;
+  std::string peer;
+  std::string severity;
   unsigned limit = 0;
 };
 

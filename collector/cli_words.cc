@@ -40,7 +40,8 @@ constexpr Word kRoute[] = {
 bool takes_value(const std::string& word) {
   static constexpr std::string_view kOptions[] = {"--api",  "-c",      "--config", "--since",
                                                   "--type", "--until", "--limit",  "--at",
-                                                  "--peer", "--text",  "--after"};
+                                                  "--peer", "--text",  "--after",
+                                                  "--origin", "--upstream", "--severity"};
   return std::find(std::begin(kOptions), std::end(kOptions), word) != std::end(kOptions);
 }
 

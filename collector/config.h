@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "bgp/config.h"
+#include "collector/log.h"
 #include "lapwing/detector.h"
 #include "lapwing/settings.h"
 #include "rib/store.h"
@@ -89,6 +90,7 @@ struct Config {
   std::vector<SettingsTable> detectors;  // in the order of the file; only enabled ones
   std::vector<SettingsTable> sinks;      // in the order of the file; only enabled ones
   HttpConfig http;
+  LogLevel log_level = LogLevel::kInfo;  // [log] level
 };
 
 struct LoadOptions {

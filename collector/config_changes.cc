@@ -101,6 +101,7 @@ ConfigChanges compare_configs(const Config& before, const Config& after) {
   compare_neighbors(before, after, out);
   compare_detectors(before, after, out);
   compare_sinks(before, after, out);
+  if (before.log_level != after.log_level) out.lines.emplace_back("log level changed");
   if (before.keep_removed != after.keep_removed) out.lines.emplace_back("keep-removed changed");
   return out;
 }

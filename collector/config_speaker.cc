@@ -1,4 +1,4 @@
-// [speaker], [storage], [watch] and [http].
+// [speaker], [storage], [watch], [http] and [log].
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -243,6 +243,19 @@ void read_http(const Node& table, Notes& notes, Config& config) {
   if (given && table.find("listen")->items.empty())
     notes.warning(table.find("listen")->at, "no API: `lapwing show` will not work");
   if (given) config.http.listen = std::move(listens);
+  reader.finish();
+}
+
+void read_log(const Node& table, Notes& notes, Config& config) {
+  constexpr std::string_view kWanted = "\"error\", \"warning\", \"notice\", \"info\" or \"debug\"";
+  TableReader reader(table, "[log]", notes);
+  if (const Node* node = reader.find("level")) {
+    const auto level = parse_log_level(node->kind == Node::Kind::kText ? node->text : "");
+    if (level)
+      config.log_level = *level;
+    else
+      notes.error(node->at, mismatch("level", kWanted, *node));
+  }
   reader.finish();
 }
 

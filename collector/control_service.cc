@@ -116,6 +116,7 @@ ControlResult ControlService::reload_locked() {
     for (const SettingsTable& table : next->sinks) tables.push_back({table.name, table.settings});
     parts_.sinks.configure(std::move(tables));
   }
+  log().set_level(next->log_level);
   parts_.removed.configure(*next);
   if (changes.neighbors) parts_.speaker.configure(next->neighbors);
   config_ = std::move(*next);

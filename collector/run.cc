@@ -286,6 +286,7 @@ class Collector {
 
 int run(const Config& config, const std::string& config_path) {
   std::signal(SIGPIPE, SIG_IGN);
+  log().set_level(config.log_level);
   Collector collector(config, config_path);
   const bool started = collector.start();
   if (started) collector.run();

@@ -258,7 +258,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession<Stream>> {
     set_head(response_, response);
     compressor_.reset();
     response_.keep_alive(keep_alive_);
-    response_.content_length(response.body.size());
+    if (!response.more) response_.content_length(response.body.size());
     if (!head_) response_.body() = std::move(response.body);
     serializer_.emplace(response_);
     lowest(stream_).expires_after(shared_.options.write_timeout);

@@ -44,8 +44,8 @@ class HttpStream : public std::enable_shared_from_this<HttpStream> {
       : shared_(shared),
         socket_(std::move(socket)),
         timer_(shared.io),
-        request_(request),
-        type_(request.parameter("type")) {
+        request_(request) {
+    selector_.read(request);
     ++shared_.connections;
     shared_.streams.insert(this);
     if (what == HttpRoute::Where::kUpdates)
@@ -103,7 +103,7 @@ class HttpStream : public std::enable_shared_from_this<HttpStream> {
       batch.full = entries.size() == kBatch;
       for (const JournalEntry& entry : entries) {
         batch.last = entry.number;
-        if (!type_ || *type_ == entry.event.type) append_event(batch.text, entry);
+        if (selector_.matches(entry.event)) append_event(batch.text, entry);
       }
     } catch (const std::exception&) {
       batch.failed = true;
@@ -175,7 +175,7 @@ class HttpStream : public std::enable_shared_from_this<HttpStream> {
   const std::unique_ptr<HttpSocket> socket_;
   asio::steady_timer timer_;
   const HttpRequest request_;
-  const std::optional<std::string> type_;
+  EventSelector selector_;
   std::optional<UpdateReader> updates_;  // none: events
   std::optional<std::uint64_t> cursor_;  // none: not yet looked up
   std::string output_;                   // being written

@@ -32,7 +32,7 @@ if(TARGET lapwing)
   foreach(case cli config end reset restart silent syslog tables withdraw)
     lapwing_program_test(NAME interop_${case} LABEL interop SCRIPT interop/${case}.py TIMEOUT 90)
   endforeach()
-  foreach(case api reload slow tls)
+  foreach(case api notify reload slow tls)
     lapwing_program_test(NAME interop_${case} LABEL interop SCRIPT interop/${case}.py TIMEOUT 180)
   endforeach()
   # Forty-five seconds of a day; `tests/interop/soak.py --binary lapwing --seconds 1800` by hand.

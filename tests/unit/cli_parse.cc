@@ -201,6 +201,8 @@ TEST_CASE("command line: history, blind intervals, sinks, detectors, updates") {
   CHECK_EQ(target("show blind edge1 --at 2017-10-01T09:07:51Z"),
            "/api/v1/blind?peer=edge1&at=2017-10-01T09%3A07%3A51Z");
   CHECK_EQ(target("show sinks"), "/api/v1/sinks");
+  CHECK_EQ(target("show events --origin AS131279 --upstream 20485 --peer rr1 --severity warning"),
+           "/api/v1/events?origin=131279&upstream=20485&peer=rr1&severity=warning");
   CHECK_EQ(target("show detectors"), "/api/v1/detectors");
   CHECK_EQ(target("monitor updates 10.0.0.0/8 neighbor edge1 source-as 1"),
            "/api/v1/updates/stream?prefix=10.0.0.0%2F8&peer=edge1&origin=1");

@@ -124,8 +124,8 @@ TEST_CASE("config: an unknown table gets the nearest known one, or all of them")
   check(diagnose_table("[htp]"),
         {"t.toml:8:2: error: unknown key \"htp\"; did you mean \"http\"?"});
   check(diagnose_table("[kafka-things]"),
-        {"t.toml:8:2: error: unknown key \"kafka-things\"; known here: detector, http, neighbor, "
-         "sink, speaker, storage, watch"});
+        {"t.toml:8:2: error: unknown key \"kafka-things\"; known here: detector, http, log, "
+         "neighbor, sink, speaker, storage, watch"});
 }
 
 TEST_CASE("config: an unknown key of any table gets the nearest known one") {
@@ -509,6 +509,13 @@ TEST_CASE("config: [http] listens on loopback and sockets without a word, elsewh
         {"t.toml:9:26: error: \"listen\" has 127.0.0.1:1 twice"});
   check(diagnose_table("[http]\nlisten = []"),
         {"t.toml:9:10: warning: no API: `lapwing show` will not work"});
+}
+
+TEST_CASE("config: [log] has one level") {
+  check(diagnose_table("[log]\nlevel = \"debug\""), {});
+  check(diagnose_table("[log]\nlevel = \"loud\""),
+        {"t.toml:9:9: error: \"level\" must be \"error\", \"warning\", \"notice\", \"info\" or "
+         "\"debug\", not \"loud\""});
 }
 
 TEST_CASE("config: detectors and sinks are known tables of plain values") {

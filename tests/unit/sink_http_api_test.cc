@@ -346,7 +346,8 @@ class Schemas {
                     const std::string& where) const {
     const json::object& s = schema.as_object();
     if (const auto* ref = s.if_contains("$ref")) {
-      const std::string name(ref->as_string().substr(ref->as_string().rfind('/') + 1));
+      const std::string target(ref->as_string());
+      const std::string name = target.substr(target.rfind('/') + 1);
       return check(document_.at("components").at("schemas").at(name), value, where);
     }
     if (const auto* one = s.if_contains("oneOf")) {

@@ -154,7 +154,18 @@ TEST_CASE("http: events by number, by time, by type, and the newest ones without
   CHECK(event_numbers(bench.get("/api/v1/events?since=0&limit=1")) == Numbers{401});
   CHECK(event_numbers(bench.get("/api/v1/events?limit=10000")).size() == 601);
   CHECK(event_numbers(bench.get("/api/v1/events?limit=1&since=2000-01-01T00:00:00Z")) == Numbers{401});
-  for (const char* wrong : {"since=x", "since=-1", "limit=0", "limit=10001", "typ=x"})
+  const auto count = [&bench](const std::string& query) {
+    return event_numbers(bench.get("/api/v1/events?limit=10000&" + query)).size();
+  };
+  CHECK(count("origin=131279") == 601);
+  CHECK(count("origin=1") == 0);
+  CHECK(count("upstream=20485&peer=rrc03-x&severity=warning") == 601);
+  CHECK(count("severity=error") == 0);
+  CHECK(count("peer=edge1") == 0);
+  CHECK(count("incident=abababababababababababababababab") == 601);
+  CHECK(count("incident=ab") == 0);
+  for (const char* wrong : {"since=x", "since=-1", "limit=0", "limit=10001", "typ=x", "origin=x",
+                            "severity=loud"})
     CHECK(bench.get(std::string("/api/v1/events?") + wrong).status == 400);
 }
 
