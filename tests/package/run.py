@@ -25,7 +25,7 @@ WANTED = {
     "usr/share/bash-completion/completions/lapwing": 0o644,
     "usr/share/zsh/vendor-completions/_lapwing": 0o644,
 }
-PAGES = ("usr/share/man/man8/lapwing.8", "usr/share/man/man5/lapwing.toml.5")
+PAGES = ("usr/share/man/man8/lapwing.8.gz", "usr/share/man/man5/lapwing.toml.5.gz")
 
 
 class Fault(Exception):
@@ -98,7 +98,7 @@ def check_deb(deb, scratch, pages):
     for field in ("Package: lapwing", "Architecture: ", "Maintainer: ", "Depends: "):
         check(field in fields, f"the package lacks {field}")
     depends = re.search(r"^Depends: (.*)$", fields, re.M)[1]
-    check("librocksdb" in depends and "systemd" in depends, f"Depends: {depends}")
+    check("libboost-json" in depends and "systemd" in depends, f"Depends: {depends}")
     listing = output("dpkg-deb", "--contents", deb)
     strange = [x for x in listing.splitlines() if " root/root " not in x]
     check(not strange, f"not root's: {strange[:3]}")
@@ -115,7 +115,7 @@ def main():
         if not shutil.which(tool):
             print(f"skipped: {tool} is not installed")
             return 77
-    pages = os.path.exists(os.path.join(args.build, "systemd", "lapwing.8"))
+    pages = os.path.exists(os.path.join(args.build, "systemd", "lapwing.8.gz"))
     try:
         check_unit()
         check_configuration(args.binary)
