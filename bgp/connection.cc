@@ -128,7 +128,7 @@ void Connection::perform(Action action, const Transition& transition, const Noti
     case Action::kSendOpen:
       our_open_ = owner_->our_open();
       encode_open(our_open_, out_);
-      ++messages_sent;
+      count_sent(MessageType::kOpen);
       flush();
       break;
     case Action::kSendKeepalive: send_keepalive(); break;
@@ -136,7 +136,7 @@ void Connection::perform(Action action, const Transition& transition, const Noti
       Notification n = own;
       if (transition.code != 0) n = {transition.code, transition.subcode, own.data};
       encode_notification(n, out_);
-      ++messages_sent;
+      count_sent(MessageType::kNotification);
       const std::string said = "sent NOTIFICATION " + describe_notification(n);
       reason = reason.empty() ? said : said + " (" + reason + ")";
       flush();
@@ -361,6 +361,7 @@ void Connection::process_input(Timestamp time) {
     }
     begin_ += frame.size;
     ++messages_received;
+    ++received_by_type[static_cast<std::size_t>(frame.type) % received_by_type.size()];
     last_heard = time;
     if (!process_frame(frame, time)) return;
   }
@@ -489,15 +490,20 @@ void Connection::send_keepalive() {
   if (sent_ != out_.size()) return;
   watch_sending();
   encode_keepalive(out_);
-  ++messages_sent;
+  count_sent(MessageType::kKeepalive);
   flush();
+}
+
+void Connection::count_sent(MessageType type) {
+  ++messages_sent;
+  ++sent_by_type[static_cast<std::size_t>(type) % sent_by_type.size()];
 }
 
 bool Connection::send(const std::vector<std::uint8_t>& message) {
   if (!connected_ || out_.size() - sent_ + message.size() > kMaxUnsent) return false;
   watch_sending();
   out_.insert(out_.end(), message.begin(), message.end());
-  ++messages_sent;
+  count_sent(static_cast<MessageType>(message[kHeaderSize - 1]));
   flush();
   return true;
 }

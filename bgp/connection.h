@@ -11,6 +11,8 @@
 // Thread: the io thread. Owns: the socket, timers, buffers (8 KiB; 192 KiB once established).
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <chrono>
 #include <cstddef>
@@ -128,6 +130,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void start_keepalive();
   void on_keepalive_due();
   void send_keepalive();
+  void count_sent(MessageType type);
   void watch_sending();
   void on_send_watch();
   void flush();
@@ -182,6 +185,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
  public:
   std::uint64_t messages_received = 0;
   std::uint64_t messages_sent = 0;
+  std::array<std::uint64_t, 6> received_by_type{};  // by MessageType
+  std::array<std::uint64_t, 6> sent_by_type{};
+  /// Until the hold timer expires; none where it does not run.
+  std::optional<SteadyClock::duration> hold_left() const {
+    if (hold_time_ == SteadyClock::duration::zero()) return std::nullopt;
+    return std::max(hold_deadline_ - SteadyClock::now(), SteadyClock::duration::zero());
+  }
   std::optional<Timestamp> last_heard;
 };
 

@@ -26,6 +26,10 @@ std::vector<std::uint8_t> shutdown_data(std::string_view text) {
   return data;
 }
 
+void add_counts(const std::array<std::uint64_t, 6>& counts, std::array<std::uint64_t, 6>& sum) {
+  for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += counts[i];
+}
+
 /// Settings whose change needs no new session.
 bool same_session(NeighborConfig a, const NeighborConfig& b) {
   a.description = b.description;
@@ -312,6 +316,8 @@ void Session::on_closed(Connection& connection, const std::string& reason, bool 
   const auto self = shared_from_this();
   messages_received_ += connection.messages_received;
   messages_sent_ += connection.messages_sent;
+  add_counts(connection.received_by_type, received_by_type_);
+  add_counts(connection.sent_by_type, sent_by_type_);
   if (connection.last_heard) last_heard_ = std::max(last_heard_, connection.last_heard);
   if (outgoing_.get() == &connection) outgoing_.reset();
   std::erase_if(incoming_, [&](const auto& c) { return c.get() == &connection; });
@@ -358,6 +364,8 @@ std::optional<Notification> Session::check_update(Connection& connection, Octets
 
 void Session::log_findings() {
   ++malformed_;
+  const auto action = static_cast<std::size_t>(context_->update.findings().action());
+  ++malformed_by_action_[std::clamp<std::size_t>(action, 1, malformed_by_action_.size()) - 1];
   std::uint64_t suppressed = 0;
   if (!malformed_limit_.allow(SteadyClock::now(), suppressed)) return;
   const Finding& finding = context_->update.findings().strongest();
@@ -526,6 +534,8 @@ void Session::note_state() {
 void Session::add_connection_status(const Connection& connection, PeerStatus& status) const {
   status.messages_received += connection.messages_received;
   status.messages_sent += connection.messages_sent;
+  add_counts(connection.received_by_type, status.received_by_type);
+  add_counts(connection.sent_by_type, status.sent_by_type);
   if (connection.last_heard)
     status.last_heard = std::max(status.last_heard, connection.last_heard);
 }
@@ -545,7 +555,10 @@ PeerStatus Session::status() const {
   s.updates_received = updates_received_;
   s.messages_received = messages_received_;
   s.messages_sent = messages_sent_;
+  s.received_by_type = received_by_type_;
+  s.sent_by_type = sent_by_type_;
   s.malformed = malformed_;
+  s.malformed_by_action = malformed_by_action_;
   s.established = established_count_;
   s.enabled = enabled_;
   for (const auto& connection : connections()) add_connection_status(*connection, s);
@@ -553,6 +566,8 @@ PeerStatus Session::status() const {
   s.as = active_->peer_open().as;
   s.router_id = format_address(active_->peer_open().router_id);
   s.hold_time = active_->parameters().hold_time;
+  if (const auto left = active_->hold_left())
+    s.hold_left = std::chrono::duration_cast<std::chrono::milliseconds>(*left);
   s.families = active_->parameters().families.to_vector();
   const std::string words = describe_capabilities(active_->peer_open().capabilities);
   for (std::size_t at = 0; at < words.size();) {

@@ -8,6 +8,7 @@
 // Thread: the io thread. Owns: its connections and the batch that is not pushed yet.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -138,6 +139,9 @@ class Session final : public ConnectionOwner, public std::enable_shared_from_thi
   std::uint64_t messages_received_ = 0;  // of connections that are gone
   std::uint64_t messages_sent_ = 0;
   std::uint64_t malformed_ = 0;
+  std::array<std::uint64_t, 6> received_by_type_{};  // of connections that are gone
+  std::array<std::uint64_t, 6> sent_by_type_{};
+  std::array<std::uint64_t, 3> malformed_by_action_{};
   std::uint64_t established_count_ = 0;
 };
 

@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <ostream>
 
+#include "collector/check_machine.h"
+#include "collector/cli_words.h"
 #include "collector/client.h"
 #include "collector/show.h"
 #include "collector/show_table.h"
@@ -33,6 +35,8 @@ class Runner {
         return show();
       case Verb::kMonitor:
         return monitor();
+      case Verb::kWrite:
+        return write();
     }
     return kExitUsage;
   }
@@ -47,6 +51,7 @@ class Runner {
     diagnostics_.clear();
     std::optional<Config> config = load_config(line_.config_path, diagnostics_, options);
     if (config && commands_.check_settings) commands_.check_settings(*config, diagnostics_);
+    if (config && line_.verb == Verb::kCheck) check_machine(*config, diagnostics_);
     for (const Diagnostic& diagnostic : diagnostics_) err_ << format_diagnostic(diagnostic) << '\n';
     err_.flush();
     if (has_errors(diagnostics_)) config.reset();
@@ -84,6 +89,7 @@ class Runner {
   static ClientOptions client_options() {
     ClientOptions options;
     if (const char* token = std::getenv("LAPWING_TOKEN")) options.token = token;
+    if (const char* file = std::getenv("LAPWING_CA")) options.authorities = file;
     return options;
   }
 
@@ -121,6 +127,16 @@ class Runner {
         return show_events(body, screen());
       case Subject::kStatus:
         return show_status(body);
+      case Subject::kHistory:
+        return show_history(body, screen());
+      case Subject::kBlind:
+        return show_blind(body, screen());
+      case Subject::kSinks:
+        return show_sinks(body, screen());
+      case Subject::kDetectors:
+        return show_detectors(body, screen());
+      case Subject::kUpdates:
+        return std::nullopt;
     }
     return std::nullopt;
   }
@@ -132,6 +148,7 @@ class Runner {
   }
 
   int show() {
+    if (line_.lines) return show_lines();
     std::string error;
     const auto reply = get(*parse_api_address(line_.api), line_.target, client_options(), error);
     if (!reply) return no_daemon(error);
@@ -153,12 +170,47 @@ class Runner {
     return nothing ? kExitFailed : kExitDone;
   }
 
+  // The answer as it comes: it may be larger than memory.
+  int show_lines() {
+    std::string error;
+    const auto reply = get_pieces(
+        *parse_api_address(line_.api), line_.target, client_options(),
+        [this](std::string_view piece) {
+          out_ << piece;
+          return out_.good();
+        },
+        error);
+    if (!reply) return no_daemon(error);
+    out_.flush();
+    return reply->status == 200 ? kExitDone : problem(*reply);
+  }
+
+  // A reload takes as long as the engine needs for new detectors.
+  int write() {
+    ClientOptions options = client_options();
+    options.timeout = std::chrono::minutes(1);
+    std::string error;
+    const auto reply =
+        ask(*parse_api_address(line_.api),
+            {"POST", line_.target, text_body(line_.text), "application/json"}, options, error);
+    if (!reply) return no_daemon(error);
+    if (line_.json) out_ << reply->body;
+    if (reply->status != 200) {
+      if (!line_.json) err_ << show_problem(reply->status, reply->body);
+      return kExitFailed;
+    }
+    if (!line_.json) out_ << show_done(reply->body);
+    out_.flush();
+    return kExitDone;
+  }
+
   int monitor() {
     std::string error;
     const auto print = [this](std::string_view data) {
       if (line_.json)
         out_ << data << '\n';
-      else if (const auto text = show_event_line(data))
+      else if (const auto text = line_.subject == Subject::kUpdates ? show_update_line(data)
+                                                                    : show_event_line(data))
         out_ << *text;
       out_.flush();
       return out_.good();
@@ -176,10 +228,30 @@ class Runner {
   std::vector<Diagnostic> diagnostics_;
 };
 
+// For the completion of shells: what the last argument can become, one word a line.
+int complete(const std::vector<std::string>& arguments, std::ostream& out) {
+  std::vector<std::string> given(arguments.begin() + 1, arguments.end());
+  if (!given.empty() && given.front() == "--") given.erase(given.begin());
+  std::string api = "unix:" + std::string(kDefaultSocket);
+  for (std::size_t i = 0; i + 1 < given.size(); ++i)
+    if (given[i] == "--api") api = given[i + 1];
+  const auto names = [&api] {
+    ClientOptions options;
+    options.connect_timeout = options.timeout = std::chrono::seconds(1);
+    std::string ignored;
+    const auto address = parse_api_address(api);
+    const auto reply = address ? get(*address, "/api/v1/peers", options, ignored) : std::nullopt;
+    return reply ? names_of(reply->body, "peers") : std::vector<std::string>();
+  };
+  for (const std::string& word : candidates(given, names)) out << printable(word) << '\n';
+  return kExitDone;
+}
+
 }  // namespace
 
 int run_command_line(const std::vector<std::string>& arguments, const Commands& commands,
                      std::ostream& out, std::ostream& err) {
+  if (!arguments.empty() && arguments.front() == "complete") return complete(arguments, out);
   const ParsedCommandLine parsed = parse_command_line(arguments, commands.version);
   if (parsed.line) return Runner(*parsed.line, commands, out, err).run();
   (parsed.exit_code == kExitDone ? out : err) << parsed.text;

@@ -26,18 +26,32 @@ inline constexpr int kExitFailed = 1;
 inline constexpr int kExitUsage = 2;
 inline constexpr int kExitNoDaemon = 3;
 
-enum class Verb : std::uint8_t { kRun, kCheck, kReplay, kDump, kShow, kMonitor };
-enum class Subject : std::uint8_t { kPeers, kPeer, kRoute, kUpstreams, kEvents, kStatus };
+enum class Verb : std::uint8_t { kRun, kCheck, kReplay, kDump, kShow, kMonitor, kWrite };
+enum class Subject : std::uint8_t {
+  kPeers,
+  kPeer,
+  kRoute,
+  kUpstreams,
+  kEvents,
+  kStatus,
+  kHistory,
+  kBlind,
+  kSinks,
+  kDetectors,
+  kUpdates,
+};
 
 struct CommandLine {
   Verb verb = Verb::kRun;
   std::string config_path;            // run, check, dump: the default where not given; replay: ""
   ReplayOptions replay;
   DumpOptions dump;
-  Subject subject = Subject::kPeers;  // show
-  std::string api;                    // show, monitor
-  bool json = false;                  // show, monitor
-  std::string target;                 // show, monitor: what to GET, "/api/v1/…"
+  Subject subject = Subject::kPeers;  // show, monitor
+  std::string api;                    // show, monitor, write
+  bool json = false;                  // show, monitor, write
+  bool lines = false;                 // show: the answer is NDJSON, printed as it comes
+  std::string target;                 // show, monitor, write: "/api/v1/…"
+  std::string text;                   // write: for the neighbour
 };
 
 struct ParsedCommandLine {

@@ -2,134 +2,18 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
-#include <limits>
 #include <sstream>
 
 #include "collector/cli.h"
 #include "collector/cli_offline.h"
+#include "collector/cli_query.h"
+#include "collector/cli_words.h"
 #include "collector/client.h"
 #include "collector/config_text.h"
+#include "lapwing/event.h"
 
 namespace lapwing::collector {
 namespace {
-
-// What `show` can be followed by, as it is written in full; the other names mean the same.
-struct Word {
-  const char* text;
-  const char* meaning;
-};
-constexpr Word kShowWords[] = {
-    {"peers", "peers"},         {"peer", "peer"},     {"neighbors", "peers"},
-    {"neighbor", "peer"},       {"route", "route"},   {"routes", "route"},
-    {"upstreams", "upstreams"}, {"events", "events"}, {"status", "status"},
-};
-
-// The full word for `word`, where it is one, or where it abbreviates words of one meaning only.
-std::string full_word(const std::string& word) {
-  std::string found;
-  for (const Word& known : kShowWords) {
-    if (word == known.text) return known.meaning;
-    if (!std::string_view(known.text).starts_with(word)) continue;
-    if (!found.empty() && found != known.meaning) return word;
-    found = known.meaning;
-  }
-  return found.empty() ? word : found;
-}
-
-std::vector<std::string> complete_words(std::vector<std::string> arguments) {
-  if (arguments.empty() || arguments.front() != "show") return arguments;
-  for (std::size_t i = 1; i < arguments.size(); ++i) {
-    if (arguments[i] == "--api") {
-      ++i;
-    } else if (arguments[i].empty() || arguments[i].front() != '-') {
-      arguments[i] = full_word(arguments[i]);
-      break;
-    }
-  }
-  return arguments;
-}
-
-struct RouteArguments {
-  std::vector<std::string> words;
-  bool longer = false;
-  bool shorter = false;
-  bool longest = false;
-  std::string peer;
-  unsigned limit = 0;
-};
-
-struct EventArguments {
-  std::string since;
-  std::string type;
-  unsigned limit = 0;
-};
-
-class Query {
- public:
-  explicit Query(std::string target) : target_(std::move(target)) {}
-  void add(std::string_view name, std::string_view value) {
-    if (value.empty()) return;
-    target_ += first_ ? '?' : '&';
-    first_ = false;
-    target_ += fmt::format("{}={}", name, percent_encode(value));
-  }
-  std::string take() { return std::move(target_); }
-
- private:
-  std::string target_;
-  bool first_ = true;
-};
-
-std::string route_target(const RouteArguments& route) {
-  constexpr const char* kUsage = "`show route` takes PREFIX, or `for` and an address";
-  std::string match = route.longer ? "longer" : route.shorter ? "shorter" : "exact";
-  if (route.longest) match = "longest";
-  std::string text = route.words.back();
-  if (route.words.size() == 2 && route.words.front() != "for") throw CLI::ValidationError(kUsage);
-  if (text.find('/') == std::string::npos) {
-    const auto address = parse_address(text);
-    if (!address) throw CLI::ValidationError(fmt::format("\"{}\": {}", text, kUsage));
-    text = format_prefix(Prefix::make(*address, address->version == IpVersion::kV4 ? 32 : 128));
-    if (!route.longer && !route.shorter) match = "longest";
-  } else {
-    const auto prefix = parse_prefix(text);
-    if (!prefix) {
-      const auto masked = parse_prefix(text, true);
-      throw CLI::ValidationError(
-          masked ? fmt::format("{} has bits set beyond its length; the prefix is {}", text,
-                               format_prefix(*masked))
-                 : fmt::format("\"{}\" is no prefix such as 203.0.113.0/24", text));
-    }
-    text = format_prefix(*prefix);
-    if (route.words.size() == 2) match = "longest";
-  }
-  Query query("/api/v1/routes");
-  query.add("prefix", text);
-  query.add("match", match);
-  query.add("peer", route.peer);
-  if (route.limit > 0) query.add("limit", std::to_string(route.limit));
-  return query.take();
-}
-
-std::string event_target(const std::string& path, const EventArguments& events) {
-  Query query(path);
-  query.add("since", events.since);
-  query.add("type", events.type);
-  if (events.limit > 0) query.add("limit", std::to_string(events.limit));
-  return query.take();
-}
-
-// "131279" or "AS131279".
-std::string upstreams_target(std::string_view text) {
-  std::string_view digits = text;
-  if (digits.starts_with("AS") || digits.starts_with("as")) digits.remove_prefix(2);
-  Asn as = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), as);
-  if (error != std::errc{} || end != digits.data() + digits.size() || as == 0)
-    throw CLI::ValidationError(fmt::format("\"{}\" is no AS number", text));
-  return fmt::format("/api/v1/origins/{}/upstreams", as);
-}
 
 class Parser {
  public:
@@ -141,9 +25,11 @@ class Parser {
     add_programs();
     add_show();
     add_monitor();
+    add_writes();
     app_.footer(
         "Exit codes: 0 done, 1 not found or check failed, 2 usage, 3 no daemon.\n"
-        "LAPWING_TOKEN holds the token of an API that asks for one.");
+        "LAPWING_TOKEN holds the token of an API that asks for one, LAPWING_CA the file of the\n"
+        "authorities for https:// where the system's are not meant.");
   }
 
   ParsedCommandLine parse(const std::vector<std::string>& arguments) {
@@ -174,7 +60,7 @@ class Parser {
   }
 
   void add_api(CLI::App* app) {
-    app->add_option("--api", line_.api, "unix:/path or http://host:port")->type_name("URL");
+    app->add_option("--api", line_.api, "unix:/path, http://host:port or https://host:port")->type_name("URL");
     app->add_flag("-j,--json", line_.json, "print the API's JSON");
   }
 
@@ -200,12 +86,13 @@ class Parser {
     add_subject("peers", "all neighbours (also: neighbors)", Subject::kPeers);
     CLI::App* peer = add_subject("peer", "one neighbour (also: neighbor)", Subject::kPeer);
     peer->add_option("name", name_, "configured name")->required()->type_name("NAME");
-    CLI::App* route =
-        add_subject("route", "PREFIX | for IP: what each neighbour announces", Subject::kRoute);
-    route->add_option("prefix", route_.words, "PREFIX, or: for IP")
-        ->required()
-        ->expected(1, 2)
-        ->type_name("");
+    CLI::App* route = add_subject(
+        "route", "PREFIX | for IP | all, and filters: what each neighbour announces",
+        Subject::kRoute);
+    route->footer(
+        "Words: exact, longer-prefixes, or-shorter, neighbor NAME, source-as AS, transit-as AS,\n"
+        "as AS, community C, family F, count, all.");
+    add_route_words(route);
     auto* longer = route->add_flag("--longer", route_.longer, "the prefix and more specific ones");
     auto* shorter =
         route->add_flag("--shorter", route_.shorter, "the prefix and less specific ones");
@@ -213,7 +100,9 @@ class Parser {
         route->add_flag("--longest", route_.longest, "the most specific one that covers it");
     longer->excludes(shorter)->excludes(longest);
     shorter->excludes(longest);
+    route->add_flag("--ndjson", route_.lines, "every route as one line of JSON, without a limit");
     route->add_option("--peer", route_.peer, "of this neighbour only")->type_name("NAME");
+    route->add_option("--after", route_.after, "the page after this one")->type_name("NEXT");
     add_limit(route, route_.limit);
     CLI::App* upstreams =
         add_subject("upstreams", "the upstreams of an origin AS", Subject::kUpstreams);
@@ -222,6 +111,34 @@ class Parser {
     add_event_options(events);
     add_limit(events, events_.limit);
     add_subject("status", "the collector itself", Subject::kStatus);
+    add_more_subjects();
+  }
+
+  void add_more_subjects() {
+    CLI::App* history =
+        add_subject("history", "changes of a prefix, newest first", Subject::kHistory);
+    history->add_option("prefix", name_, "a prefix, or an address")->required()->type_name("PREFIX");
+    history->add_option("--peer", route_.peer, "of this neighbour only")->type_name("NAME");
+    add_time(history, "--since", events_.since, "from this time");
+    add_time(history, "--until", events_.until, "up to this time");
+    add_limit(history, events_.limit);
+    CLI::App* blind =
+        add_subject("blind", "when neighbours were not heard", Subject::kBlind);
+    blind->add_option("name", name_, "of this neighbour only")->type_name("NAME");
+    add_time(blind, "--at", events_.since, "at this moment");
+    add_subject("sinks", "where events go, and how far they have come", Subject::kSinks);
+    add_subject("detectors", "the detectors", Subject::kDetectors);
+  }
+
+  static void add_time(CLI::App* app, const char* name, std::string& out, const char* what) {
+    app->add_option(name, out, what)->type_name("TIME")->check([](const std::string& text) {
+      return parse_rfc3339(text) ? std::string()
+                                 : std::string("must be a time such as 2017-10-01T09:07:51Z");
+    });
+  }
+
+  void add_route_words(CLI::App* app) {
+    app->add_option("words", route_.words, "")->expected(0, -1)->type_name("");
   }
 
   void add_event_options(CLI::App* app) {
@@ -233,6 +150,15 @@ class Parser {
           return std::string("must be the number of an event or a time, 2017-10-01T09:07:51Z");
         });
     app->add_option("--type", events_.type, "of this type only")->type_name("TYPE");
+    app->add_option("--origin", events_.origin, "of this origin AS")->type_name("AS");
+    app->add_option("--upstream", events_.upstream, "of this upstream AS")->type_name("AS");
+    app->add_option("--peer", events_.peer, "shown by this neighbour")->type_name("NAME");
+    app->add_option("--severity", events_.severity, "of this severity or graver")
+        ->type_name("SEVERITY")
+        ->check([](const std::string& text) {
+          return parse_severity(text) ? std::string()
+                                      : std::string("must be one of emergency to debug");
+        });
   }
 
   void add_limit(CLI::App* app, unsigned& limit) {
@@ -248,14 +174,39 @@ class Parser {
     CLI::App* events = add(monitor_, "events", "print each event as it is raised");
     add_api(events);
     add_event_options(events);
+    updates_ = add(monitor_, "updates", "PREFIX and filters as of show route: each change");
+    add_api(updates_);
+    add_route_words(updates_);
+    updates_->add_option("--peer", route_.peer, "of this neighbour only")->type_name("NAME");
+  }
+
+  void add_writes() {
+    peer_ = add(&app_, "peer", "NAME clear | refresh | enable | disable");
+    add_api(peer_);
+    peer_->add_option("name", name_, "configured name")->required()->type_name("NAME");
+    peer_->add_option("action", action_, "clear, refresh, enable or disable")
+        ->required()
+        ->type_name("ACTION")
+        ->check([](const std::string& text) {
+          for (const Word& word : peer_words())
+            if (word.text == text) return std::string();
+          return std::string("must be clear, refresh, enable or disable");
+        });
+    peer_->add_option("--text", text_, "told to the neighbour with clear and disable (RFC 9003)")
+        ->type_name("TEXT");
+    reload_ = add(&app_, "reload", "let the daemon read its configuration again");
+    add_api(reload_);
   }
 
   // CLI11 would say that a command is required, not that this is none.
   static void check_command(const std::vector<std::string>& arguments) {
-    const std::vector<std::string> known{"run", "check", "replay", "dump", "show", "monitor"};
     if (arguments.empty() || arguments.front().starts_with('-')) return;
     const std::string& word = arguments.front();
-    if (std::find(known.begin(), known.end(), word) != known.end()) return;
+    std::vector<std::string> known;
+    for (const Word& command : command_words()) {
+      if (full_word(command_words(), word) == command.meaning) return;
+      if (command.text == command.meaning) known.emplace_back(command.text);
+    }
     const auto near = nearest(word, known);
     throw CLI::ValidationError(fmt::format("no command \"{}\"; {}", word,
                                            near
@@ -269,12 +220,28 @@ class Parser {
       if (line_.config_path.empty()) line_.config_path = kDefaultConfigPath;
       return;
     }
-    if (!show_->parsed() && !monitor_->parsed()) return;
-    line_.verb = show_->parsed() ? Verb::kShow : Verb::kMonitor;
+    if (!show_->parsed() && !monitor_->parsed() && !peer_->parsed() && !reload_->parsed()) return;
+    line_.verb = show_->parsed()      ? Verb::kShow
+                 : monitor_->parsed() ? Verb::kMonitor
+                                      : Verb::kWrite;
     if (!parse_api_address(line_.api))
       throw CLI::ValidationError(
-          fmt::format("--api: \"{}\" is neither unix:/path nor http://host:port", line_.api));
-    line_.target = show_->parsed() ? show_target() : event_target("/api/v1/events/stream", events_);
+          fmt::format("--api: \"{}\" is none of unix:/path, http://host:port and https://host:port", line_.api));
+    if (line_.verb == Verb::kShow) {
+      line_.target = show_target();
+      line_.lines = route_.lines;
+    } else if (line_.verb == Verb::kMonitor) {
+      line_.target = updates_->parsed() ? updates_target(route_)
+                                        : event_target("/api/v1/events/stream", events_);
+      line_.subject = updates_->parsed() ? Subject::kUpdates : Subject::kEvents;
+    } else if (reload_->parsed()) {
+      line_.target = "/api/v1/reload";
+    } else {
+      line_.target = fmt::format("/api/v1/peers/{}/{}", percent_encode(name_), action_);
+      line_.text = text_;
+      if (!text_.empty() && action_ != "clear" && action_ != "disable")
+        throw CLI::ValidationError("--text goes with clear and disable");
+    }
   }
 
   std::string show_target() const {
@@ -291,6 +258,16 @@ class Parser {
         return event_target("/api/v1/events", events_);
       case Subject::kStatus:
         return "/api/v1/status";
+      case Subject::kHistory:
+        return history_target(name_, route_.peer, events_);
+      case Subject::kBlind:
+        return blind_target(name_, events_.since);
+      case Subject::kSinks:
+        return "/api/v1/sinks";
+      case Subject::kDetectors:
+        return "/api/v1/detectors";
+      case Subject::kUpdates:
+        break;
     }
     return {};
   }
@@ -301,6 +278,11 @@ class Parser {
   RouteArguments route_;
   EventArguments events_;
   std::string name_;
+  std::string action_;
+  std::string text_;
+  CLI::App* updates_ = nullptr;
+  CLI::App* peer_ = nullptr;
+  CLI::App* reload_ = nullptr;
   CLI::App* run_ = nullptr;
   CLI::App* check_ = nullptr;
   CLI::App* show_ = nullptr;

@@ -4,13 +4,17 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/host_name_verification.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/verb.hpp>
 #include <boost/beast/http/write.hpp>
+#include <utility>
 
 namespace lapwing::collector {
 namespace {
@@ -26,32 +30,47 @@ using Parser = http::response_parser<http::string_body>;
 constexpr std::uint64_t kMaxBody = std::uint64_t{1} << 30;
 constexpr std::string_view kDefaultPort = "8179";
 
+using TcpStream = beast::basic_stream<tcp>;
+using LocalStream = beast::basic_stream<Local>;
+using TlsStream = asio::ssl::stream<TcpStream>;
+
+template <typename Protocol>
+beast::basic_stream<Protocol>& lowest(beast::basic_stream<Protocol>& stream) {
+  return stream;
+}
+TcpStream& lowest(TlsStream& stream) { return stream.next_layer(); }
+
 // Beast keeps time for asynchronous operations only: each is started, and the context run until it
 // is done.
-template <typename Protocol>
+template <typename Stream>
 class Connection {
  public:
-  explicit Connection(const ClientOptions& options) : options_(options) {}
-
-  error_code connect(const typename Protocol::endpoint& endpoint) {
-    stream_.expires_after(options_.connect_timeout);
-    return wait([&](auto done) { stream_.async_connect(endpoint, done); });
-  }
+  template <typename... Args>
+  explicit Connection(const ClientOptions& options, Args&... args)
+      : options_(options), stream_(context_, args...) {}
 
   template <typename Endpoints>
-  error_code connect_any(const Endpoints& endpoints) {
-    stream_.expires_after(options_.connect_timeout);
-    return wait([&](auto done) { stream_.async_connect(endpoints, done); });
+  error_code connect(const Endpoints& endpoints) {
+    lowest(stream_).expires_after(options_.connect_timeout);
+    return wait([&](auto done) { lowest(stream_).async_connect(endpoints, done); });
+  }
+  error_code handshake() {
+    return wait([&](auto done) { stream_.async_handshake(asio::ssl::stream_base::client, done); });
   }
 
-  error_code send(const std::string& host, const std::string& target, const char* accept) {
-    http::request<http::empty_body> request(http::verb::get, target, 11);
+  error_code send(const std::string& host, const Request& what) {
+    http::request<http::string_body> request(http::string_to_verb(what.method), what.target, 11);
     request.set(http::field::host, host);
     request.set(http::field::user_agent, "lapwing");
-    request.set(http::field::accept, accept);
+    request.set(http::field::accept, what.accept);
     if (!options_.token.empty())
       request.set(http::field::authorization, "Bearer " + options_.token);
-    stream_.expires_after(options_.timeout);
+    if (!what.body.empty()) {
+      request.set(http::field::content_type, "application/json");
+      request.body() = what.body;
+    }
+    request.prepare_payload();
+    lowest(stream_).expires_after(options_.timeout);
     return wait([&](auto done) { http::async_write(stream_, request, done); });
   }
 
@@ -64,9 +83,11 @@ class Connection {
   error_code read_some(Parser& parser) {
     return wait([&](auto done) { http::async_read_some(stream_, buffer_, parser, done); });
   }
-  void wait_for_ever() { stream_.expires_never(); }
+  void wait_for_ever() { lowest(stream_).expires_never(); }
+  void wait_again() { lowest(stream_).expires_after(options_.timeout); }
 
   asio::io_context& context() { return context_; }
+  Stream& stream() { return stream_; }
 
  private:
   template <typename Start>
@@ -80,14 +101,14 @@ class Connection {
 
   const ClientOptions& options_;
   asio::io_context context_;
-  beast::basic_stream<Protocol> stream_{context_};
+  Stream stream_;
   beast::flat_buffer buffer_;
 };
 
 std::string describe(const ApiAddress& api) {
   if (!api.unix_path.empty()) return "unix:" + api.unix_path;
   const bool v6 = api.host.find(':') != std::string::npos;
-  return "http://" + (v6 ? '[' + api.host + ']' : api.host) + ':' + api.port;
+  return (api.tls ? "https://" : "http://") + (v6 ? '[' + api.host + ']' : api.host) + ':' + api.port;
 }
 
 std::string sentence(const ApiAddress& api, const char* what, const error_code& error) {
@@ -99,7 +120,7 @@ template <typename Fn>
 std::optional<Reply> with_connection(const ApiAddress& api, const ClientOptions& options,
                                      std::string& error, Fn&& fn) {
   if (!api.unix_path.empty()) {
-    Connection<Local> connection(options);
+    Connection<LocalStream> connection(options);
     if (api.unix_path.size() >= sizeof(sockaddr_un::sun_path)) {
       error = "the path of the socket is too long: " + api.unix_path;
       return std::nullopt;
@@ -110,15 +131,42 @@ std::optional<Reply> with_connection(const ApiAddress& api, const ClientOptions&
     }
     return fn(connection, std::string("localhost"));
   }
-  Connection<tcp> connection(options);
+  const std::string full = describe(api);
+  const std::string host = full.substr(full.find("//") + 2);
+  const auto connect = [&](auto& connection) {
+    error_code failed;
+    const auto endpoints = tcp::resolver(connection.context()).resolve(api.host, api.port, failed);
+    if (!failed) failed = connection.connect(endpoints);
+    if (failed) error = sentence(api, "cannot connect to", failed);
+    return !failed;
+  };
+  if (!api.tls) {
+    Connection<TcpStream> connection(options);
+    if (!connect(connection)) return std::nullopt;
+    return fn(connection, host);
+  }
+  asio::ssl::context tls(asio::ssl::context::tls_client);
   error_code failed;
-  const auto endpoints = tcp::resolver(connection.context()).resolve(api.host, api.port, failed);
-  if (!failed) failed = connection.connect_any(endpoints);
+  if (options.authorities.empty())
+    tls.set_default_verify_paths(failed);
+  else
+    tls.load_verify_file(options.authorities, failed);
   if (failed) {
-    error = sentence(api, "cannot connect to", failed);
+    error = "cannot read the authorities" +
+            (options.authorities.empty() ? "" : " in " + options.authorities) + ": " +
+            failed.message();
     return std::nullopt;
   }
-  return fn(connection, describe(api).substr(std::string_view("http://").size()));
+  tls.set_verify_mode(asio::ssl::verify_peer);
+  Connection<TlsStream> connection(options, tls);
+  connection.stream().set_verify_callback(asio::ssl::host_name_verification(api.host));
+  if (!connect(connection)) return std::nullopt;
+  ::SSL_set_tlsext_host_name(connection.stream().native_handle(), api.host.c_str());
+  if (const auto refused = connection.handshake()) {
+    error = sentence(api, "no TLS session with", refused);
+    return std::nullopt;
+  }
+  return fn(connection, host);
 }
 
 Reply to_reply(Parser& parser) {
@@ -158,6 +206,7 @@ std::optional<Reply> read_stream(Connection& connection, Parser& parser, const A
 std::optional<ApiAddress> parse_api_address(std::string_view text) {
   constexpr std::string_view kUnix = "unix:";
   constexpr std::string_view kHttp = "http://";
+  constexpr std::string_view kHttps = "https://";
   ApiAddress api;
   if (text.starts_with(kUnix)) {
     text.remove_prefix(kUnix.size());
@@ -168,8 +217,9 @@ std::optional<ApiAddress> parse_api_address(std::string_view text) {
     api.unix_path = text;
     return api;
   }
-  if (!text.starts_with(kHttp)) return std::nullopt;
-  text.remove_prefix(kHttp.size());
+  api.tls = text.starts_with(kHttps);
+  if (!api.tls && !text.starts_with(kHttp)) return std::nullopt;
+  text.remove_prefix(api.tls ? kHttps.size() : kHttp.size());
   if (text.ends_with('/')) text.remove_suffix(1);
   std::string_view rest;
   if (text.starts_with('[')) {
@@ -208,18 +258,46 @@ std::string percent_encode(std::string_view text) {
   return out;
 }
 
-std::optional<Reply> get(const ApiAddress& api, const std::string& target,
+std::optional<Reply> ask(const ApiAddress& api, const Request& request,
                          const ClientOptions& options, std::string& error) {
   return with_connection(api, options, error,
                          [&](auto& connection, const std::string& host) -> std::optional<Reply> {
                            Parser parser;
                            parser.body_limit(kMaxBody);
-                           error_code failed = connection.send(host, target, "application/json");
+                           error_code failed = connection.send(host, request);
                            if (!failed) failed = connection.read(parser);
                            if (!failed) return to_reply(parser);
                            error = sentence(api, "no reply from", failed);
                            return std::nullopt;
                          });
+}
+
+std::optional<Reply> get(const ApiAddress& api, const std::string& target,
+                         const ClientOptions& options, std::string& error) {
+  return ask(api, {"GET", target, "", "application/json"}, options, error);
+}
+
+std::optional<Reply> get_pieces(const ApiAddress& api, const std::string& target,
+                                const ClientOptions& options,
+                                const std::function<bool(std::string_view)>& fn,
+                                std::string& error) {
+  return with_connection(
+      api, options, error,
+      [&](auto& connection, const std::string& host) -> std::optional<Reply> {
+        Parser parser;
+        parser.body_limit(boost::none);
+        error_code failed = connection.send(host, {"GET", target, "", "application/x-ndjson"});
+        if (!failed) failed = connection.read_head(parser);
+        const bool good = !failed && parser.get().result() == http::status::ok;
+        while (!failed && !parser.is_done()) {
+          connection.wait_again();
+          failed = connection.read_some(parser);
+          if (good && !fn(std::exchange(parser.get().body(), {}))) return to_reply(parser);
+        }
+        if (!failed) return to_reply(parser);
+        error = sentence(api, "the answer broke off:", failed);
+        return std::nullopt;
+      });
 }
 
 std::optional<Reply> follow(const ApiAddress& api, const std::string& target,
@@ -230,7 +308,7 @@ std::optional<Reply> follow(const ApiAddress& api, const std::string& target,
                          [&](auto& connection, const std::string& host) -> std::optional<Reply> {
                            Parser parser;
                            parser.body_limit(boost::none);
-                           error_code failed = connection.send(host, target, "text/event-stream");
+                           error_code failed = connection.send(host, {"GET", target, "", "text/event-stream"});
                            if (!failed) failed = connection.read_head(parser);
                            if (!failed && parser.get().result() == http::status::ok) {
                              parser.eager(true);

@@ -13,13 +13,14 @@ namespace lapwing::collector {
 
 /// A Unix socket where `unix_path` is not empty, else host and port.
 struct ApiAddress {
+  bool tls = false;
   std::string unix_path;
   std::string host;
   std::string port;
 };
 
 /// "unix:/run/lapwing/lapwing.sock", "/run/lapwing/lapwing.sock", "http://127.0.0.1:8179",
-/// "http://[::1]" (port 8179 then). nullopt: none of these.
+/// "https://[::1]" (port 8179 then). nullopt: none of these.
 std::optional<ApiAddress> parse_api_address(std::string_view text);
 
 /// RFC 3986 2.1: all but unreserved characters become %XX.
@@ -32,10 +33,28 @@ struct Reply {
 };
 
 struct ClientOptions {
-  std::string token;  // sent as a bearer token (RFC 6750) where not empty
+  std::string token;        // sent as a bearer token (RFC 6750) where not empty
+  std::string authorities;  // PEM file, for https; empty: those of the system
   std::chrono::milliseconds connect_timeout{5000};
   std::chrono::milliseconds timeout{30000};  // for the whole reply; of a stream: for its head
 };
+
+struct Request {
+  std::string method;
+  std::string target;
+  std::string body;  // JSON
+  std::string accept;
+};
+
+/// nullopt and a sentence in `error` when no HTTP reply came.
+std::optional<Reply> ask(const ApiAddress& api, const Request& request,
+                         const ClientOptions& options, std::string& error);
+/// GETs a long answer and calls `fn` with each piece until it returns false. `timeout` is then for
+/// each piece. A reply other than 200 is returned with its body.
+std::optional<Reply> get_pieces(const ApiAddress& api, const std::string& target,
+                                const ClientOptions& options,
+                                const std::function<bool(std::string_view)>& fn,
+                                std::string& error);
 
 /// GETs `target`. nullopt and a sentence in `error` when no HTTP reply came.
 std::optional<Reply> get(const ApiAddress& api, const std::string& target,

@@ -1,21 +1,15 @@
 #include "collector/collector_reader.h"
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 namespace lapwing::collector {
 
-namespace {
-
-constexpr std::chrono::milliseconds kEngineWait{2000};
-
-}  // namespace
-
 CollectorReader::CollectorReader(const rib::Engine& engine, const EngineThread& engine_thread,
-                                 rib::Store& store, std::string version)
+                                 const RecordQueue& queue, rib::Store& store, std::string version)
     : engine_(engine),
       engine_thread_(engine_thread),
+      queue_(queue),
       store_(store),
       version_(std::move(version)),
       start_(std::chrono::steady_clock::now()) {}
@@ -59,58 +53,44 @@ std::vector<PeerStatus> CollectorReader::peers() const {
   return list;
 }
 
-bool CollectorReader::routes(const RouteQuery& query,
-                             const std::function<void(const StoredRoute&)>& fn) const {
-  std::map<PeerId, const PeerStatus*> known;
-  std::map<PeerId, std::string> names;
-  std::vector<PeerId> ids;
-  const std::vector<PeerStatus> statuses = peers();
-  for (const rib::PeerCounters* counters : engine_.peer_counters()) {
-    if (query.peer && counters->name != *query.peer) continue;
-    const auto it = std::find_if(statuses.begin(), statuses.end(), [&](const PeerStatus& peer) {
-      return peer.name == counters->name;
-    });
-    known[counters->id] = it == statuses.end() ? nullptr : &*it;
-    names[counters->id] = counters->name;
-    ids.push_back(counters->id);
-  }
-  constexpr std::size_t kRowsAtOnce = 1000;
-  std::vector<Row> rows;
-  std::size_t count = 0;
-  bool truncated = false;
-  store_.routes(query.prefix, query.match, ids,
-                [&](PeerId peer, const bgp::NlriKey& key, Octets path, Timestamp since) {
-                  if (count == query.limit) {
-                    truncated = true;
-                    return false;
-                  }
-                  ++count;
-                  Row& row = rows.emplace_back();
-                  row.peer = peer;
-                  row.key = key;
-                  row.route.peer = names[peer];
-                  if (const PeerStatus* status = known[peer]) row.route.peer_as = status->as;
-                  row.route.nlri = bgp::to_nlri(key);
-                  row.route.path.assign(path.begin(), path.end());
-                  row.route.since = since;
-                  return rows.size() < kRowsAtOnce || give(rows, fn);
-                });
-  give(rows, fn);
-  return truncated;
-}
-
-// Stale marks are the engine's; it is asked once for many rows.
-bool CollectorReader::give(std::vector<Row>& rows,
-                           const std::function<void(const StoredRoute&)>& fn) const {
-  if (rows.empty()) return true;
+std::vector<DetectorStatus> CollectorReader::detectors() const {
+  std::vector<DetectorStatus> list;
   engine_thread_.run(
-      [&rows](rib::Engine& engine) {
-        for (Row& row : rows) row.route.stale = engine.is_stale(row.peer, row.key);
+      [&list](rib::Engine& engine) {
+        for (rib::DetectorSummary& detector : engine.detector_summaries())
+          list.push_back({std::move(detector.name), detector.enabled, detector.calls,
+                          detector.microseconds});
       },
       kEngineWait);
-  for (const Row& row : rows) fn(row.route);
-  rows.clear();
-  return true;
+  return list;
+}
+
+Measures CollectorReader::measures() const {
+  Measures out;
+  Measures::Engine engine;
+  const bool answered = engine_thread_.run(
+      [&engine](rib::Engine& e) {
+        const rib::Engine::Footprint bytes = e.footprint();
+        engine.prefix_bytes = bytes.prefixes;
+        engine.path_bytes = bytes.paths;
+        engine.route_bytes = bytes.routes;
+        for (rib::PeerSummary& peer : e.peer_summaries())
+          engine.routes.emplace_back(std::move(peer.name), std::move(peer.routes));
+      },
+      kEngineWait);
+  if (answered) out.engine = std::move(engine);
+  const rib::EngineCounters& counters = engine_.counters();
+  out.announcements = counters.announcements;
+  out.withdrawals = counters.withdrawals;
+  out.duplicates = counters.duplicates;
+  out.changes = counters.changes;
+  out.events = counters.events;
+  out.queue_bytes = queue_.octets();
+  out.queue_limit_bytes = queue_.max_octets();
+  out.queue_refusals = queue_.refusals();
+  out.event_seconds = event_seconds_.value();
+  out.store = store_.measures();
+  return out;
 }
 
 std::optional<std::string> CollectorReader::detector_query(std::string_view what,

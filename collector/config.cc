@@ -50,6 +50,7 @@ Config read_root(const Node& root_table, Notes& notes, const LoadOptions& option
   if (const Node* sinks = table_of(root, "sink")) read_sinks(*sinks, notes, options, config);
   if (const Node* http = table_of(root, "http")) read_http(*http, notes, config);
   if (const Node* record = table_of(root, "record")) read_record(*record, notes, config);
+  if (const Node* log = table_of(root, "log")) read_log(*log, notes, config);
   root.finish();
   if (options.live) add_live_warnings(root_table, notes);
   return config;

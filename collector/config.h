@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "bgp/config.h"
+#include "collector/log.h"
 #include "lapwing/detector.h"
 #include "lapwing/settings.h"
 #include "rib/store.h"
@@ -59,15 +60,19 @@ struct SettingsTable {
 struct HttpListen {
   bgp::Endpoint endpoint;
   std::string unix_path;
+  bool tls = false;
   friend bool operator==(const HttpListen&, const HttpListen&) = default;
 };
 
-/// "127.0.0.1:8179", "[::1]:8179" or "unix:/run/lapwing/lapwing.sock".
+/// "127.0.0.1:8179", "[::1]:8179", "tls:192.0.2.1:8179" or "unix:/run/lapwing/lapwing.sock".
 std::string format_http_listen(const HttpListen& listen);
 
 struct HttpConfig {
   std::vector<HttpListen> listen;
-  std::string token;  // empty: none is asked for. Never shown
+  std::string token;        // empty: none is asked for. Never shown
+  std::string certificate;  // paths of PEM files, where an endpoint speaks TLS
+  std::string key;
+  friend bool operator==(const HttpConfig&, const HttpConfig&) = default;
 };
 
 /// What live sessions send, into MRT files (collector/recorder.h).
@@ -90,6 +95,8 @@ struct Config {
   std::vector<bgp::NeighborConfig> neighbors;  // in the order of the file
   rib::StoreOptions store;
   unsigned history_days = 90;  // route changes are kept that long; 0: none
+  /// Routes of a neighbour that left the configuration are kept that long after its session ended.
+  std::chrono::seconds keep_removed{86400};
   Watch watch;
   std::vector<SettingsTable> detectors;  // in the order of the file; only enabled ones
   std::vector<std::string> disabled_detectors;  // `enabled = false`; others run by default
@@ -97,6 +104,7 @@ struct Config {
   std::vector<SettingsTable> sinks;      // in the order of the file; only enabled ones
   HttpConfig http;
   RecordConfig record;
+  LogLevel log_level = LogLevel::kInfo;  // [log] level
 };
 
 struct LoadOptions {

@@ -15,6 +15,7 @@ void read_storage(const Node& table, Notes& notes, Config& config);
 void read_watch(const Node& table, Notes& notes, Config& config);
 void read_http(const Node& table, Notes& notes, Config& config);
 void read_record(const Node& table, Notes& notes, Config& config);
+void read_log(const Node& table, Notes& notes, Config& config);
 
 /// After [speaker]: its local-as is the default of a neighbour's.
 void read_neighbors(const Node& value, Notes& notes, Config& config);

@@ -1,4 +1,4 @@
-// [speaker], [storage], [watch] and [http].
+// [speaker], [storage], [watch], [http] and [log].
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -43,6 +43,9 @@ std::optional<HttpListen> parse_http_listen(std::string_view text) {
     listen.unix_path = text;
     return listen;
   }
+  constexpr std::string_view kTls = "tls:";
+  listen.tls = text.starts_with(kTls);
+  if (listen.tls) text.remove_prefix(kTls.size());
   const auto endpoint = parse_endpoint(text, 0);
   if (!endpoint || (!is_unspecified(endpoint->address) && !is_host_address(endpoint->address)))
     return std::nullopt;
@@ -83,7 +86,8 @@ bool is_world_readable(const std::filesystem::path& path) {
 }  // namespace
 
 std::string format_http_listen(const HttpListen& listen) {
-  return listen.unix_path.empty() ? endpoint_text(listen.endpoint) : "unix:" + listen.unix_path;
+  if (!listen.unix_path.empty()) return "unix:" + listen.unix_path;
+  return (listen.tls ? "tls:" : "") + endpoint_text(listen.endpoint);
 }
 
 bool read_secret(TableReader& reader, const std::string& key, std::size_t max_size,
@@ -165,6 +169,8 @@ void read_storage(const Node& table, Notes& notes, Config& config) {
   reader.number("event-limit", 0, 1'000'000'000, config.store.event_limit);
   reader.number("event-days", 0, 36500, config.store.event_days);
   reader.size("event-budget", 16 * kMiB, 64 * kTiB, config.store.event_budget);
+  reader.duration("keep-removed", std::chrono::seconds(0), std::chrono::hours(24 * 3650),
+                  config.keep_removed);
   reader.finish();
 }
 
@@ -191,12 +197,29 @@ void read_watch(const Node& table, Notes& notes, Config& config) {
   reader.finish();
 }
 
+namespace {
+
+// A file that can be read, relative to the configuration.
+void read_pem_path(TableReader& reader, std::string_view key, std::string& out) {
+  std::string text;
+  if (!reader.text(key, text)) return;
+  const auto path = std::filesystem::path(reader.notes().file()).parent_path() / text;
+  if (!std::ifstream(path).good())
+    reader.notes().error(reader.find(key)->at,
+                         fmt::format("\"{}\": {} cannot be read", key, path.string()));
+  out = path.string();
+}
+
+}  // namespace
+
 void read_http(const Node& table, Notes& notes, Config& config) {
   constexpr std::string_view kWanted =
       "addresses such as \"127.0.0.1:8179\" or \"unix:/run/lapwing/lapwing.sock\"";
   constexpr std::size_t kMaxToken = 256;
   TableReader reader(table, "[http]", notes);
   const bool has_token = read_secret(reader, "token", kMaxToken, config.http.token);
+  read_pem_path(reader, "tls-certificate", config.http.certificate);
+  read_pem_path(reader, "tls-key", config.http.key);
   std::vector<HttpListen> listens;
   const bool given = reader.texts("listen", kWanted, [&](const Node& item) {
     const auto listen = parse_http_listen(item.text);
@@ -208,15 +231,34 @@ void read_http(const Node& table, Notes& notes, Config& config) {
       notes.error(item.at, fmt::format("\"listen\" has {} twice", format_http_listen(*listen)));
       return;
     }
-    if (listen->unix_path.empty() && !is_loopback(listen->endpoint.address))
-      notes.warning(item.at, has_token ? "the API, its token included, crosses the network in clear"
-                                       : "the API is open to everyone who reaches this address; "
-                                         "set a token, or listen on loopback");
+    if (listen->tls && (config.http.certificate.empty() || config.http.key.empty()))
+      notes.error(item.at, "an endpoint with tls: needs tls-certificate and tls-key");
+    if (listen->unix_path.empty() && !is_loopback(listen->endpoint.address)) {
+      if (!has_token)
+        notes.error(item.at, "the API would be open to everyone who reaches this address; set a "
+                             "token, or listen on loopback");
+      else if (!listen->tls)
+        notes.warning(item.at, "the API, its token included, crosses the network in clear; write "
+                               "tls: before the address, or listen on loopback");
+    }
     listens.push_back(*listen);
   });
   if (given && table.find("listen")->items.empty())
     notes.warning(table.find("listen")->at, "no API: `lapwing show` will not work");
   if (given) config.http.listen = std::move(listens);
+  reader.finish();
+}
+
+void read_log(const Node& table, Notes& notes, Config& config) {
+  constexpr std::string_view kWanted = "\"error\", \"warning\", \"notice\", \"info\" or \"debug\"";
+  TableReader reader(table, "[log]", notes);
+  if (const Node* node = reader.find("level")) {
+    const auto level = parse_log_level(node->kind == Node::Kind::kText ? node->text : "");
+    if (level)
+      config.log_level = *level;
+    else
+      notes.error(node->at, mismatch("level", kWanted, *node));
+  }
   reader.finish();
 }
 

@@ -53,6 +53,13 @@ Timestamp system_now() {
 
 }  // namespace
 
+std::optional<LogLevel> parse_log_level(std::string_view text) {
+  for (const LogLevel level : {LogLevel::kError, LogLevel::kWarning, LogLevel::kNotice,
+                               LogLevel::kInfo, LogLevel::kDebug})
+    if (text == level_name(level)) return level;
+  return std::nullopt;
+}
+
 bool is_journal_stream(const char* journal_stream, int fd) {
   if (journal_stream == nullptr) return false;
   const char* end = journal_stream + std::strlen(journal_stream);

@@ -19,6 +19,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,6 +30,9 @@ namespace lapwing::collector {
 
 /// The numbers are those of RFC 5424 6.2.1 and sd-daemon(3).
 enum class LogLevel : std::uint8_t { kError = 3, kWarning = 4, kNotice = 5, kInfo = 6, kDebug = 7 };
+
+/// "error", "warning", "notice", "info", "debug".
+std::optional<LogLevel> parse_log_level(std::string_view text);
 
 class Log {
  public:

@@ -44,6 +44,7 @@ class RecordQueue final : public bgp::RecordSink {
   void recycle(bgp::RecordBatch&& batch);
 
   std::size_t octets() const;
+  std::size_t max_octets() const { return max_octets_; }
   std::uint64_t refusals() const;
 
  private:

@@ -1,8 +1,12 @@
 #include "collector/run.h"
 
+#include <fmt/format.h>
+
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <chrono>
 #include <csignal>
 #include <memory>
 #include <optional>
@@ -10,12 +14,16 @@
 
 #include "bgp/speaker.h"
 #include "collector/collector_reader.h"
+#include "collector/control_service.h"
 #include "collector/engine_thread.h"
 #include "collector/log.h"
 #include "collector/queues.h"
 #include "collector/recorder.h"
+#include "collector/removed_peers.h"
 #include "collector/service.h"
 #include "collector/setup.h"
+#include "collector/supervisor.h"
+#include "collector/update_tap.h"
 #include "rib/engine.h"
 #include "rib/store.h"
 #include "sinks/http_server.h"
@@ -55,6 +63,12 @@ class Restore final : public rib::LoadVisitor {
   std::uint64_t bad_ = 0;
 };
 
+std::int64_t monotonic_usec() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
 void log_session(bgp::LogLevel level, std::string_view neighbor, const std::string& message) {
   constexpr LogLevel kLevels[] = {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kNotice,
                                   LogLevel::kWarning, LogLevel::kError};
@@ -66,23 +80,29 @@ void log_session(bgp::LogLevel level, std::string_view neighbor, const std::stri
 /// end the other way round, so that nothing is lost between them.
 class Collector {
  public:
-  explicit Collector(const Config& config) : config_(config), queue_(kMaxQueuedOctets) {}
+  Collector(const Config& config, const std::string& path)
+      : config_(config), path_(path), queue_(kMaxQueuedOctets) {}
 
   /// False when it cannot start; the log says why.
-  bool start() { return open_store() && start_engine() && start_surfaces() && start_speaker(); }
+  bool start() {
+    return open_store() && start_engine() && start_sinks() && start_speaker() && start_http();
+  }
 
   /// Returns after SIGTERM or SIGINT and an orderly end.
   void run() {
     boost::asio::signal_set signals(io_, SIGTERM, SIGINT);
-    boost::asio::signal_set reopen(io_, SIGHUP);
+    boost::asio::signal_set hangup(io_, SIGHUP);
     signals.async_wait([&](boost::system::error_code error, int signal) {
       if (error) return;
       log().notice("lapwing", "signal {}: ending", signal);
       notify_service_manager("STOPPING=1");
-      reopen.cancel();
+      hangup.cancel();
       speaker_->stop("Lapwing is stopping", [this] { io_.stop(); });
     });
-    wait_for_reopen(reopen);
+    supervisor_.emplace(
+        Supervisor::Parts{*reader_, store_->journal(), [this] { drop_removed(); }}, watchdog());
+    supervisor_->start();
+    wait_for_hangup(hangup);
     reader_->set_ready(true);
     notify_service_manager("READY=1");
     log().notice("lapwing", "{} is ready: {} neighbours, {} stored routes", kVersion,
@@ -91,11 +111,10 @@ class Collector {
   }
 
   void stop() {
-    if (reader_) {
-      reader_->set_ready(false);
-      reader_->set_speaker(nullptr);
-    }
+    if (reader_) reader_->set_ready(false);
+    if (supervisor_) supervisor_->stop();
     if (http_) http_->stop();
+    if (reader_) reader_->set_speaker(nullptr);
     speaker_.reset();
     if (recorder_) recorder_->stop();
     if (engine_thread_) engine_thread_->stop();
@@ -124,7 +143,7 @@ class Collector {
     options.on_limit = [this](const rib::LimitReport& report) { on_limit(report); };
     engine_.emplace(std::move(options), *store_);
     std::vector<Diagnostic> diagnostics;
-    for (auto& detector : make_detectors(config_, diagnostics))
+    for (auto& detector : make_engine_detectors(config_, updates_, diagnostics))
       engine_->add_detector(std::move(detector));
     if (has_errors(diagnostics)) return report(diagnostics);
     Restore restore(*engine_);
@@ -144,10 +163,9 @@ class Collector {
     return true;
   }
 
-  bool start_surfaces() {
-    reader_.emplace(*engine_, *engine_thread_, *store_, kVersion);
-    const sinks::Program program{"lapwing", kVersion};
-    sinks_.emplace(store_->journal(), program);
+  bool start_sinks() {
+    reader_.emplace(*engine_, *engine_thread_, queue_, *store_, kVersion);
+    sinks_.emplace(store_->journal(), program_);
     std::vector<Diagnostic> diagnostics;
     for (const SettingsTable& table : config_.sinks) {
       Settings settings = table.settings;
@@ -156,24 +174,7 @@ class Collector {
     }
     if (has_errors(diagnostics)) return report(diagnostics);
     sinks_->start();
-    return start_http(program);
-  }
-
-  bool start_http(const sinks::Program& program) {
-    if (config_.http.listen.empty()) return true;
-    sinks::HttpOptions options;
-    for (const HttpListen& listen : config_.http.listen)
-      options.listen.push_back(format_http_listen(listen));
-    options.token = config_.http.token;
-    sinks::HttpContext context{*reader_, store_->journal(), program,
-                               [this] { return sinks_->status(); },
-                               {}};
-    http_ = std::make_unique<sinks::HttpServer>(std::move(options), std::move(context));
-    const std::optional<std::string> error = http_->start();
-    if (!error) return true;
-    log().error("http", "{}", *error);
-    http_.reset();
-    return false;
+    return true;
   }
 
   bool start_speaker() {
@@ -193,8 +194,12 @@ class Collector {
     const std::vector<std::string> errors = speaker_->listen();
     for (const std::string& error : errors) log().error("speaker", "{}", error);
     if (!errors.empty()) return false;
+    removed_.configure(config_);
     speaker_->configure(config_.neighbors);
     reader_->set_speaker(speaker_.get());
+    control_.emplace(
+        ControlService::Parts{*speaker_, *engine_thread_, *store_, *sinks_, removed_, updates_},
+        config_, path_);
     return true;
   }
 
@@ -213,12 +218,72 @@ class Collector {
     });
   }
 
-  void wait_for_reopen(boost::asio::signal_set& signal) {
+  bool start_http() {
+    if (config_.http.listen.empty()) return true;
+    sinks::HttpOptions options;
+    for (const HttpListen& listen : config_.http.listen)
+      options.listen.push_back(format_http_listen(listen));
+    options.token = config_.http.token;
+    options.certificate = config_.http.certificate;
+    options.key = config_.http.key;
+    sinks::HttpContext context{*reader_,
+                               store_->journal(),
+                               program_,
+                               [this] { return sinks_->status(); },
+                               &*control_,
+                               &updates_};
+    http_ = std::make_unique<sinks::HttpServer>(std::move(options), std::move(context));
+    const std::optional<std::string> error = http_->start();
+    if (!error) return true;
+    log().error("http", "{}", *error);
+    http_.reset();
+    return false;
+  }
+
+  // Log rotation and reload have the same signal: files are opened anew, the configuration is read.
+  void wait_for_hangup(boost::asio::signal_set& signal) {
     signal.async_wait([this, &signal](boost::system::error_code error, int) {
       if (error) return;
       sinks_->reopen();
-      wait_for_reopen(signal);
+      supervisor_->post([this] {
+        notify_service_manager(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", monotonic_usec()));
+        control_->reload();
+        notify_service_manager("READY=1");
+      });
+      wait_for_hangup(signal);
     });
+  }
+
+  void drop_removed() {
+    std::vector<std::string> dropped;
+    engine_thread_->run([&](rib::Engine& engine) { dropped = removed_.drop(engine); },
+                        std::chrono::milliseconds(500));
+    for (const std::string& name : dropped)
+      log().notice("config", "{} left the configuration; its routes are dropped", name);
+  }
+
+  Watchdog watchdog() {
+    Watchdog dog;
+    dog.watch("io", [this](auto answer) { boost::asio::post(io_, std::move(answer)); });
+    dog.watch("sinks", [this](auto answer) { sinks_->post(std::move(answer)); });
+    if (http_) dog.watch("http", [this](auto answer) { http_->post(std::move(answer)); });
+    // The engine waits for the store where the disk is slow; the store moves, or has nothing to do,
+    // or tries again, or the database is busy making room.
+    const auto engine_answered = std::make_shared<std::atomic<bool>>(true);
+    dog.watch_progress("engine or store", [this, engine_answered,
+                                           durable = std::uint64_t{0},
+                                           errors = std::uint64_t{0}]() mutable {
+      const std::uint64_t durable_now = store_->durable_sequence();
+      const std::uint64_t errors_now = store_->error_count();
+      const bool moved = std::exchange(durable, durable_now) != durable_now ||
+                         std::exchange(errors, errors_now) != errors_now;
+      const bool store_alive =
+          moved || store_->pending() == 0 || store_->measures().compactions_running != 0;
+      const bool engine_alive = engine_answered->exchange(false);
+      if (engine_alive) queue_.post([engine_answered] { *engine_answered = true; });
+      return store_alive && (engine_alive || moved);
+    });
+    return dog;
   }
 
   static bool report(const std::vector<Diagnostic>& diagnostics) {
@@ -227,8 +292,12 @@ class Collector {
     return false;
   }
 
-  const Config& config_;
+  const Config config_;  // of the start
+  const std::string path_;
+  const sinks::Program program_{"lapwing", kVersion};
   RecordQueue queue_;
+  UpdateRing updates_;
+  RemovedPeers removed_;
   boost::asio::io_context io_{1};
   bool restored_ = false;
   std::unique_ptr<rib::Store> store_;
@@ -240,13 +309,16 @@ class Collector {
   std::optional<Recorder> recorder_;
   std::optional<RecordingSink> recording_;
   std::unique_ptr<bgp::Speaker> speaker_;
+  std::optional<ControlService> control_;
+  std::optional<Supervisor> supervisor_;
 };
 
 }  // namespace
 
-int run(const Config& config, const std::string&) {
+int run(const Config& config, const std::string& config_path) {
   std::signal(SIGPIPE, SIG_IGN);
-  Collector collector(config);
+  log().set_level(config.log_level);
+  Collector collector(config, config_path);
   const bool started = collector.start();
   if (started) collector.run();
   collector.stop();

@@ -1,6 +1,7 @@
 #include "collector/setup.h"
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <string>
 #include <utility>
@@ -27,6 +28,13 @@ class NoJournal final : public Journal {
 
 std::string directory_of(const std::string& file) {
   return std::filesystem::path(file).parent_path().string();
+}
+
+std::uint64_t steady_nanoseconds() {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(
+          std::chrono::steady_clock::now().time_since_epoch())
+          .count());
 }
 
 }  // namespace
@@ -86,6 +94,7 @@ rib::EngineOptions engine_options(const Config& config, bool replay) {
   options.replay = replay;
   options.watch = config.watch;
   options.route_server_ases = config.route_server_ases;
+  if (!replay) options.stopwatch = steady_nanoseconds;
   return options;
 }
 

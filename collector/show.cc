@@ -3,125 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
-#include <boost/json/value.hpp>
 
+#include "collector/show_json.h"
 #include "collector/show_table.h"
 
 namespace lapwing::collector {
 namespace {
-
-namespace json = boost::json;
-
-std::optional<json::value> parse_value(std::string_view body) {
-  boost::system::error_code error;
-  json::value value = json::parse({body.data(), body.size()}, error);
-  if (error) return std::nullopt;
-  return value;
-}
-
-std::optional<json::object> parse_object(std::string_view body) {
-  auto value = parse_value(body);
-  if (!value || !value->is_object()) return std::nullopt;
-  return std::move(value->as_object());
-}
-
-const json::array* array_of(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains({name.data(), name.size()});
-  return value == nullptr ? nullptr : value->if_array();
-}
-
-// The list that an answer consists of: a member of an object, or the whole answer.
-const json::array* list_of(const json::value& answer, std::string_view name) {
-  return answer.is_object() ? array_of(answer.get_object(), name) : answer.if_array();
-}
-
-// Its objects; nullopt where there is no such list or something else stands in it.
-std::optional<std::vector<json::object>> objects_of(std::string_view body, std::string_view name) {
-  const auto root = parse_value(body);
-  const json::array* array = root ? list_of(*root, name) : nullptr;
-  if (array == nullptr) return std::nullopt;
-  std::vector<json::object> objects;
-  for (const json::value& item : *array) {
-    if (!item.is_object()) return std::nullopt;
-    objects.push_back(item.as_object());
-  }
-  return objects;
-}
-
-std::string text_of(const json::value& value) {
-  if (const auto* text = value.if_string()) return std::string(text->data(), text->size());
-  if (value.is_null()) return "-";
-  if (const auto* flag = value.if_bool()) return *flag ? "yes" : "no";
-  if (const auto* array = value.if_array()) {
-    std::string joined;
-    for (const json::value& item : *array) joined += (joined.empty() ? "" : " ") + text_of(item);
-    return joined.empty() ? "-" : joined;
-  }
-  return json::serialize(value);
-}
-
-// One word or number of the object; "-" where it is missing, null or empty.
-std::string cell(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains({name.data(), name.size()});
-  if (value == nullptr) return "-";
-  std::string text = text_of(*value);
-  return text.empty() ? "-" : text;
-}
-
-bool flag(const json::object& object, std::string_view name, bool fallback) {
-  const json::value* value = object.if_contains({name.data(), name.size()});
-  return value != nullptr && value->is_bool() ? value->as_bool() : fallback;
-}
-
-std::string as_text(const json::object& object, std::string_view name) {
-  std::string text = cell(object, name);
-  return text == "-" ? text : "AS" + text;
-}
-
-// "2017-10-01 09:07:51Z".
-std::string short_time(const std::string& text) {
-  const auto time = parse_rfc3339(text);
-  if (!time) return text;
-  std::string out = format_rfc3339(*time).substr(0, 19) + 'Z';
-  out[10] = ' ';
-  return out;
-}
-
-std::string time_cell(const json::object& object, std::string_view name) {
-  return short_time(cell(object, name));
-}
-
-std::string age_cell(const json::object& object, std::string_view name, Timestamp now) {
-  const std::string text = cell(object, name);
-  const auto time = parse_rfc3339(text);
-  if (!time) return text;
-  return format_age(std::chrono::floor<std::chrono::seconds>(now - *time));
-}
-
-std::string count_cell(const json::object& object, std::string_view name) {
-  const json::array* array = array_of(object, name);
-  return array == nullptr ? cell(object, name) : std::to_string(array->size());
-}
-
-std::string state_cell(const json::object& peer) {
-  return flag(peer, "enabled", true) ? cell(peer, "state") : "disabled";
-}
-
-class Lines {
- public:
-  void add(std::string_view title, std::string_view value) {
-    out_ += fmt::format("{:<19}{}\n", title, printable(value));
-  }
-  void add_number(std::string_view title, const json::object& object, std::string_view name) {
-    add(title, cell(object, name));
-  }
-  std::string take() { return std::move(out_); }
-
- private:
-  std::string out_;
-};
 
 std::string event_subject(const json::object& event) {
   const std::string origin = as_text(event, "origin_as");
@@ -224,6 +111,8 @@ Shown show_peer(std::string_view body, const Screen& screen) {
 }
 
 Shown show_routes(std::string_view body, const Screen& screen) {
+  if (const auto count = parse_object(body); count && count->contains("count"))
+    return cell(*count, "count") + '\n';
   const auto routes = objects_of(body, "routes");
   if (!routes) return std::nullopt;
   const auto root = parse_object(body);
@@ -244,7 +133,11 @@ Shown show_routes(std::string_view body, const Screen& screen) {
                    flag(route, "stale", false) ? "stale" : "", cell(route, "next_hop"), path});
   }
   std::string text = table.render(screen.width);
-  if (root && flag(*root, "truncated", false)) text += "There are more routes; see --limit.\n";
+  if (root && flag(*root, "truncated", false)) {
+    const std::string next = cell(*root, "next");
+    text += "There are more routes; see --limit" +
+            (next == "-" ? std::string() : ", or --after " + printable(next)) + ".\n";
+  }
   return text;
 }
 

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "lapwing/time.h"
 
@@ -27,6 +28,20 @@ Shown show_peer(std::string_view body, const Screen& screen);
 Shown show_routes(std::string_view body, const Screen& screen);
 Shown show_upstreams(std::string_view body, const Screen& screen);
 Shown show_events(std::string_view body, const Screen& screen);
+Shown show_history(std::string_view body, const Screen& screen);
+Shown show_blind(std::string_view body, const Screen& screen);
+Shown show_sinks(std::string_view body, const Screen& screen);
+Shown show_detectors(std::string_view body, const Screen& screen);
+/// One change of a route as one line, for `lapwing monitor updates`.
+Shown show_update_line(std::string_view update);
+/// What a write did: a sentence, and what was changed.
+std::string show_done(std::string_view body);
+/// Why a write was refused, with all errors of a configuration.
+std::string show_problem(unsigned status, std::string_view body);
+/// {"text":…}, or nothing where there is none.
+std::string text_body(std::string_view text);
+/// The member "name" of each object in the list.
+std::vector<std::string> names_of(std::string_view body, std::string_view member);
 /// One event as one line, for `lapwing monitor`.
 Shown show_event_line(std::string_view event);
 

@@ -19,6 +19,13 @@ class Engine::DetectorHost final : public Host {
   Detector& detector() { return *detector_; }
   const std::string& name() const { return name_; }
   bool enabled() const { return enabled_; }
+  DetectorSummary summary() const {
+    return {name_, enabled_, calls_, sampled_ns_ * kSample / 1000};
+  }
+  /// One call in so many is timed: the clock costs as much as a short call.
+  static constexpr std::uint64_t kSample = 64;
+  bool is_sample() { return calls_++ % kSample == 0; }
+  void add_time(std::uint64_t nanoseconds) { sampled_ns_ += nanoseconds; }
   /// It threw: no further call, no timer; an event tells the operator.
   void disable(const char* what);
 
@@ -54,11 +61,15 @@ class Engine::DetectorHost final : public Host {
   std::unique_ptr<Detector> detector_;
   const std::string name_;
   bool enabled_ = true;
+  std::uint64_t calls_ = 0;
+  std::uint64_t sampled_ns_ = 0;
 };
 
 template <typename Fn>
 void Engine::call(DetectorHost& host, Fn&& fn) {
   if (!host.enabled()) return;
+  const bool timed = host.is_sample() && options_.stopwatch != nullptr;
+  const std::uint64_t begin = timed ? options_.stopwatch() : 0;
   try {
     fn(host.detector());
   } catch (const std::exception& error) {
@@ -66,6 +77,7 @@ void Engine::call(DetectorHost& host, Fn&& fn) {
   } catch (...) {
     host.disable("an exception that is no std::exception");
   }
+  if (timed) host.add_time(options_.stopwatch() - begin);
 }
 
 }  // namespace lapwing::rib

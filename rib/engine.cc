@@ -278,6 +278,39 @@ void Engine::publish() {
   }
 }
 
+void Engine::replace_detectors(EngineOptions options,
+                               std::vector<std::unique_ptr<Detector>> detectors,
+                               const std::function<void(const StateFn&)>& stored) {
+  options.replay = options_.replay;
+  options_ = std::move(options);
+  timers_ = EventTimers();
+  detectors_.clear();
+  for (auto& detector : detectors) add_detector(std::move(detector));
+  stored([this](std::string_view detector, std::string_view key, std::string_view value) {
+    restore_state(detector, key, value);
+  });
+  for (const auto& peer : peers_) {
+    if (!peer) continue;
+    peer->rib.for_each([&](PrefixId prefix, PathId path, bool stale) {
+      const RouteView view{peer->info.id, prefix, path, stale};
+      for (const auto& host : detectors_) call(*host, [&](Detector& d) { d.restore_route(view); });
+    });
+  }
+  for (const auto& host : detectors_) call(*host, [](Detector& d) { d.start_up(); });
+  flush(false);
+}
+
+std::uint64_t Engine::submit_open() {
+  flush(false);
+  return sequence_ - 1;
+}
+
+std::vector<DetectorSummary> Engine::detector_summaries() const {
+  std::vector<DetectorSummary> list;
+  for (const auto& host : detectors_) list.push_back(host->summary());
+  return list;
+}
+
 std::optional<std::string> Engine::query(std::string_view what, std::string_view argument) {
   std::optional<std::string> answer;
   for (const auto& host : detectors_) {

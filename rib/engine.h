@@ -55,6 +55,8 @@ struct EngineOptions {
   std::vector<Asn> route_server_ases;
   /// [Threading] engine; it must not block.
   std::function<void(const LimitReport&)> on_limit;
+  /// Nanoseconds from anywhere, to measure detectors with; nothing else depends on it. May be null.
+  std::uint64_t (*stopwatch)() = nullptr;
 };
 
 /// Counters that any thread may read.
@@ -74,6 +76,25 @@ struct EngineCounters {
   std::atomic<std::uint64_t> duplicates{0};  // announced again as it was
   std::atomic<std::uint64_t> changes{0};
   std::atomic<std::uint64_t> events{0};
+};
+
+/// What the engine knows of a neighbour, copied.
+struct PeerSummary {
+  PeerId id = 0;
+  std::string name;
+  Asn as = 0;
+  bool up = false;
+  Timestamp last_change;                  // of `up`; the epoch where it was never up
+  std::optional<Timestamp> blind_since;   // none: heard now, or never yet
+  std::string blind_reason;
+  std::vector<std::pair<Family, std::uint64_t>> routes;
+};
+
+struct DetectorSummary {
+  std::string name;
+  bool enabled = true;             // false: it threw and is not called any more
+  std::uint64_t calls = 0;
+  std::uint64_t microseconds = 0;  // spent in it, from a sample of its calls
 };
 
 class Engine final : public Dictionary {
@@ -96,10 +117,21 @@ class Engine final : public Dictionary {
   /// Tells the detectors what was restored and starts them.
   void end_restore();
 
+  /// Other settings and detectors in place of the present ones, as a restart with them would have
+  /// it. `stored` tells what the store keeps of the detectors; what was submitted must be durable.
+  using StateFn = std::function<void(std::string_view detector, std::string_view key,
+                                     std::string_view value)>;
+  void replace_detectors(EngineOptions options, std::vector<std::unique_ptr<Detector>> detectors,
+                         const std::function<void(const StateFn&)>& stored);
+  /// Submits what is open. Returns the number of the last commit.
+  std::uint64_t submit_open();
+
   /// Drops a neighbour that is no longer configured, with all its routes.
   void remove_peer(std::string_view name);
   /// Names of all neighbours of which something is kept.
   std::vector<std::string> peer_names() const;
+  std::vector<PeerSummary> peer_summaries() const;
+  std::vector<DetectorSummary> detector_summaries() const;
 
   void process(const bgp::RecordBatch& batch);
   /// The records have ended: fires no timer, calls Detector::finish, submits what is left.

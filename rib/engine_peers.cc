@@ -178,6 +178,24 @@ std::vector<std::string> Engine::peer_names() const {
   return names;
 }
 
+std::vector<PeerSummary> Engine::peer_summaries() const {
+  std::vector<PeerSummary> list;
+  for (const auto& peer : peers_) {
+    if (!peer) continue;
+    PeerSummary& out = list.emplace_back();
+    out.id = peer->info.id;
+    out.name = peer->info.name;
+    out.as = peer->info.as;
+    out.up = peer->up;
+    out.last_change = peer->last_change;
+    out.blind_since = peer->blind_since;
+    out.blind_reason = peer->blind_reason;
+    for (const FamilyState& state : peer->families)
+      out.routes.emplace_back(state.family, state.routes);
+  }
+  return list;
+}
+
 void Engine::write_peer(const Peer& peer) {
   PeerRecord record;
   record.id = peer.info.id;

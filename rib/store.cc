@@ -42,6 +42,12 @@ class StoreImpl : public Store {
     const auto lock = database_->lock();
     return load_all(*database_, visitor, error);
   }
+  bool load_states(const StateFn& fn, std::string& error) const override {
+    const auto lock = database_->lock();
+    if (database_->db() != nullptr) return rib::load_states(*database_, fn, error);
+    error = "the database is closed after a failure";
+    return false;
+  }
   void start(const Dictionary& dictionary) override {
     writer_.set_dictionary(dictionary);
     thread_ = std::thread([this] { run(); });
@@ -53,6 +59,7 @@ class StoreImpl : public Store {
     return durable_.load(std::memory_order_acquire);
   }
   std::uint64_t pending() const override { return queue_.pending(); }
+  StoreMeasures measures() const override;
   std::uint64_t error_count() const override {
     return errors_.load(std::memory_order_relaxed) + journal_.damaged();
   }
@@ -63,9 +70,9 @@ class StoreImpl : public Store {
   Journal& journal() override { return journal_; }
 
   void routes(const std::optional<Prefix>& prefix, Match match, const std::vector<PeerId>& peers,
-              const RouteFn& fn) const override {
+              const RouteFn& fn, const std::optional<RoutePosition>& after) const override {
     const auto lock = database_->lock();
-    if (database_->db() != nullptr) read_routes(*database_, prefix, match, peers, fn);
+    if (database_->db() != nullptr) read_routes(*database_, prefix, match, peers, fn, after);
   }
   std::vector<BlindInterval> blind_intervals(PeerId peer) const override {
     const auto lock = database_->lock();
@@ -93,6 +100,8 @@ class StoreImpl : public Store {
   std::thread thread_;
   std::atomic<std::uint64_t> durable_{0};
   std::atomic<std::uint64_t> errors_{0};
+  Histogram<kWriteBounds.size()> write_seconds_{kWriteBounds};
+  Histogram<kBatchBounds.size()> batch_changes_{kBatchBounds};
   mutable std::mutex error_mutex_;
   std::string error_;  // guarded by error_mutex_
   // Store thread only.
@@ -101,6 +110,16 @@ class StoreImpl : public Store {
   Clock::time_point last_heal_ = Clock::now();
   std::optional<Clock::time_point> give_up_at_;  // set when `stop` finds the disk ill
 };
+
+StoreMeasures StoreImpl::measures() const {
+  StoreMeasures out;
+  out.write_seconds = write_seconds_.value();
+  out.batch_changes = batch_changes_.value();
+  out.pending_bytes = queue_.bytes();
+  const auto lock = database_->lock();
+  if (database_->db() != nullptr) read_measures(*database_, out);
+  return out;
+}
 
 void StoreImpl::stop() {
   if (!thread_.joinable()) return;
@@ -112,7 +131,12 @@ void StoreImpl::run() {
   std::vector<Commit> group;
   for (;;) {
     if (queue_.take(group, kIdle)) {
+      const Clock::time_point begin = Clock::now();
       if (!write_until_done(group)) return;
+      write_seconds_.observe(std::chrono::duration<double>(Clock::now() - begin).count());
+      std::size_t changes = 0;
+      for (const Commit& commit : group) changes += commit.routes.size();
+      batch_changes_.observe(static_cast<double>(changes));
       durable_.store(group.back().sequence, std::memory_order_release);
       queue_.written(group);
       group.clear();

@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "lapwing/journal.h"
+#include "lapwing/measures.h"
 #include "lapwing/reader.h"
 #include "rib/commit.h"
 
@@ -78,6 +79,10 @@ class Store : public CommitSink {
   static std::unique_ptr<Store> open(const StoreOptions& options, std::string& error);
   /// False and a sentence in `error` when what is stored cannot be read.
   virtual bool load(LoadVisitor& visitor, std::string& error) = 0;
+  /// What is durable of the detectors' states, as `load` tells it. Any thread.
+  using StateFn = std::function<void(std::string_view detector, std::string_view key,
+                                     std::string_view value)>;
+  virtual bool load_states(const StateFn& fn, std::string& error) const = 0;
   /// `dictionary` must live until `stop` returns.
   virtual void start(const Dictionary& dictionary) = 0;
   /// Writes what is pending, ends the thread.
@@ -90,17 +95,24 @@ class Store : public CommitSink {
   std::uint64_t durable_sequence() const override = 0;
   /// Route changes not yet durable.
   virtual std::uint64_t pending() const = 0;
+  virtual StoreMeasures measures() const = 0;
   virtual std::uint64_t error_count() const = 0;
   virtual std::string error() const = 0;
 
   virtual Journal& journal() = 0;
   /// Reads from a snapshot; `stale` is not known here and stays false. Peers are named by id.
   using RouteFn = std::function<bool(PeerId, const bgp::NlriKey&, Octets path, Timestamp since)>;
+  /// Where a page ended: the next one begins after it.
+  struct RoutePosition {
+    bgp::NlriKey nlri;
+    PeerId peer = 0;
+  };
   /// In ascending order of NLRI, then peer; `fn` returns false to end. kLongest is the longest
   /// match of each peer. A prefix is looked for in unicast; only where no peer has a match there,
   /// in the other families of its address family, each route distinguisher by itself.
   virtual void routes(const std::optional<Prefix>& prefix, Match match,
-                      const std::vector<PeerId>& peers, const RouteFn& fn) const = 0;
+                      const std::vector<PeerId>& peers, const RouteFn& fn,
+                      const std::optional<RoutePosition>& after = {}) const = 0;
   virtual std::vector<BlindInterval> blind_intervals(PeerId peer) const = 0;
 
   /// Changes of exactly this prefix in [from, to], in every family, newest first; `fn` returns

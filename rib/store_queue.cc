@@ -190,6 +190,11 @@ void CommitQueue::stop() {
   has_room_.notify_all();
 }
 
+std::size_t CommitQueue::bytes() const {
+  const std::lock_guard lock(mutex_);
+  return waiting_bytes_ + taken_bytes_;
+}
+
 bool CommitQueue::stopped() const {
   const std::lock_guard lock(mutex_);
   return stopped_;

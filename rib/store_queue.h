@@ -31,6 +31,9 @@ class CommitQueue {
   /// Route changes that are waiting or being written.
   std::uint64_t pending() const { return pending_.load(std::memory_order_acquire); }
 
+  /// Octets of commits that wait or are being written.
+  std::size_t bytes() const;
+
   /// Moves the next group to `group`. False: nothing came for `idle`, or the queue is stopped and
   /// empty. While much is coming it waits a little, to write more at once.
   bool take(std::vector<Commit>& group, std::chrono::milliseconds idle);

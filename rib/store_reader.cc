@@ -1,7 +1,9 @@
 #include "rib/store_reader.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
+#include <system_error>
 
 #include "rib/store_codec.h"
 #include "rib/store_keys.h"
@@ -179,6 +181,21 @@ class RouteStream {
   Timestamp since_;
 };
 
+// Where the stream of `peer` begins so that it lies behind `after`: order is NLRI, then peer.
+std::string start_after(PeerId peer, std::string start,
+                        const std::optional<Store::RoutePosition>& after) {
+  if (!after) return start;
+  std::string key = route_key(peer, after->nlri);
+  if (peer <= after->peer) key += '\0';
+  return std::max(std::move(start), std::move(key));
+}
+
+bool is_behind(const FoundRoute& route, const std::optional<Store::RoutePosition>& after) {
+  if (!after) return true;
+  const std::string order = route_key(0, after->nlri).substr(4);
+  return std::tie(route.order, route.peer) > std::tie(order, after->peer);
+}
+
 // In ascending order of NLRI, then peer. Returns the number of routes told.
 std::size_t merge_streams(std::vector<std::unique_ptr<RouteStream>>& streams, PathReader& paths,
                           const Store::RouteFn& fn) {
@@ -207,10 +224,11 @@ std::size_t merge_streams(std::vector<std::unique_ptr<RouteStream>>& streams, Pa
 
 void read_matches(const Database& database, const rocksdb::ReadOptions& options,
                   const Prefix& prefix, Match match, const std::vector<PeerId>& peers,
-                  const Store::RouteFn& fn) {
+                  const Store::RouteFn& fn, const std::optional<Store::RoutePosition>& after) {
   PathReader paths(database, options);
   PrefixSearch search(database, options, prefix);
   for (const bool unicast : {true, false}) {
+    if (after && unicast != (after->nlri.safi == kSafiUnicast)) continue;
     std::vector<RouteSpace> spaces;
     for (const PeerId peer : peers) search.spaces(peer, unicast, spaces);
     if (match == Match::kLonger) {
@@ -222,8 +240,9 @@ void read_matches(const Database& database, const rocksdb::ReadOptions& options,
           last.bytes[bit / 8] = static_cast<std::uint8_t>(last.bytes[bit / 8] | 0x80 >> bit % 8);
         const std::string end =
             key_after(space.start + std::string(as_text({last.bytes.data(), last.size()})));
-        streams.push_back(std::make_unique<RouteStream>(
-            database, options, space.start + address_part(prefix, prefix.length), end));
+        const std::string start =
+            start_after(space.peer, space.start + address_part(prefix, prefix.length), after);
+        streams.push_back(std::make_unique<RouteStream>(database, options, start, end));
       }
       if (merge_streams(streams, paths, fn) != 0) return;
       continue;
@@ -233,9 +252,11 @@ void read_matches(const Database& database, const rocksdb::ReadOptions& options,
     std::sort(found.begin(), found.end(), [](const FoundRoute& a, const FoundRoute& b) {
       return std::tie(a.order, a.peer) < std::tie(b.order, b.peer);
     });
-    for (const FoundRoute& route : found)
+    for (const FoundRoute& route : found) {
+      if (!is_behind(route, after)) continue;
       if (const auto path = paths.read(route.path))
         if (!fn(route.peer, route.nlri, *path, route.since)) return;
+    }
     if (!found.empty()) return;
   }
 }
@@ -287,6 +308,16 @@ bool load_peers(const Database& database, std::vector<PeerRecord>& out, std::str
               });
 }
 
+bool load_states(const Database& database, const Store::StateFn& fn, std::string& error) {
+  return scan(database, Cf::kState, "knowledge", error,
+              [&](std::string_view octets, std::string_view value) {
+                std::string_view detector, key;
+                if (!read_state_key(octets, detector, key)) return false;
+                fn(detector, key, value);
+                return true;
+              });
+}
+
 bool load_all(const Database& database, LoadVisitor& visitor, std::string& error) {
   visitor.on_meta(
       from_unix_micros(static_cast<std::int64_t>(database.meta_number(meta_key::kAlive, 0))));
@@ -312,30 +343,52 @@ bool load_all(const Database& database, LoadVisitor& visitor, std::string& error
                 visitor.on_route(peer, nlri, path, since);
                 return true;
               }) &&
-         scan(database, Cf::kState, "knowledge", error,
-              [&](std::string_view octets, std::string_view value) {
-                std::string_view detector, key;
-                if (!read_state_key(octets, detector, key)) return false;
-                visitor.on_state(detector, key, value);
-                return true;
-              });
+         load_states(
+             database,
+             [&](std::string_view detector, std::string_view key, std::string_view value) {
+               visitor.on_state(detector, key, value);
+             },
+             error);
 }
 
 void read_routes(const Database& database, const std::optional<Prefix>& prefix, Match match,
-                 const std::vector<PeerId>& peers, const Store::RouteFn& fn) {
+                 const std::vector<PeerId>& peers, const Store::RouteFn& fn,
+                 const std::optional<Store::RoutePosition>& after) {
   std::vector<PeerId> sorted = peers;
   std::sort(sorted.begin(), sorted.end());
   sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
   const Snapshot snapshot(database.db());
   const rocksdb::ReadOptions options = snapshot.options();
-  if (prefix) return read_matches(database, options, *prefix, match, sorted, fn);
+  if (prefix) return read_matches(database, options, *prefix, match, sorted, fn, after);
   PathReader paths(database, options);
   std::vector<std::unique_ptr<RouteStream>> streams;
   for (const PeerId peer : sorted) {
     const std::string start = be32_key(peer);
-    streams.push_back(std::make_unique<RouteStream>(database, options, start, key_after(start)));
+    streams.push_back(std::make_unique<RouteStream>(
+        database, options, start_after(peer, start, after), key_after(start)));
   }
   merge_streams(streams, paths, fn);
+}
+
+void read_measures(const Database& database, StoreMeasures& out) {
+  const auto number = [&database](const std::string& property) {
+    std::uint64_t value = 0;
+    database.db()->GetAggregatedIntProperty(property, &value);
+    return value;
+  };
+  using Properties = rocksdb::DB::Properties;
+  out.memtable_bytes = number(Properties::kCurSizeAllMemTables);
+  out.table_bytes = number(Properties::kTotalSstFilesSize);
+  out.compaction_pending_bytes = number(Properties::kEstimatePendingCompactionBytes);
+  out.writes_stalled = number(Properties::kIsWriteStopped) != 0 ||
+                       number(Properties::kActualDelayedWriteRate) != 0;
+  std::uint64_t running = 0;
+  database.db()->GetIntProperty(Properties::kNumRunningCompactions, &running);
+  out.compactions_running = running;
+  std::error_code ignored;
+  for (const auto& file : std::filesystem::directory_iterator(
+           database.options().path / "db", std::filesystem::directory_options(), ignored))
+    if (file.path().extension() == ".log") out.wal_bytes += file.file_size(ignored);
 }
 
 std::vector<BlindInterval> read_blind(const Database& database, PeerId peer) {

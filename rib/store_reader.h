@@ -14,19 +14,25 @@ namespace lapwing::rib {
 
 /// All of it to `visitor`. False and a sentence in `error` where something cannot be read.
 bool load_all(const Database& database, LoadVisitor& visitor, std::string& error);
+/// See Store::load_states.
+bool load_states(const Database& database, const Store::StateFn& fn, std::string& error);
 
 /// All neighbours, in ascending order of id; fails as `load_all` does.
 bool load_peers(const Database& database, std::vector<PeerRecord>& out, std::string& error);
 
 /// See Store::routes.
 void read_routes(const Database& database, const std::optional<Prefix>& prefix, Match match,
-                 const std::vector<PeerId>& peers, const Store::RouteFn& fn);
+                 const std::vector<PeerId>& peers, const Store::RouteFn& fn,
+                 const std::optional<Store::RoutePosition>& after);
 
 std::vector<BlindInterval> read_blind(const Database& database, PeerId peer);
 
 /// See Store::history.
 void read_history(const Database& database, const Prefix& prefix, Timestamp from, Timestamp to,
                   const Store::HistoryFn& fn);
+
+/// Fills in what RocksDB says of itself.
+void read_measures(const Database& database, StoreMeasures& out);
 
 /// The octets of paths, as they are at one snapshot; keeps the last ones read.
 class PathReader {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 #include <vector>
 
 #include "sinks/event_json.h"
@@ -30,29 +31,25 @@ struct Page {
   std::uint64_t last = 0;  // the highest number that was looked at
 };
 
-bool wanted(const JournalEntry& entry, const std::optional<std::string>& type) {
-  return !type || entry.event.type == *type;
-}
-
 Page read_forward(const Journal& journal, const Since& since,
-                  const std::optional<std::string>& type, std::size_t limit) {
+                  const EventSelector& selector, std::size_t limit) {
   Page page;
   page.last = number_before(journal, since);
   for (std::size_t scanned = 0; page.entries.size() < limit && scanned < kMostScanned;) {
-    auto chunk = journal.read_after(page.last, type ? kChunk : std::min(kChunk, limit));
+    auto chunk = journal.read_after(page.last, selector.empty() ? std::min(kChunk, limit) : kChunk);
     if (chunk.empty()) break;
     scanned += chunk.size();
     for (JournalEntry& entry : chunk) {
       if (page.entries.size() == limit) break;
       page.last = entry.number;
-      if (wanted(entry, type)) page.entries.push_back(std::move(entry));
+      if (selector.matches(entry.event)) page.entries.push_back(std::move(entry));
     }
   }
   return page;
 }
 
 // The youngest `limit` events, oldest first.
-Page read_newest(const Journal& journal, const std::optional<std::string>& type,
+Page read_newest(const Journal& journal, const EventSelector& selector,
                  std::size_t limit) {
   Page page;
   page.last = journal.last();
@@ -63,7 +60,7 @@ Page read_newest(const Journal& journal, const std::optional<std::string>& type,
     const std::uint64_t size = std::min<std::uint64_t>({kChunk, end - first + 1, end});
     auto chunk = journal.read_after(end - size, static_cast<std::size_t>(size));
     for (auto it = chunk.rbegin(); it != chunk.rend() && page.entries.size() < limit; ++it)
-      if (it->number <= end && wanted(*it, type)) page.entries.push_back(std::move(*it));
+      if (it->number <= end && selector.matches(it->event)) page.entries.push_back(std::move(*it));
     scanned += static_cast<std::size_t>(size);
     end -= size;
   }
@@ -93,25 +90,47 @@ std::uint64_t number_before(const Journal& journal, const Since& since) {
   return low == 0 ? 0 : low - 1;
 }
 
-HttpResponse get_events(const HttpContext& context, const HttpRequest& request) {
-  static constexpr std::string_view kKnown[] = {"since", "type", "limit"};
-  if (const auto name = request.unknown_parameter(kKnown))
-    return problem(400, "unknown parameter '" + *name + "'; known: since, type, limit");
-  std::size_t limit = kDefaultLimit;
-  if (const auto text = request.parameter("limit")) {
-    const auto number = parse_number<std::size_t>(*text);
-    if (!number || *number < 1 || *number > kMostEvents)
-      return problem(400, "limit must be a number from 1 to 10000");
-    limit = *number;
+std::string EventSelector::read(const HttpRequest& request) {
+  type_ = request.parameter("type");
+  peer_ = request.parameter("peer");
+  incident_ = request.parameter("incident");
+  for (const auto& [name, out] : {std::pair("origin", &origin_), std::pair("upstream", &upstream_)}) {
+    std::uint64_t as = 0;
+    if (auto wrong = request.number_parameter(name, 0, 0xffffffff, as)) return *wrong;
+    if (request.parameter(name)) *out = static_cast<Asn>(as);
   }
-  const auto type = request.parameter("type");
+  if (const auto text = request.parameter("severity")) {
+    severity_ = parse_severity(*text);
+    if (!severity_) return "severity must be one of emergency to debug, such as warning";
+  }
+  return {};
+}
+
+bool EventSelector::matches(const Event& event) const {
+  return (!type_ || event.type == *type_) && (!origin_ || event.origin_as == *origin_) &&
+         (!upstream_ || event.upstream_as == *upstream_) &&
+         (!severity_ || event.severity <= *severity_) &&
+         (!incident_ || format_event_id(event.incident) == *incident_) &&
+         (!peer_ ||
+          std::find(event.peers.begin(), event.peers.end(), *peer_) != event.peers.end());
+}
+
+HttpResponse get_events(const HttpContext& context, const HttpRequest& request) {
+  static constexpr std::string_view kKnown[] = {"since", "type",     "origin",   "upstream",
+                                                "peer",  "incident", "severity", "limit"};
+  if (const auto wrong = request.unknown_parameter(kKnown)) return problem(400, *wrong);
+  std::uint64_t limit = kDefaultLimit;
+  if (const auto wrong = request.number_parameter("limit", 1, kMostEvents, limit))
+    return problem(400, *wrong);
+  EventSelector selector;
+  if (const std::string wrong = selector.read(request); !wrong.empty()) return problem(400, wrong);
   Page page;
   if (const auto text = request.parameter("since")) {
     const auto since = parse_since(*text);
     if (!since) return problem(400, "since must be an event's number or a time (RFC 3339)");
-    page = read_forward(context.journal, *since, type, limit);
+    page = read_forward(context.journal, *since, selector, limit);
   } else {
-    page = read_newest(context.journal, type, limit);
+    page = read_newest(context.journal, selector, limit);
   }
   HttpResponse response;
   response.body = "{\"events\":[";
@@ -126,9 +145,11 @@ HttpResponse get_events(const HttpContext& context, const HttpRequest& request) 
 }
 
 HttpResponse check_stream(const HttpContext&, const HttpRequest& request) {
-  static constexpr std::string_view kKnown[] = {"since", "type"};
-  if (const auto name = request.unknown_parameter(kKnown))
-    return problem(400, "unknown parameter '" + *name + "'; known: since, type");
+  static constexpr std::string_view kKnown[] = {"since", "type",     "origin",  "upstream",
+                                                "peer",  "incident", "severity"};
+  if (const auto wrong = request.unknown_parameter(kKnown)) return problem(400, *wrong);
+  EventSelector selector;
+  if (const std::string wrong = selector.read(request); !wrong.empty()) return problem(400, wrong);
   if (const auto text = request.parameter("since"); text && !parse_since(*text))
     return problem(400, "since must be an event's number or a time (RFC 3339)");
   return {};

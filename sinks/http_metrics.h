@@ -1,4 +1,5 @@
-// The state of the program in Prometheus' text format 0.0.4, for GET /metrics.
+// The state of the program for GET /metrics: Prometheus' text format 0.0.4, or OpenMetrics 1.0 where
+// the client takes it.
 // Thread: the server's worker.
 #pragma once
 

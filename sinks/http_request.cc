@@ -1,6 +1,7 @@
 #include "sinks/http_request.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "sinks/text.h"
 
@@ -59,10 +60,37 @@ std::optional<std::string> HttpRequest::parameter(std::string_view name) const {
   return std::nullopt;
 }
 
+std::vector<std::string> HttpRequest::parameters(std::string_view name) const {
+  std::vector<std::string> values;
+  for (const auto& [key, value] : query)
+    if (key == name) values.push_back(value);
+  return values;
+}
+
 std::optional<std::string> HttpRequest::unknown_parameter(
     std::span<const std::string_view> known) const {
-  for (const auto& [key, value] : query)
-    if (std::find(known.begin(), known.end(), key) == known.end()) return key;
+  for (const auto& [key, value] : query) {
+    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
+    std::string text = "unknown parameter '" + key + "'";
+    for (std::size_t i = 0; i < known.size(); ++i)
+      (text += i == 0 ? "; known: " : ", ") += known[i];
+    return known.empty() ? text + "; this path takes none" : text;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> HttpRequest::number_parameter(std::string_view name, std::uint64_t min,
+                                                         std::uint64_t max,
+                                                         std::uint64_t& out) const {
+  const auto text = parameter(name);
+  if (!text) return std::nullopt;
+  std::uint64_t value = 0;
+  const char* end = text->data() + text->size();
+  const auto [rest, error] = std::from_chars(text->data(), end, value);
+  if (error != std::errc{} || rest != end || value < min || value > max)
+    return std::string(name) + " must be a number from " + std::to_string(min) + " to " +
+           std::to_string(max);
+  out = value;
   return std::nullopt;
 }
 
@@ -71,11 +99,15 @@ std::string_view reason_phrase(unsigned status) {
     case 200: return "OK";
     case 400: return "Bad Request";
     case 401: return "Unauthorized";
+    case 403: return "Forbidden";
     case 404: return "Not Found";
     case 405: return "Method Not Allowed";
+    case 406: return "Not Acceptable";
     case 408: return "Request Timeout";
+    case 409: return "Conflict";
     case 413: return "Content Too Large";
     case 421: return "Misdirected Request";
+    case 422: return "Unprocessable Content";
     case 431: return "Request Header Fields Too Large";
     case 503: return "Service Unavailable";
     default: return "Internal Server Error";

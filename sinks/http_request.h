@@ -11,21 +11,24 @@
 #include <utility>
 #include <vector>
 
+#include "lapwing/control.h"
 #include "lapwing/journal.h"
 #include "lapwing/reader.h"
 #include "lapwing/sink.h"
+#include "lapwing/update_feed.h"
 #include "sinks/program.h"
 
 namespace lapwing::sinks {
 
-/// What the handlers read. Reader and journal outlive the server; the functions may be called on
-/// the server's threads at any time until it is stopped, and may be empty.
+/// What the handlers read. What is referred to outlives the server; `sinks` may be called on the
+/// server's threads at any time until it is stopped, and may be empty.
 struct HttpContext {
   Reader& reader;
   Journal& journal;
   Program program;
   std::function<std::vector<SinkStatus>()> sinks;
-  std::function<std::string()> more_metrics;  // whole lines of Prometheus text
+  Control* control = nullptr;     // none: nothing can be changed
+  UpdateFeed* updates = nullptr;  // none: updates cannot be followed
 };
 
 struct HttpRequest {
@@ -33,17 +36,27 @@ struct HttpRequest {
   std::vector<std::string> captures;  // what stood for each {} of the pattern, decoded
   std::vector<std::pair<std::string, std::string>> query;  // decoded, in order
   std::string last_event_id;
+  std::string accept;
+  std::string body;
 
   /// The first value of that name.
   std::optional<std::string> parameter(std::string_view name) const;
-  /// The first name that is not in `known`.
+  /// All values of that name.
+  std::vector<std::string> parameters(std::string_view name) const;
+  /// A sentence about the first name that is not in `known`; none where there is none.
   std::optional<std::string> unknown_parameter(std::span<const std::string_view> known) const;
+  /// A sentence where the parameter is there and no number in [min, max]; sets `out` where it is.
+  std::optional<std::string> number_parameter(std::string_view name, std::uint64_t min,
+                                              std::uint64_t max, std::uint64_t& out) const;
 };
 
 struct HttpResponse {
   unsigned status = 200;
   std::string content_type = "application/json";
   std::string body;
+  /// The rest of a long body: appends the next piece, which may be empty; false with the last one.
+  /// Called on the worker, when what came before was sent.
+  std::function<bool(std::string& out)> more = nullptr;
 };
 
 /// RFC 9457: {"type":"about:blank","title":…,"status":…,"detail":…}.
@@ -54,12 +67,19 @@ struct HttpRoute {
   enum class Where : std::uint8_t {
     kHere,    // cheap: on the server's thread
     kWorker,  // may wait for a disk or the engine
-    kStream,  // server-sent events; `handle` only checks the request: 200 starts the stream
+    // Server-sent events; `handle` only checks the request: 200 starts the stream.
+    kEvents,
+    kUpdates,
+  };
+  enum class Access : std::uint8_t {
+    kOpen,   // everybody
+    kRead,   // with the token where there is one
+    kWrite,  // by the Unix socket, or with a token
   };
   std::string_view method;
   std::string_view pattern;  // "/api/v1/peers/{}"
   Where where = Where::kHere;
-  bool open = false;  // no token needed
+  Access access = Access::kRead;
   HttpResponse (*handle)(const HttpContext&, const HttpRequest&) = nullptr;
 };
 

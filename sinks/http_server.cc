@@ -26,6 +26,7 @@ using boost::system::error_code;
 
 struct ListenAddress {
   bool local = false;
+  bool tls = false;
   std::string path;  // local
   asio::ip::tcp::endpoint endpoint;
 
@@ -39,6 +40,10 @@ std::optional<ListenAddress> parse_listen(std::string_view text) {
     address.path = text.substr(5);
     const bool fits = address.path.starts_with('/') && address.path.size() <= 107;
     return fits ? std::optional(address) : std::nullopt;
+  }
+  if (text.starts_with("tls:")) {
+    address.tls = true;
+    text.remove_prefix(4);
   }
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return std::nullopt;
@@ -82,15 +87,18 @@ class Listener {
       endpoint.resize(bound.size());
     }
     const std::string ip = endpoint.address().to_string();
-    return (endpoint.address().is_v6() ? '[' + ip + ']' : ip) + ':' +
-           std::to_string(endpoint.port());
+    return (address_.tls ? "tls:" : "") + (endpoint.address().is_v6() ? '[' + ip + ']' : ip) +
+           ':' + std::to_string(endpoint.port());
   }
 
   void accept() {
-    acceptor_.async_accept([this](const error_code& error, HttpSocket socket) {
+    acceptor_.async_accept([this](const error_code& error, RawSocket socket) {
       if (error == asio::error::operation_aborted) return;
       if (error) return accept_later();
-      serve_http(shared_, std::move(socket), address_.local);
+      serve_http(shared_, std::move(socket),
+                 address_.local ? HttpTransport::kUnix
+                 : address_.tls ? HttpTransport::kTls
+                                : HttpTransport::kTcp);
       accept();
     });
   }
@@ -167,7 +175,9 @@ HttpOptions HttpOptions::from_settings(Settings& settings) {
   for (const std::string& text : options.listen) {
     const auto address = parse_listen(text);
     if (!address)
-      settings.error("listen", "'" + text + "' is none of 127.0.0.1:8179, [::1]:8179 and unix:/path");
+      settings.error("listen", "'" + text +
+                                   "' is none of 127.0.0.1:8179, [::1]:8179, tls:192.0.2.1:8179 and "
+                                   "unix:/path");
     else if (!address->loopback() && options.token.empty())
       settings.error("listen", "'" + text + "' is no loopback address: set a token as well");
   }
@@ -186,6 +196,8 @@ class HttpServer::Impl {
       if (!address) return "'" + text + "' is no endpoint";
       if (!address->loopback() && shared_->options.token.empty())
         return "'" + text + "' is no loopback address: set a token as well";
+      if (address->tls && !shared_->tls)
+        if (std::string wrong = load_certificate(); !wrong.empty()) return wrong;
       listeners_.push_back(std::make_unique<Listener>(*shared_, std::move(*address)));
       if (std::string wrong = listeners_.back()->bind(); !wrong.empty()) {
         listeners_.clear();
@@ -203,6 +215,8 @@ class HttpServer::Impl {
     return std::nullopt;
   }
 
+  void post(std::function<void()> fn) { asio::post(shared_->io, std::move(fn)); }
+
   void stop() {
     if (!thread_.joinable()) return;
     shared_->context.journal.unsubscribe(subscription_);
@@ -211,6 +225,7 @@ class HttpServer::Impl {
     shared_->worker.stop();
     shared_->worker.join();
     listeners_.clear();
+    end_streams(*shared_);
     shared_.reset();  // closes what connections are left
   }
 
@@ -221,6 +236,22 @@ class HttpServer::Impl {
   }
 
  private:
+  std::string load_certificate() {
+    const HttpOptions& options = shared_->options;
+    if (options.certificate.empty() || options.key.empty())
+      return "an endpoint with tls: needs a certificate and its key";
+    asio::ssl::context& tls = shared_->tls.emplace(asio::ssl::context::tls_server);
+    error_code error;
+    tls.set_options(asio::ssl::context::no_tlsv1 | asio::ssl::context::no_tlsv1_1 |
+                        asio::ssl::context::no_sslv3,
+                    error);
+    tls.use_certificate_chain_file(options.certificate, error);
+    if (error) return "cannot use the certificate " + options.certificate + ": " + error.message();
+    tls.use_private_key_file(options.key, asio::ssl::context::pem, error);
+    if (error) return "cannot use the key " + options.key + ": " + error.message();
+    return {};
+  }
+
   std::unique_ptr<HttpShared> shared_;  // none after `stop`
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::thread thread_;
@@ -232,6 +263,7 @@ HttpServer::HttpServer(HttpOptions options, HttpContext context)
 HttpServer::~HttpServer() = default;
 
 std::optional<std::string> HttpServer::start() { return impl_->start(); }
+void HttpServer::post(std::function<void()> fn) { impl_->post(std::move(fn)); }
 void HttpServer::stop() { impl_->stop(); }
 std::vector<std::string> HttpServer::endpoints() const { return impl_->endpoints(); }
 

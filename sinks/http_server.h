@@ -1,16 +1,18 @@
 // The HTTP API: status, neighbours, routes, upstreams, events, metrics; on TCP and Unix sockets.
 //
 // Use: read the options, construct, `start`, at the end `stop` (before the reader and the journal
-// go). It has a thread for connections and a worker for what may wait for a disk or the engine.
-// HTTP/1.1 (RFC 9110, 9112) with keep-alive and pipelining; errors are RFC 9457 problems. Limits:
-// header 8 KiB, body 64 KiB, connections, waiting jobs, a time for each operation. A listener on
+// go). It has a thread for connections and two workers for what may wait for a disk or the engine.
+// HTTP/1.1 (RFC 9110, 9112) with keep-alive and pipelining; gzip; long bodies are made while they
+// are sent; errors are RFC 9457 problems. Limits: header 8 KiB, body 64 KiB, connections, waiting
+// jobs, a time for each operation: a client that reads nothing for that time is cut. A listener on
 // TCP is for loopback, or needs a token (RFC 6750 2.1); without one a request by TCP must name an
 // address or "localhost" as its host, so that a web page cannot reach it by DNS rebinding. A Unix
-// socket has mode 0660 and needs no token.
+// socket has mode 0660 and needs no token. Writes are for the Unix socket and for the token.
 // Thread: main for start and stop.
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,8 +24,11 @@
 namespace lapwing::sinks {
 
 struct HttpOptions {
-  std::vector<std::string> listen;  // "127.0.0.1:8179", "[::1]:8179", "unix:/path"; port 0: any free
-  std::string token;                // empty: none
+  /// "127.0.0.1:8179", "[::1]:8179", "tls:192.0.2.1:8179", "unix:/path"; port 0: any free.
+  std::vector<std::string> listen;
+  std::string token;        // empty: none
+  std::string certificate;  // PEM files, for endpoints with tls:
+  std::string key;
   std::size_t max_connections = 256;
   std::size_t max_streams = 64;     // of the connections, those that follow events
   std::size_t max_jobs = 64;        // requests that wait for the worker
@@ -44,6 +49,8 @@ class HttpServer {
 
   /// Binds every endpoint and starts the threads. Otherwise says what went wrong, and nothing runs.
   std::optional<std::string> start();
+  /// Calls `fn` on the server's thread. Not after `stop`.
+  void post(std::function<void()> fn);
   /// Ends all connections and removes the Unix sockets.
   void stop();
   /// What is bound, with real ports, in the order of `listen`.

@@ -1,24 +1,28 @@
 // One connection of the API, and the state that all connections share.
 //
-// A session reads a request, answers it, and reads the next; a request for the event stream turns
-// it into an `HttpStream`. Sessions own themselves through their pending operations.
+// A session reads a request, answers it, and reads the next; a request for a stream turns it into
+// an `HttpStream`. Sessions own themselves through their pending operations.
 // Thread: the server's, except `HttpShared::jobs` and the worker.
 #pragma once
 
 #include <atomic>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ssl/context.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "sinks/http_request.h"
 #include "sinks/http_server.h"
+#include "sinks/http_socket.h"
 
 namespace lapwing::sinks {
 
-using HttpSocket = boost::asio::generic::stream_protocol::socket;
+using RawSocket = boost::asio::generic::stream_protocol::socket;
 
 class HttpStream;
 
@@ -28,20 +32,27 @@ struct HttpShared {
 
   const HttpOptions options;
   const HttpContext context;
+  std::optional<boost::asio::ssl::context> tls;
   std::size_t connections = 0;
   std::set<HttpStream*> streams;
   std::atomic<std::size_t> jobs{0};
   boost::asio::io_context io{1};
-  boost::asio::thread_pool worker{1};
+  boost::asio::thread_pool worker{2};
 };
 
-/// Serves the connection until it ends. `local`: a Unix socket.
-void serve_http(HttpShared& shared, HttpSocket socket, bool local);
+enum class HttpTransport : std::uint8_t { kUnix, kTcp, kTls };
+
+/// Serves the connection until it ends.
+void serve_http(HttpShared& shared, RawSocket socket, HttpTransport transport);
 
 /// Turns the connection into a stream of server-sent events.
-void serve_stream(HttpShared& shared, HttpSocket socket, const HttpRequest& request);
+void serve_stream(HttpShared& shared, std::unique_ptr<HttpSocket> socket, const HttpRequest& request,
+                  HttpRoute::Where what);
 
-/// The journal has grown: streams that wait go on.
+/// Streams let go of the feed of updates. When the server's threads have ended.
+void end_streams(HttpShared& shared);
+
+/// The journal, or the feed of updates, has grown: streams that wait go on.
 void wake_streams(HttpShared& shared);
 
 }  // namespace lapwing::sinks

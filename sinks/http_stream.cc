@@ -1,9 +1,7 @@
 // Server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html
 #include <array>
-#include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/write.hpp>
 #include <charconv>
 #include <exception>
 #include <optional>
@@ -12,6 +10,7 @@
 #include "sinks/event_json.h"
 #include "sinks/http_events.h"
 #include "sinks/http_session.h"
+#include "sinks/http_updates.h"
 #include "sinks/text.h"
 
 namespace lapwing::sinks {
@@ -20,22 +19,38 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 
 namespace {
+
 constexpr std::size_t kBatch = 64;
 constexpr std::string_view kHeader =
     "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n"
     "X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n";
+
+void append_event(std::string& out, const JournalEntry& entry) {
+  out += "id: ";
+  append_number(out, entry.number);
+  out += "\nevent: ";
+  append_printable(out, entry.event.type);
+  out += "\ndata: ";
+  append_event_json(out, entry.event, entry.number);
+  out += "\n\n";
+}
+
 }  // namespace
 
 class HttpStream : public std::enable_shared_from_this<HttpStream> {
  public:
-  HttpStream(HttpShared& shared, HttpSocket socket, const HttpRequest& request)
+  HttpStream(HttpShared& shared, std::unique_ptr<HttpSocket> socket, const HttpRequest& request,
+             HttpRoute::Where what)
       : shared_(shared),
         socket_(std::move(socket)),
-        timer_(socket_.get_executor()),
-        request_(request),
-        type_(request.parameter("type")) {
+        timer_(shared.io),
+        request_(request) {
+    selector_.read(request);
     ++shared_.connections;
     shared_.streams.insert(this);
+    if (what == HttpRoute::Where::kUpdates)
+      updates_.emplace(*shared.context.updates, request,
+                       [&shared] { asio::post(shared.io, [&shared] { wake_streams(shared); }); });
   }
   ~HttpStream() {
     shared_.streams.erase(this);
@@ -47,6 +62,8 @@ class HttpStream : public std::enable_shared_from_this<HttpStream> {
     output_ = kHeader;
     write();
   }
+
+  void let_go() { updates_.reset(); }
 
   void wake() {
     news_ = true;
@@ -63,6 +80,7 @@ class HttpStream : public std::enable_shared_from_this<HttpStream> {
 
   // Reconnecting clients say what they have seen; that is newer than what their address says.
   std::uint64_t begin() const {
+    if (updates_) return updates_->begin();
     std::uint64_t number = 0;
     const std::string& seen = request_.last_event_id;
     const auto [end, error] = std::from_chars(seen.data(), seen.data() + seen.size(), number);
@@ -77,26 +95,20 @@ class HttpStream : public std::enable_shared_from_this<HttpStream> {
     Batch batch;
     try {
       batch.last = cursor ? *cursor : begin();
+      if (updates_) {
+        batch.full = updates_->read(batch.last, batch.text);
+        return batch;
+      }
       const auto entries = shared_.context.journal.read_after(batch.last, kBatch);
       batch.full = entries.size() == kBatch;
       for (const JournalEntry& entry : entries) {
         batch.last = entry.number;
-        if (!type_ || *type_ == entry.event.type) append_event(batch.text, entry);
+        if (selector_.matches(entry.event)) append_event(batch.text, entry);
       }
     } catch (const std::exception&) {
       batch.failed = true;
     }
     return batch;
-  }
-
-  static void append_event(std::string& out, const JournalEntry& entry) {
-    out += "id: ";
-    append_number(out, entry.number);
-    out += "\nevent: ";
-    append_printable(out, entry.event.type);
-    out += "\ndata: ";
-    append_event_json(out, entry.event, entry.number);
-    out += "\n\n";
   }
 
   void next() {
@@ -113,7 +125,7 @@ class HttpStream : public std::enable_shared_from_this<HttpStream> {
   }
 
   void take(Batch batch) {
-    if (batch.failed || !socket_.is_open()) return close();
+    if (batch.failed || !socket_->is_open()) return close();
     cursor_ = batch.last;
     news_ = news_ || batch.full;
     output_ = std::move(batch.text);
@@ -127,13 +139,12 @@ class HttpStream : public std::enable_shared_from_this<HttpStream> {
     timer_.async_wait([self = shared_from_this()](const error_code& stopped) {
       if (!stopped) self->close();
     });
-    asio::async_write(socket_, asio::buffer(output_),
-                      [self = shared_from_this()](const error_code& error, std::size_t) {
-                        self->timer_.cancel();
-                        if (error) return self->close();
-                        if (self->news_ || !self->cursor_) return self->next();
-                        self->rest();
-                      });
+    socket_->write(asio::buffer(output_), [self = shared_from_this()](const error_code& error) {
+      self->timer_.cancel();
+      if (error) return self->close();
+      if (self->news_ || !self->cursor_) return self->next();
+      self->rest();
+    });
   }
 
   void rest() {
@@ -148,25 +159,24 @@ class HttpStream : public std::enable_shared_from_this<HttpStream> {
   }
 
   void watch_for_end() {
-    socket_.async_read_some(asio::buffer(ignored_input_),
-                            [self = shared_from_this()](const error_code& error, std::size_t) {
-                              if (error) return self->close();
-                              self->watch_for_end();
-                            });
+    socket_->read(asio::buffer(ignored_input_), [self = shared_from_this()](const error_code& error) {
+      if (error) return self->close();
+      self->watch_for_end();
+    });
   }
 
   void close() {
     idle_ = false;
-    error_code ignored;
     timer_.cancel();
-    socket_.close(ignored);
+    socket_->close();
   }
 
   HttpShared& shared_;
-  HttpSocket socket_;
+  const std::unique_ptr<HttpSocket> socket_;
   asio::steady_timer timer_;
   const HttpRequest request_;
-  const std::optional<std::string> type_;
+  EventSelector selector_;
+  std::optional<UpdateReader> updates_;  // none: events
   std::optional<std::uint64_t> cursor_;  // none: not yet looked up
   std::string output_;                   // being written
   std::array<char, 512> ignored_input_{};
@@ -174,8 +184,13 @@ class HttpStream : public std::enable_shared_from_this<HttpStream> {
   bool idle_ = false;  // waits for news or the heartbeat
 };
 
-void serve_stream(HttpShared& shared, HttpSocket socket, const HttpRequest& request) {
-  std::make_shared<HttpStream>(shared, std::move(socket), request)->run();
+void serve_stream(HttpShared& shared, std::unique_ptr<HttpSocket> socket, const HttpRequest& request,
+                  HttpRoute::Where what) {
+  std::make_shared<HttpStream>(shared, std::move(socket), request, what)->run();
+}
+
+void end_streams(HttpShared& shared) {
+  for (HttpStream* stream : shared.streams) stream->let_go();
 }
 
 void wake_streams(HttpShared& shared) {

@@ -32,6 +32,20 @@ void append_peer_json(std::string& out, const PeerStatus& peer) {
   object.boolean("enabled", peer.enabled);
 }
 
+void append_sinks_member(std::string& out, JsonObject& object, std::span<const SinkStatus> sinks,
+                         std::uint64_t last) {
+  object.list("sinks", sinks, [&](const SinkStatus& sink) {
+    JsonObject entry(out);
+    entry.text("name", sink.name);
+    entry.text("state", sink.state);
+    entry.number("cursor", sink.cursor);
+    entry.number("waiting", last > sink.cursor ? last - sink.cursor : 0);
+    entry.number("delivered", sink.delivered);
+    entry.number("retries", sink.retries);
+    entry.text("last_error", sink.last_error);
+  });
+}
+
 void append_status_json(std::string& out, const Program& program, const Status& status,
                         std::span<const SinkStatus> sinks) {
   JsonObject object(out);
@@ -48,15 +62,7 @@ void append_status_json(std::string& out, const Program& program, const Status& 
   object.number("store_errors", status.store_errors);
   object.text("store_error", status.store_error);
   object.number("events", status.events);
-  object.list("sinks", sinks, [&out](const SinkStatus& sink) {
-    JsonObject entry(out);
-    entry.text("name", sink.name);
-    entry.text("state", sink.state);
-    entry.number("cursor", sink.cursor);
-    entry.number("delivered", sink.delivered);
-    entry.number("retries", sink.retries);
-    entry.text("last_error", sink.last_error);
-  });
+  append_sinks_member(out, object, sinks, status.events);
 }
 
 }  // namespace lapwing::sinks

@@ -11,11 +11,18 @@
 
 namespace lapwing::sinks {
 
+class JsonObject;
+
 /// Members in this order: name, address, port, as, local_as, description, state, since, last_heard,
 /// router_id, hold_time, families, capabilities, routes, stale, updates_received,
 /// messages_received, messages_sent, malformed, established, last_error, enabled. `since`,
 /// `last_heard` and `router_id` are null where there is none.
 void append_peer_json(std::string& out, const PeerStatus& peer);
+
+/// The member "sinks": name, state, cursor, waiting (events up to `last`), delivered, retries,
+/// last_error.
+void append_sinks_member(std::string& out, JsonObject& object, std::span<const SinkStatus> sinks,
+                         std::uint64_t last);
 
 /// The answer of /api/v1/status.
 void append_status_json(std::string& out, const Program& program, const Status& status,

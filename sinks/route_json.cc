@@ -85,6 +85,19 @@ void append_aggregator(std::string& out, JsonObject& object, const PathView& pat
   aggregator.text("address", ipv4_text(value->data() + 4));
 }
 
+void append_path_members(std::string& out, JsonObject& object, const PathView& path) {
+  object.text("as_path", format_as_path(path.as_path()));
+  object.text_or_null("origin", origin_text(path));
+  const auto next_hop = path.next_hop();
+  object.text_or_null("next_hop",
+                      next_hop ? std::optional(format_address(*next_hop)) : std::nullopt);
+  object.number_or_null("med", path.multi_exit_disc());
+  object.number_or_null("local_pref", path.local_pref());
+  append_communities(out, object, path);
+  append_aggregator(out, object, path);
+  if (const auto otc = path.only_to_customer()) object.number("otc", *otc);
+}
+
 bool has_right_length(std::uint8_t type, std::size_t length) {
   switch (type) {
     case attribute::kOrigin: return length == 1;
@@ -140,26 +153,30 @@ std::string format_route_distinguisher(std::uint64_t rd) {
   return type <= 2 ? administered(type, octets.data() + 2) : hex(octets);
 }
 
+void append_nlri_members(JsonObject& object, const Nlri& nlri) {
+  object.text("prefix", format_prefix(nlri.prefix));
+  object.text("family", format_family(nlri.family));
+  if (nlri.family.safi == kSafiVpn) object.text("rd", format_route_distinguisher(nlri.rd));
+  if (nlri.has_path_id) object.number("path_id", nlri.path_id);
+}
+
+void append_path_json(std::string& out, const std::optional<std::vector<std::uint8_t>>& octets) {
+  if (!octets) {
+    out += "null";
+    return;
+  }
+  const PathView path = is_readable(*octets) ? PathView(*octets) : PathView();
+  JsonObject object(out);
+  append_path_members(out, object, path);
+}
+
 void append_route_json(std::string& out, const StoredRoute& route) {
   const PathView path = is_readable(route.path) ? PathView(route.path) : PathView();
   JsonObject object(out);
-  object.text("prefix", format_prefix(route.nlri.prefix));
-  object.text("family", format_family(route.nlri.family));
-  if (route.nlri.family.safi == kSafiVpn)
-    object.text("rd", format_route_distinguisher(route.nlri.rd));
-  if (route.nlri.has_path_id) object.number("path_id", route.nlri.path_id);
+  append_nlri_members(object, route.nlri);
   object.text("peer", route.peer);
   object.number("peer_as", route.peer_as);
-  object.text("as_path", format_as_path(path.as_path()));
-  object.text_or_null("origin", origin_text(path));
-  const auto next_hop = path.next_hop();
-  object.text_or_null("next_hop",
-                      next_hop ? std::optional(format_address(*next_hop)) : std::nullopt);
-  object.number_or_null("med", path.multi_exit_disc());
-  object.number_or_null("local_pref", path.local_pref());
-  append_communities(out, object, path);
-  append_aggregator(out, object, path);
-  if (const auto otc = path.only_to_customer()) object.number("otc", *otc);
+  append_path_members(out, object, path);
   object.time_or_null("since", route.since);
   object.boolean("stale", route.stale);
 }

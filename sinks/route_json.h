@@ -8,14 +8,23 @@
 // Thread: any.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "lapwing/path.h"
 #include "lapwing/reader.h"
 
 namespace lapwing::sinks {
 
+class JsonObject;
+
 void append_route_json(std::string& out, const StoredRoute& route);
+/// The members prefix, family, rd and path_id.
+void append_nlri_members(JsonObject& object, const Nlri& nlri);
+/// The members from as_path to otc as an object of their own; null where there is no route.
+void append_path_json(std::string& out, const std::optional<std::vector<std::uint8_t>>& octets);
 
 /// "64500:1" or "192.0.2.1:1" (RFC 4364 4.2).
 std::string format_route_distinguisher(std::uint64_t rd);

@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <future>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -34,20 +35,51 @@ class SinkSet::Impl {
     }
     auto sink = make_sink(kind, settings, io_, program_);
     if (!sink) return false;
-    for (const auto& runner : runners_) {
-      if (runner->sink().name() != sink->name()) continue;
+    for (const Entry& entry : entries_) {
+      if (entry.runner->sink().name() != sink->name()) continue;
       settings.error("name", "two sinks are called '" + std::string(sink->name()) +
                                  "'; give one of them another name");
       return false;
     }
-    runners_.push_back(std::make_unique<SinkRunner>(io_, journal_, std::move(sink)));
+    entries_.push_back({std::string(kind), settings,
+                        std::make_unique<SinkRunner>(io_, journal_, std::move(sink))});
     return true;
   }
+
+  void configure(std::vector<SinkSet::Table> tables) {
+    std::promise<void> done;
+    boost::asio::post(io_, [&] {
+      std::vector<Entry> former = std::exchange(entries_, {});
+      std::vector<const SinkSet::Table*> fresh;
+      for (const SinkSet::Table& table : tables) {
+        const auto same = std::find_if(former.begin(), former.end(), [&](const Entry& entry) {
+          return entry.runner && entry.kind == table.kind &&
+                 entry.settings.has_same_values(table.settings);
+        });
+        if (same != former.end())
+          entries_.push_back(std::move(*same));
+        else
+          fresh.push_back(&table);
+      }
+      for (const Entry& entry : former)
+        if (entry.runner) entry.runner->stop();
+      former.clear();
+      for (const SinkSet::Table* table : fresh) {
+        Settings settings = table->settings;
+        if (add(table->kind, settings)) entries_.back().runner->start();
+      }
+      publish();
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
+
+  void post(std::function<void()> fn) { boost::asio::post(io_, std::move(fn)); }
 
   void start() {
     if (thread_.joinable()) return;
     boost::asio::post(io_, [this] {
-      for (const auto& runner : runners_) runner->start();
+      for (const Entry& entry : entries_) entry.runner->start();
       publish();
       plan_publish();
     });
@@ -61,7 +93,7 @@ class SinkSet::Impl {
     if (!thread_.joinable()) return;
     boost::asio::post(io_, [this] {
       status_timer_.cancel();
-      for (const auto& runner : runners_) runner->stop();
+      for (const Entry& entry : entries_) entry.runner->stop();
       publish();
       io_.stop();
     });
@@ -75,15 +107,21 @@ class SinkSet::Impl {
 
   void reopen() {
     boost::asio::post(io_, [this] {
-      for (const auto& runner : runners_)
-        if (auto* file = dynamic_cast<JsonlSink*>(&runner->sink())) file->reopen();
+      for (const Entry& entry : entries_)
+        if (auto* file = dynamic_cast<JsonlSink*>(&entry.runner->sink())) file->reopen();
     });
   }
 
  private:
+  struct Entry {
+    std::string kind;
+    Settings settings;
+    std::unique_ptr<SinkRunner> runner;
+  };
+
   void publish() {
     std::vector<SinkStatus> now;
-    for (const auto& runner : runners_) now.push_back(runner->status());
+    for (const Entry& entry : entries_) now.push_back(entry.runner->status());
     const std::lock_guard lock(mutex_);
     status_ = std::move(now);
   }
@@ -101,7 +139,7 @@ class SinkSet::Impl {
   const Program program_;
   boost::asio::io_context io_;
   boost::asio::steady_timer status_timer_;
-  std::vector<std::unique_ptr<SinkRunner>> runners_;
+  std::vector<Entry> entries_;
   std::thread thread_;
   mutable std::mutex mutex_;
   std::vector<SinkStatus> status_;  // guarded by mutex_
@@ -112,6 +150,8 @@ SinkSet::SinkSet(Journal& journal, Program program)
 SinkSet::~SinkSet() = default;
 
 bool SinkSet::add(std::string_view kind, Settings& settings) { return impl_->add(kind, settings); }
+void SinkSet::configure(std::vector<Table> tables) { impl_->configure(std::move(tables)); }
+void SinkSet::post(std::function<void()> fn) { impl_->post(std::move(fn)); }
 void SinkSet::start() { impl_->start(); }
 void SinkSet::stop() { impl_->stop(); }
 std::vector<SinkStatus> SinkSet::status() const { return impl_->status(); }

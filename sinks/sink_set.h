@@ -1,10 +1,12 @@
 // All sinks of the configuration, their runners and their one thread.
 //
 // Use: `add` for each [[sink.KIND]] table, `start`, and at the end `stop`. The journal outlives it.
-// Thread: main for add, start and stop; `status` and `reopen` any.
+// Thread: main for add, start and stop; all else any but the sinks' own, `configure` one at a time.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -26,6 +28,16 @@ class SinkSet {
   /// noted), or there is no such kind (then the error's key is empty).
   bool add(std::string_view kind, Settings& settings);
   void start();
+  /// Makes these the sinks of a running set: those whose settings are the same go on untouched, the
+  /// others end, and new ones begin from their cursors. A table that makes no sink is left out;
+  /// check them first. Waits for the sinks' thread.
+  struct Table {
+    std::string kind;
+    Settings settings;
+  };
+  void configure(std::vector<Table> tables);
+  /// Calls `fn` on the sinks' thread.
+  void post(std::function<void()> fn);
   /// Closes the sinks, writes the cursors and ends the thread.
   void stop();
   /// At most 200 ms old, or of the moment of `stop`.

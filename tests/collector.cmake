@@ -5,6 +5,8 @@ endif()
 
 lapwing_test(NAME config_test APART
   SOURCES
+    unit/check_machine.cc
+    unit/config_changes.cc
     unit/config_diagnostics.cc
     unit/config_good.cc
     unit/config_record.cc
@@ -21,3 +23,7 @@ lapwing_test(NAME cli_test APART
     unit/cli_run.cc
     unit/cli_show.cc
   LIBS lapwing_cli Boost::headers Threads::Threads)
+
+lapwing_test(NAME service_test
+  SOURCES unit/service_test.cc
+  LIBS lapwing_collector)

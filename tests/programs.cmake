@@ -44,5 +44,12 @@ if(TARGET lapwing)
     TIMEOUT 300)
   lapwing_program_test(NAME interop_sink_outages LABEL interop SCRIPT interop/sink_outages.py
     TIMEOUT 300)
+  foreach(case api notify reload slow tls)
+    lapwing_program_test(NAME interop_${case} LABEL interop SCRIPT interop/${case}.py TIMEOUT 180)
+  endforeach()
+  # Forty-five seconds of a day; `tests/interop/soak.py --binary lapwing --seconds 1800` by hand.
+  lapwing_program_test(NAME interop_soak LABEL interop SCRIPT interop/soak.py TIMEOUT 400)
+  lapwing_program_test(NAME package LABEL package SCRIPT package/run.py TIMEOUT 180
+    ARGS --build ${PROJECT_BINARY_DIR})
   lapwing_program_test(NAME lab_story LABEL lab SCRIPT lab/story.py TIMEOUT 180)
 endif()

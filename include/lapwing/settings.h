@@ -55,6 +55,9 @@ class Settings {
   void error(std::string_view key, std::string message) {
     errors_.push_back({std::string(key), std::move(message)});
   }
+  /// True when the same keys have the same values, whatever was asked and noted.
+  bool has_same_values(const Settings& other) const { return values_ == other.values_; }
+
   /// Notes unknown keys and returns all errors in order of discovery.
   const std::vector<SettingError>& finish() {
     for (const auto& [key, value] : values_) {

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import signal
+import subprocess
 import urllib.parse
 from dataclasses import dataclass, field
 
@@ -48,12 +49,16 @@ class Lapwing:
         self.syslog = list(syslog)
         self.watch_origins = list(watch_origins)
         self.extra = extra
+        self.storage_extra = ""  # TOML text of [storage] and [http]
+        self.http_extra = ""
+        self.http_listen = []
         self.http_port = free_port()
         self.process = None
         self._scratch = scratch
         self._config = scratch.file(f"{name}.toml")
         self._jsonl = scratch.file(f"{name}.jsonl")
         self._store = scratch.file(f"{name}.db")
+        self.socket = scratch.file(f"{name}.sock")
 
     @property
     def config_path(self):
@@ -75,9 +80,11 @@ listen    = {array(self.listen)}
 {chr(10).join(n.toml() for n in self.neighbors)}
 [storage]
 path = {quote(self._store)}
+{self.storage_extra}
 
 [http]
-listen = ["127.0.0.1:{self.http_port}"]
+listen = {array([f"127.0.0.1:{self.http_port}", "unix:" + self.socket, *self.http_listen])}
+{self.http_extra}
 
 [[sink.jsonl]]
 path = {quote(self._jsonl)}
@@ -105,6 +112,11 @@ path = {quote(self._jsonl)}
 
     def kill9(self):
         self.process.kill()
+
+    def cli(self, *words, seconds=30):
+        """`lapwing WORDS` over the Unix socket: a subprocess.CompletedProcess."""
+        return subprocess.run([self.binary, *words, "--api", "unix:" + self.socket],
+                              capture_output=True, text=True, timeout=seconds)
 
     def get(self, path, **query):
         """(status, body) of /api/v1/PATH; the body as parsed JSON, or as text where it is none."""

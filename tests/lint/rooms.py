@@ -53,7 +53,8 @@ RULES = (
          ("fmt/", "dlfcn.h", "signal.h", "sys/wait.h", "unistd.h")),
     Rule("detectors/", ("lapwing/", "detectors/"), ("fmt/",)),
     Rule("sinks/", ("lapwing/", "sinks/"),
-         ("boost/asio", "boost/beast", "boost/json", "boost/system", "fmt/", "openssl/") + POSIX),
+         ("boost/asio", "boost/beast", "boost/json", "boost/system", "fmt/", "openssl/",
+          "zlib.h") + POSIX),
     Rule("collector/client", EVERY_ROOM, ANY, ("rocksdb/",)),
     Rule("collector/", EVERY_ROOM, ANY, ("rocksdb/", "boost/beast")),
 )

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "collector/cli.h"
+#include "collector/cli_words.h"
 
 using namespace lapwing::collector;
 
@@ -120,7 +121,12 @@ TEST_CASE("command line: a neighbour may be called as a command is") {
 TEST_CASE("command line: words of show may be abbreviated where that is clear") {
   CHECK_EQ(target("show neighbors"), "/api/v1/peers");
   CHECK_EQ(target("show neighbor edge1"), "/api/v1/peers/edge1");
-  CHECK_EQ(target("show s"), "/api/v1/status");
+  CHECK_EQ(target("show st"), "/api/v1/status");
+  CHECK_EQ(target("sh st"), "/api/v1/status");
+  CHECK_EQ(target("mon up"), "/api/v1/updates/stream");
+  CHECK_EQ(target("pe edge1 cl"), "/api/v1/peers/edge1/clear");
+  usage_error("show s");
+  usage_error("re");
   CHECK_EQ(target("show up 1"), "/api/v1/origins/1/upstreams");
   CHECK_EQ(target("show ev"), "/api/v1/events");
   CHECK_EQ(target("show -j --api /x ro 10.0.0.0/8"),
@@ -191,4 +197,80 @@ TEST_CASE("command line: prefixes, addresses and AS numbers are checked before a
   usage_error("show route 10.0.0.0/33");
   for (const char* as : {"0", "AS", "ASx", "4294967296", "-5", "1.10"})
     usage_error(std::string("show upstreams ") + as);
+}
+
+TEST_CASE("command line: the words of bgpctl and birdc filter routes") {
+  CHECK_EQ(target("show route 10.0.0.0/8 longer-prefixes source-as 64500 count"),
+           "/api/v1/routes?prefix=10.0.0.0%2F8&match=longer&origin=64500&count=true");
+  CHECK_EQ(target("show route 10.0.0.0/8 or-shorter neighbor edge1"),
+           "/api/v1/routes?prefix=10.0.0.0%2F8&match=shorter&peer=edge1");
+  CHECK_EQ(target("show route transit-as AS3356 community 3356:9999 family ipv6-unicast"),
+           "/api/v1/routes?transit=3356&community=3356%3A9999&family=ipv6-unicast");
+  CHECK_EQ(target("show route or-l 10.0.0.0/8 as 1 nei peers"),
+           "/api/v1/routes?prefix=10.0.0.0%2F8&match=longer&peer=peers&as=1");
+  CHECK_EQ(target("show route all"), "/api/v1/routes");
+  CHECK_EQ(target("show route all --ndjson"), "/api/v1/routes?format=ndjson");
+  CHECK(good("show route all --ndjson").lines);
+  CHECK_EQ(target("show route all --limit 5 --after 0a"), "/api/v1/routes?limit=5&after=0a");
+  CHECK_EQ(target("show route for 2001:db8::1 source-as 1"),
+           "/api/v1/routes?prefix=2001%3Adb8%3A%3A1%2F128&match=longest&origin=1");
+  for (const char* text :
+       {"show route longer-prefixes", "show route 10.0.0.0/8 source-as", "show route source-as x",
+        "show route 10.0.0.0/8 192.0.2.0/24", "show route 10.0.0.0/8 longer-prefixes or-shorter",
+        "show route for edge1", "show route a", "monitor updates count",
+        "monitor updates 10.0.0.0/8 or-shorter"})
+    usage_error(text);
+}
+
+TEST_CASE("command line: history, blind intervals, sinks, detectors, updates") {
+  CHECK_EQ(target("show history 10.0.0.0/8 --peer edge1 --since 2017-10-01T00:00:00Z --limit 3"),
+           "/api/v1/history?prefix=10.0.0.0%2F8&peer=edge1&since=2017-10-01T00%3A00%3A00Z&limit=3");
+  CHECK_EQ(target("show history 192.0.2.1"), "/api/v1/history?prefix=192.0.2.1");
+  CHECK_EQ(target("show blind"), "/api/v1/blind");
+  CHECK_EQ(target("show blind edge1 --at 2017-10-01T09:07:51Z"),
+           "/api/v1/blind?peer=edge1&at=2017-10-01T09%3A07%3A51Z");
+  CHECK_EQ(target("show sinks"), "/api/v1/sinks");
+  CHECK_EQ(target("show events --origin AS131279 --upstream 20485 --peer rr1 --severity warning"),
+           "/api/v1/events?origin=131279&upstream=20485&peer=rr1&severity=warning");
+  CHECK_EQ(target("show detectors"), "/api/v1/detectors");
+  CHECK_EQ(target("monitor updates 10.0.0.0/8 neighbor edge1 source-as 1"),
+           "/api/v1/updates/stream?prefix=10.0.0.0%2F8&peer=edge1&origin=1");
+  CHECK(good("monitor updates").subject == Subject::kUpdates);
+  for (const char* text : {"show history", "show history x", "show history 10.0.0.1/8",
+                           "show blind --at now", "show sinks x", "show history 10.0.0.0/8 --since 5"})
+    usage_error(text);
+}
+
+TEST_CASE("command line: writes name a neighbour and what is to be done") {
+  const auto clear = good("peer edge1 clear --text maintenance");
+  CHECK(clear.verb == Verb::kWrite);
+  CHECK_EQ(clear.target, "/api/v1/peers/edge1/clear");
+  CHECK_EQ(clear.text, "maintenance");
+  CHECK_EQ(target("peer edge1 refresh --api http://h:1"), "/api/v1/peers/edge1/refresh");
+  CHECK_EQ(target("neighbor show disable"), "/api/v1/peers/show/disable");
+  CHECK_EQ(target("peer run enable"), "/api/v1/peers/run/enable");
+  CHECK_EQ(target("reload"), "/api/v1/reload");
+  CHECK_EQ(good("reload --api https://h:1").api, "https://h:1");
+  for (const char* text : {"peer", "peer edge1", "peer edge1 dance", "peer edge1 clear x",
+                           "peer edge1 refresh --text x", "reload x", "reload --api ftp://x"})
+    usage_error(text);
+}
+
+TEST_CASE("completion: what can stand at the end of the line, with the names of neighbours") {
+  const auto offered = [](std::vector<std::string> arguments) {
+    return candidates(arguments, [] { return std::vector<std::string>{"edge1", "rr1"}; });
+  };
+  using Words = std::vector<std::string>;
+  CHECK(offered({"re"}) == Words{"replay", "reload"});
+  CHECK(offered({"show", "s"}) == Words{"status", "sinks"});
+  CHECK(offered({"sh", "-j", "ev"}) == Words{"events"});
+  CHECK(offered({"show", "peer", ""}) == Words{"edge1", "rr1"});
+  CHECK(offered({"show", "route", "all", "neighbor", "e"}) == Words{"edge1"});
+  CHECK(offered({"show", "route", "--peer", "r"}) == Words{"rr1"});
+  CHECK(offered({"show", "route", "10.0.0.0/8", "or"}) == Words{"or-longer", "or-shorter", "origin"});
+  CHECK(offered({"show", "route", "source-as", ""}).empty());
+  CHECK(offered({"peer", "edge1", ""}) == Words{"clear", "refresh", "enable", "disable"});
+  CHECK(offered({"monitor", "u"}) == Words{"updates"});
+  CHECK(offered({"show", "--api", ""}).empty());
+  CHECK(offered({}).empty());
 }

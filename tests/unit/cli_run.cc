@@ -19,6 +19,7 @@ namespace {
 constexpr const char* kGood =
     "[speaker]\nlocal-as = 64512\nrouter-id = \"192.0.2.10\"\n"
     "[[neighbor]]\nname = \"edge1\"\naddress = \"192.0.2.1\"\npeer-as = 64512\n"
+    "[storage]\npath = \"/tmp/lapwing-unused\"\n"
     "[[sink.syslog]]\n";
 
 class ConfigFile {

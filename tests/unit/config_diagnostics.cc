@@ -124,8 +124,8 @@ TEST_CASE("config: an unknown table gets the nearest known one, or all of them")
   check(diagnose_table("[htp]"),
         {"t.toml:8:2: error: unknown key \"htp\"; did you mean \"http\"?"});
   check(diagnose_table("[kafka-things]"),
-        {"t.toml:8:2: error: unknown key \"kafka-things\"; known here: detector, http, neighbor, "
-         "record, sink, speaker, storage, suppress, watch"});
+        {"t.toml:8:2: error: unknown key \"kafka-things\"; known here: detector, http, log, "
+         "neighbor, record, sink, speaker, storage, suppress, watch"});
 }
 
 TEST_CASE("config: [[suppress]] is an array of tables with names of their own") {
@@ -501,14 +501,26 @@ TEST_CASE("config: [http] listens on loopback and sockets without a word, elsewh
   check(diagnose_table("[http]\nlisten = [\"unix:/" + repeat(107, 'x') + "\"]"),
         {"t.toml:9:11: " + wanted + "a string"});
   check(diagnose_table("[http]\nlisten = [\"0.0.0.0:8179\"]"),
-        {"t.toml:9:11: warning: the API is open to everyone who reaches this address; set a token, "
-         "or listen on loopback"});
+        {"t.toml:9:11: error: the API would be open to everyone who reaches this address; set a "
+         "token, or listen on loopback"});
   check(diagnose_table("[http]\nlisten = [\"0.0.0.0:8179\"]\ntoken = \"x\""),
-        {"t.toml:9:11: warning: the API, its token included, crosses the network in clear"});
+        {"t.toml:9:11: warning: the API, its token included, crosses the network in clear; write "
+         "tls: before the address, or listen on loopback"});
+  check(diagnose_table("[http]\nlisten = [\"tls:0.0.0.0:8179\"]\ntoken = \"x\""),
+        {"t.toml:9:11: error: an endpoint with tls: needs tls-certificate and tls-key"});
+  check(diagnose_table("[http]\ntls-key = \"nowhere.pem\""),
+        {"t.toml:9:11: error: \"tls-key\": nowhere.pem cannot be read"});
   check(diagnose_table("[http]\nlisten = [\"127.0.0.1:1\", \"127.0.0.1:1\"]"),
         {"t.toml:9:26: error: \"listen\" has 127.0.0.1:1 twice"});
   check(diagnose_table("[http]\nlisten = []"),
         {"t.toml:9:10: warning: no API: `lapwing show` will not work"});
+}
+
+TEST_CASE("config: [log] has one level") {
+  check(diagnose_table("[log]\nlevel = \"debug\""), {});
+  check(diagnose_table("[log]\nlevel = \"loud\""),
+        {"t.toml:9:9: error: \"level\" must be \"error\", \"warning\", \"notice\", \"info\" or "
+         "\"debug\", not \"loud\""});
 }
 
 TEST_CASE("config: detectors and sinks are known tables of plain values") {

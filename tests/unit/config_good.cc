@@ -259,3 +259,11 @@ TEST_CASE("config: settings keep their types for the consumer that checks them")
   CHECK((config.sinks[0].at < config.sinks[1].at));
   CHECK(config.sinks[1].settings.has("q"));
 }
+
+TEST_CASE("config: routes of removed neighbours are kept a day, or as long as one says") {
+  CHECK_EQ(parse(kSpeaker).keep_removed, seconds(86400));
+  CHECK_EQ(parse(std::string(kSpeaker) + "[storage]\nkeep-removed = \"2h\"\n").keep_removed,
+           seconds(7200));
+  CHECK_EQ(parse(std::string(kSpeaker) + "[storage]\nkeep-removed = 0\n").keep_removed,
+           seconds(0));
+}

@@ -459,6 +459,52 @@ TEST_CASE("a removed neighbour's routes teach their absence silently") {
   CHECK(b.commits.list.back().peers[0].id == 1);
 }
 
+TEST_CASE("other detectors in place of the present ones begin as after a restart") {
+  Bench b;
+  b.start();
+  Batch batch;
+  batch.declare(1, "edge1").up(2).announce(3, kP, {1}).end_of_rib(3);
+  b.run(batch);
+  b.recorder->host_->set_timer(7, at(5));
+  Log log;
+  std::vector<std::unique_ptr<Detector>> others;
+  others.push_back(std::make_unique<Recorder>(log));
+  EngineOptions options;
+  options.watch.origins = {131279};
+  CHECK(b.engine.submit_open() == b.commits.list.back().sequence);
+  b.engine.replace_detectors(options, std::move(others), [](const Engine::StateFn& fn) {
+    fn("recorder", "a", "b");
+    fn("other", "c", "d");
+  });
+  CHECK(log.take() == Lines{"state a=b", "restore edge1 192.0.2.0/24", "start"});
+  Batch more;
+  more.announce(9, kP, {2});
+  CHECK(b.run(more).empty());  // nobody calls the former one, nor its timer
+  CHECK(log.take() == Lines{"edge1 192.0.2.0/24 1 -> 2 live", "end"});
+  REQUIRE(b.engine.detector_summaries().size() == 1);
+  CHECK(b.engine.detector_summaries()[0].calls >= 5);
+}
+
+TEST_CASE("a summary says who is heard, since when not, and how many routes of each family") {
+  Bench b;
+  b.start();
+  Batch batch;
+  batch.declare(1, "edge1").up(2).announce(3, kP, {1}).announce(3, kQ, {1}).end_of_rib(3);
+  b.run(batch);
+  PeerSummary peer = b.engine.peer_summaries().at(0);
+  CHECK(peer.up);
+  CHECK_FALSE(peer.blind_since);
+  CHECK(peer.routes == std::vector<std::pair<Family, std::uint64_t>>{{kIpv4Unicast, 2}});
+  Batch down;
+  down.update(4, {kP}, {}, {}).down(5);
+  b.run(down);
+  peer = b.engine.peer_summaries().at(0);
+  CHECK_FALSE(peer.up);
+  CHECK(peer.blind_since == at(5));
+  CHECK(peer.last_change == at(5));
+  CHECK(peer.routes[0].second == 1);
+}
+
 TEST_CASE("how records are grouped into batches changes nothing") {
   const auto play = [](bool split) {
     Bench b;

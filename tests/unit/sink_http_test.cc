@@ -1,216 +1,18 @@
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 
-#include <boost/json.hpp>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <memory>
-#include <mutex>
 #include <set>
 #include <sstream>
-#include <thread>
 
-#include "lapwing/reader.h"
-#include "sink_sockets.h"
-#include "sink_testing.h"
+#include "sink_http_bench.h"
 #include "sinks/event_json.h"
-#include "sinks/http_server.h"
 #include "sinks/route_json.h"
 
 namespace lapwing::sinks {
 namespace {
-
-using testing::Fd;
-using testing::MemoryJournal;
-using testing::prefix;
-namespace json = boost::json;
-using std::chrono::milliseconds;
-
-// ORIGIN IGP, AS_PATH 3333 {64496,64497}, NEXT_HOP, MED 50, LOCAL_PREF 100, AGGREGATOR,
-// COMMUNITIES 3333:1, EXTENDED rt:64500:7 and an opaque one, LARGE 1:2:3, OTC 3333.
-std::vector<std::uint8_t> attributes() {
-  std::vector<std::uint8_t> a;
-  const auto add = [&a](std::uint8_t type, std::initializer_list<int> value) {
-    a.push_back(type);
-    a.push_back(static_cast<std::uint8_t>(value.size()));
-    for (const int v : value) a.push_back(static_cast<std::uint8_t>(v));
-  };
-  add(1, {0});
-  add(2, {2, 1, 0x85, 0x1a, 1, 2, 0xf0, 0xf7, 0x03, 0xf1, 0xf7, 0x03});
-  add(3, {192, 0, 2, 1});
-  add(4, {0, 0, 0, 50});
-  add(5, {0, 0, 0, 100});
-  add(7, {0, 0, 0xfb, 0xf4, 192, 0, 2, 9});
-  add(8, {0x0d, 0x05, 0, 1});
-  add(16, {0, 2, 0xfb, 0xf4, 0, 0, 0, 7, 3, 0x0c, 0, 0, 0, 0, 0, 8});
-  add(32, {0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3});
-  add(35, {0, 0, 0x0d, 0x05});
-  return a;
-}
-
-class FakeReader : public Reader {
- public:
-  Status status() const override {
-    const std::lock_guard lock(mutex);
-    return state;
-  }
-  std::vector<PeerStatus> peers() const override {
-    PeerStatus p;
-    p.name = "edge 1/a";
-    p.address = parse_address("192.0.2.1").value();
-    p.port = 179;
-    p.as = 64512;
-    p.local_as = 64512;
-    p.state = "Established";
-    p.since = testing::at("2017-10-01T00:00:00Z");
-    p.families = {kIpv4Unicast, kIpv6Unicast};
-    p.capabilities = {"route refresh"};
-    p.routes = 7;
-    PeerStatus q;
-    q.name = "quote\"\\\n\xff";
-    q.state = "Idle";
-    return {p, q};
-  }
-  bool routes(const RouteQuery& query,
-              const std::function<void(const StoredRoute&)>& fn) const override {
-    {
-      const std::lock_guard lock(mutex);
-      last_query = query;
-    }
-    if (slow.count() > 0) std::this_thread::sleep_for(slow);
-    if (query.peer == "throw") throw std::runtime_error("the store is broken");
-    StoredRoute r;
-    r.peer = "edge1";
-    r.peer_as = 3333;
-    r.nlri.family = kIpv4Unicast;
-    r.nlri.prefix = prefix("175.45.176.0/24");
-    r.path = attributes();
-    r.since = testing::at("2017-10-01T09:07:51Z");
-    for (std::size_t i = 0; i < std::min<std::size_t>(query.limit, 3); ++i) fn(r);
-    return query.limit < 3;
-  }
-  std::optional<std::string> detector_query(std::string_view what,
-                                            std::string_view argument) const override {
-    if (what == "upstreams" && argument == "131279") return R"({"as":131279})";
-    return std::nullopt;
-  }
-  mutable std::mutex mutex;
-  mutable RouteQuery last_query;  // guarded by mutex
-  Status state;                   // guarded by mutex
-  milliseconds slow{0};
-};
-
-struct Answer {
-  unsigned status = 0;
-  std::string head, body;
-  bool has(std::string_view text) const { return head.find(text) != std::string::npos; }
-  json::value json() const { return boost::json::parse(body); }
-};
-
-/// A client with a plain socket.
-class Client {
- public:
-  explicit Client(const std::string& endpoint) {
-    if (endpoint.starts_with("unix:")) {
-      const sockaddr_un address = testing::unix_address(endpoint.substr(5));
-      fd_ = Fd(::socket(AF_UNIX, SOCK_STREAM, 0));
-      connected = ::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-      return;
-    }
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(static_cast<std::uint16_t>(std::stoul(endpoint.substr(endpoint.rfind(':') + 1))));
-    fd_ = Fd(::socket(AF_INET, SOCK_STREAM, 0));
-    connected = ::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-  }
-  void send(std::string_view text) {
-    while (!text.empty()) {
-      const ssize_t n = ::send(fd_.get(), text.data(), text.size(), MSG_NOSIGNAL);
-      if (n <= 0) return;
-      text.remove_prefix(static_cast<std::size_t>(n));
-    }
-  }
-  /// Waits until the input holds `text`; false at its end or when the time is over.
-  bool wait_for(std::string_view text, milliseconds limit = milliseconds(10000)) {
-    const auto end = std::chrono::steady_clock::now() + limit;
-    while (input.find(text) == std::string::npos) {
-      if (!receive(end)) return false;
-    }
-    return true;
-  }
-  /// The next answer; status 0 at the end of the connection.
-  Answer read(bool head = false) {
-    Answer answer;
-    if (!wait_for("\r\n\r\n")) return answer;
-    const std::size_t end = input.find("\r\n\r\n") + 4;
-    answer.head = input.substr(0, end);
-    answer.status = static_cast<unsigned>(std::stoul(answer.head.substr(9, 3)));
-    input.erase(0, end);
-    const std::size_t at = answer.head.find("Content-Length: ");
-    const std::size_t size = at == std::string::npos || head ? 0 : std::stoul(answer.head.substr(at + 16));
-    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-    while (input.size() < size && receive(limit)) {
-    }
-    answer.body = input.substr(0, size);
-    input.erase(0, size);
-    return answer;
-  }
-  Answer get(const std::string& target, const std::string& more = "") {
-    send("GET " + target + " HTTP/1.1\r\nHost: localhost\r\n" + more + "\r\n");
-    return read();
-  }
-  /// True when the server has closed within the time.
-  bool closed(milliseconds limit = milliseconds(10000)) {
-    const auto end = std::chrono::steady_clock::now() + limit;
-    while (receive(end)) {
-    }
-    return ended_;
-  }
-  int fd() const { return fd_.get(); }
-
-  std::string input;
-  bool connected = false;
-
- private:
-  bool receive(std::chrono::steady_clock::time_point end) {
-    const auto left = std::chrono::duration_cast<milliseconds>(end - std::chrono::steady_clock::now());
-    pollfd ready{fd_.get(), POLLIN, 0};
-    if (left.count() <= 0 || ::poll(&ready, 1, static_cast<int>(left.count())) <= 0) return false;
-    char buffer[65536];
-    const ssize_t n = ::recv(fd_.get(), buffer, sizeof buffer, 0);
-    ended_ = n <= 0;
-    if (n > 0) input.append(buffer, static_cast<std::size_t>(n));
-    return n > 0;
-  }
-  Fd fd_;
-  bool ended_ = false;
-};
-
-struct Bench {
-  explicit Bench(std::function<void(HttpOptions&)> change = nullptr) {
-    HttpOptions options;
-    options.listen = {"127.0.0.1:0"};
-    if (change) change(options);
-    HttpContext context{reader, journal, {"lapwing", "0.1.0"}, nullptr, nullptr};
-    context.sinks = [] {
-      return std::vector<SinkStatus>{{"syslog:x", "up", 3, 2, 1, "was down"}};
-    };
-    context.more_metrics = [] { return std::string("lapwing_extra 1\n"); };
-    server.emplace(std::move(options), std::move(context));
-    const auto wrong = server->start();
-    REQUIRE_MESSAGE(!wrong, wrong.value_or(""));
-    endpoint = server->endpoints().at(0);
-  }
-  Answer get(const std::string& target, const std::string& more = "") {
-    return Client(endpoint).get(target, more);
-  }
-  FakeReader reader;
-  MemoryJournal journal;
-  std::optional<HttpServer> server;
-  std::string endpoint;
-};
 
 TEST_CASE("http: status carries what the contract names") {
   Bench bench;
@@ -268,7 +70,7 @@ TEST_CASE("http: a route shows every attribute") {
         R"("communities":["3333:1"],"large_communities":["1:2:3"],)"
         R"("ext_communities":["rt:64500:7","0x030c000000000008"],)"
         R"("aggregator":{"as":64500,"address":"192.0.2.9"},"otc":3333,)"
-        R"("since":"2017-10-01T09:07:51.000000Z","stale":false}],"truncated":true})" "\n");
+        R"("since":"2017-10-01T09:07:51.000000Z","stale":false}],"truncated":true,"next":"1"})" "\n");
 }
 
 TEST_CASE("route JSON: attributes that cannot be read are left out, not read beyond their end") {
@@ -317,7 +119,7 @@ TEST_CASE("http: the parameters of routes reach the reader, wrong ones are refus
 
 TEST_CASE("http: upstreams come from the detector") {
   Bench bench;
-  CHECK(bench.get("/api/v1/origins/131279/upstreams").body == "{\"as\":131279}\n");
+  CHECK(bench.get("/api/v1/origins/131279/upstreams").body == "[{\"as\":4837}]\n");
   CHECK(bench.get("/api/v1/origins/1/upstreams").status == 404);
   CHECK(bench.get("/api/v1/origins/AS1/upstreams").status == 400);
   CHECK(bench.get("/api/v1/origins/4294967296/upstreams").status == 400);
@@ -352,7 +154,18 @@ TEST_CASE("http: events by number, by time, by type, and the newest ones without
   CHECK(event_numbers(bench.get("/api/v1/events?since=0&limit=1")) == Numbers{401});
   CHECK(event_numbers(bench.get("/api/v1/events?limit=10000")).size() == 601);
   CHECK(event_numbers(bench.get("/api/v1/events?limit=1&since=2000-01-01T00:00:00Z")) == Numbers{401});
-  for (const char* wrong : {"since=x", "since=-1", "limit=0", "limit=10001", "typ=x"})
+  const auto count = [&bench](const std::string& query) {
+    return event_numbers(bench.get("/api/v1/events?limit=10000&" + query)).size();
+  };
+  CHECK(count("origin=131279") == 601);
+  CHECK(count("origin=1") == 0);
+  CHECK(count("upstream=20485&peer=rrc03-x&severity=warning") == 601);
+  CHECK(count("severity=error") == 0);
+  CHECK(count("peer=edge1") == 0);
+  CHECK(count("incident=abababababababababababababababab") == 601);
+  CHECK(count("incident=ab") == 0);
+  for (const char* wrong : {"since=x", "since=-1", "limit=0", "limit=10001", "typ=x", "origin=x",
+                            "severity=loud"})
     CHECK(bench.get(std::string("/api/v1/events?") + wrong).status == 400);
 }
 
@@ -370,7 +183,6 @@ TEST_CASE("http: metrics have each family once, and labels are escaped") {
   CHECK(a.body.find("lapwing_peer_up{peer=\"edge 1/a\"} 1\n") != std::string::npos);
   CHECK(a.body.find("lapwing_peer_up{peer=\"quote\\\"\\\\\\n\xef\xbf\xbd\"} 0\n") != std::string::npos);
   CHECK(a.body.find("lapwing_sink_retries_total{sink=\"syslog:x\"} 1\n") != std::string::npos);
-  CHECK(a.body.ends_with("lapwing_extra 1\n"));
   std::istringstream lines(a.body);
   std::set<std::string> families;
   for (std::string line; std::getline(lines, line);)
@@ -537,7 +349,7 @@ TEST_CASE("http: a Unix socket has mode 0660, replaces a stale one, and goes at 
     CHECK(client.read().status == 200);
     HttpOptions same;
     same.listen = {"unix:" + path};
-    HttpServer second(same, HttpContext{bench.reader, bench.journal, {}, nullptr, nullptr});
+    HttpServer second(same, HttpContext{bench.reader, bench.journal, {}, nullptr});
     CHECK(second.start().value_or("").find("another process listens") != std::string::npos);
     CHECK(bench.get("/livez").status == 200);
   }
@@ -547,7 +359,7 @@ TEST_CASE("http: a Unix socket has mode 0660, replaces a stale one, and goes at 
   MemoryJournal journal;
   HttpOptions options;
   options.listen = {"unix:" + path};
-  HttpServer third(options, HttpContext{reader, journal, {}, nullptr, nullptr});
+  HttpServer third(options, HttpContext{reader, journal, {}, nullptr});
   CHECK(third.start().value_or("").find("is no socket") != std::string::npos);
   CHECK(std::filesystem::exists(path));
   std::filesystem::remove_all(folder);

@@ -21,6 +21,27 @@ Rows ask(const Store& store, const std::optional<Prefix>& prefix, Match match,
                         {{reinterpret_cast<const char*>(path.data()), path.size()}, since}});
         return true;
       });
+  // The same in pages of three is the same.
+  std::size_t seen = 0;
+  std::optional<Store::RoutePosition> after;
+  for (bool more = true; more;) {
+    std::size_t given = 0;
+    store.routes(
+        prefix, match, peers,
+        [&](PeerId peer, const bgp::NlriKey& key, Octets, Timestamp) {
+          if (given == 3) return false;
+          ++given;
+          after = Store::RoutePosition{key, peer};
+          const bool same = seen < rows.size() &&
+                            rows[seen].first == RouteName{bgp::to_nlri(key), peer};
+          CHECK(same);
+          ++seen;
+          return same;
+        },
+        after);
+    more = given == 3;
+  }
+  CHECK(seen == rows.size());
   return rows;
 }
 

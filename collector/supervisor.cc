@@ -1,0 +1,90 @@
+#include "collector/supervisor.h"
+
+#include <fmt/format.h>
+
+#include <boost/asio/post.hpp>
+#include <utility>
+
+#include "collector/log.h"
+#include "collector/service.h"
+
+namespace lapwing::collector {
+
+Supervisor::Supervisor(Parts parts, Watchdog watchdog)
+    : parts_(std::move(parts)),
+      watchdog_(std::move(watchdog)),
+      work_(boost::asio::make_work_guard(io_)) {}
+
+void Supervisor::start() {
+  measured_ = parts_.journal.last();
+  subscription_ = parts_.journal.subscribe([this] { post([this] { measure_events(); }); });
+  boost::asio::post(io_, [this] {
+    on_second();
+    if (watchdog_interval()) beat();
+  });
+  thread_ = std::thread([this] { io_.run(); });
+}
+
+void Supervisor::stop() {
+  if (!thread_.joinable()) return;
+  parts_.journal.unsubscribe(subscription_);
+  io_.stop();
+  thread_.join();
+}
+
+void Supervisor::post(std::function<void()> fn) { boost::asio::post(io_, std::move(fn)); }
+
+void Supervisor::on_second() {
+  tell_status();
+  parts_.drop_removed();
+  second_.expires_after(std::chrono::seconds(1));
+  second_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) on_second();
+  });
+}
+
+void Supervisor::beat() {
+  if (watchdog_.beat()) {
+    notify_service_manager("WATCHDOG=1");
+    silent_.clear();
+  } else if (std::string silent = watchdog_.silent(); silent != silent_) {
+    silent_ = std::move(silent);
+    log().error("watchdog", "no progress: {}", silent_);
+  }
+  beat_.expires_after(*watchdog_interval() / 2);
+  beat_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) beat();
+  });
+}
+
+void Supervisor::tell_status() {
+  std::string line = status_line(parts_.reader.status());
+  if (line == status_) return;
+  status_ = std::move(line);
+  notify_service_manager("STATUS=" + status_);
+}
+
+// The time of a live event is the arrival of the message that raised it.
+void Supervisor::measure_events() {
+  constexpr std::size_t kAtOnce = 512;
+  for (;;) {
+    const auto entries = parts_.journal.read_after(measured_, kAtOnce);
+    const auto now =
+        std::chrono::time_point_cast<microseconds>(std::chrono::system_clock::now());
+    for (const JournalEntry& entry : entries) {
+      measured_ = entry.number;
+      if (entry.event.cause != Cause::kLive) continue;
+      parts_.reader.observe_event(std::chrono::duration<double>(now - entry.event.time).count());
+    }
+    if (entries.size() < kAtOnce) return;
+  }
+}
+
+std::string status_line(const Status& status) {
+  std::string line = fmt::format("{} of {} neighbours up, {} routes, {} events", status.peers_up,
+                                 status.peers_configured, status.routes, status.events);
+  if (!status.store_error.empty()) line += "; " + status.store_error;
+  return line;
+}
+
+}  // namespace lapwing::collector

@@ -1,0 +1,60 @@
+// The thread that looks after the others: what takes time and hurries nobody.
+//
+// It tells the service manager the status and that all threads make progress, drops what is kept of
+// neighbours that left the configuration, measures how long events take to the disk, and runs what
+// is posted to it (a reload after SIGHUP).
+// Thread: main for construction, `start` and `stop`; `post` any. Owns: its thread.
+#pragma once
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <thread>
+
+#include "collector/collector_reader.h"
+#include "collector/watchdog.h"
+#include "lapwing/journal.h"
+
+namespace lapwing::collector {
+
+class Supervisor {
+ public:
+  struct Parts {
+    CollectorReader& reader;
+    Journal& journal;
+    std::function<void()> drop_removed;  // called every second
+  };
+
+  Supervisor(Parts parts, Watchdog watchdog);
+  ~Supervisor() { stop(); }
+
+  void start();
+  void stop();
+  void post(std::function<void()> fn);
+
+ private:
+  void on_second();
+  void beat();
+  void tell_status();
+  void measure_events();
+
+  const Parts parts_;
+  Watchdog watchdog_;
+  boost::asio::io_context io_{1};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
+  boost::asio::steady_timer second_{io_};
+  boost::asio::steady_timer beat_{io_};
+  std::thread thread_;
+  std::uint64_t measured_ = 0;  // number of the last event
+  int subscription_ = 0;
+  std::string status_;
+  std::string silent_;
+};
+
+/// "3 of 4 neighbours up, 1234567 routes, 12 events": the status text of the unit.
+std::string status_line(const Status& status);
+
+}  // namespace lapwing::collector

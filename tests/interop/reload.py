@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+"""Reload: neighbours, watch lists, detectors and sinks come, change and go; nothing else is touched."""
+
+import signal
+
+from case import (NEW, OLD, ORIGIN, STAR, Net, check, check_equal, run, table, wait_for)
+
+
+def reload(scratch, binary):
+    net = Net(scratch, binary)
+    kept = net.add_bird("kept", 64501, table())
+    leaves = net.add_bird("leaves", 64502, table(50, 10))
+    comes = net.add_bird("comes", 64503, table(20, 5))
+    later = net.neighbors.pop()
+    for bird in net.birds:
+        bird.start()
+    lapwing = net.start_lapwing()
+    both = len(kept.routes) + len(leaves.routes)
+    lapwing.wait_established()
+    lapwing.wait_routes(both)
+
+    def reload_by_cli(expect=0):
+        lapwing.write_config()
+        done = lapwing.cli("reload")
+        check_equal(done.returncode, expect, f"reload: {done}")
+        return done.stdout + done.stderr
+
+    def established():
+        return lapwing.peers()["kept"]["established"], lapwing.peers()["kept"]["since"]
+
+    untouched = established()
+    check("nothing differs" in reload_by_cli(), "a reload of the same file says so")
+
+    # A wrong file changes nothing and says why, over the API, the CLI and by signal.
+    lapwing.extra = "\n[speker]\n"
+    said = reload_by_cli(1)
+    check("did you mean \"speaker\"" in said and "nothing was changed" in said, said)
+    lapwing.process.signal(signal.SIGHUP)
+    wait_for(lambda: lapwing.process.log().count("did you mean \"speaker\"") >= 2, 15,
+             "the log says what is wrong", lapwing.process.log)
+    lapwing.extra = "\n[detector.new-upstream]\nno-such-key = 1\n"
+    check("no-such-key" in reload_by_cli(1), "a detector's fault is told")
+    lapwing.extra = ""
+    local_as, lapwing.local_as = lapwing.local_as, 64999
+    check("need a restart" in reload_by_cli(1), "what needs a restart refuses the reload")
+    lapwing.local_as = local_as
+    check_equal(established(), untouched, "the session after refused reloads")
+
+    # A neighbour comes, another one goes; its routes are kept, stale.
+    lapwing.neighbors = [net.neighbors[0], later]
+    said = reload_by_cli()
+    check("neighbour leaves removed" in said and "neighbour comes added" in said, said)
+    lapwing.wait_established()
+    wait_for(lambda: lapwing.status()["routes"] == both + len(comes.routes), 15,
+             "the new neighbour's routes beside those that are kept", lapwing.process.log)
+    check("leaves" not in lapwing.peers(), "the removed neighbour is not shown")
+    stale = lapwing.routes(peer="leaves")
+    check(len(stale) == len(leaves.routes) and all(s for _, s in stale.values()), "kept, stale")
+    check_equal(established(), untouched, "the untouched session")
+
+    # It is back before its time is over: no event. Then gone for good: dropped at once.
+    lapwing.neighbors = [*net.neighbors, later]
+    reload_by_cli()
+    lapwing.wait_established()
+    lapwing.wait_routes(both + len(comes.routes))
+    check_equal(lapwing.detection_events(), [], "events of a neighbour that left and came back")
+    lapwing.neighbors = [net.neighbors[0], later]
+    lapwing.storage_extra = 'keep-removed = "1s"\n'
+    reload_by_cli()
+    lapwing.wait_routes(len(kept.routes) + len(comes.routes), 20)
+    check_equal(lapwing.routes(peer="leaves"), {}, "routes that are dropped")
+    check_equal(lapwing.detection_events(), [], "events of routes that are dropped")
+
+    # A changed description needs no new session; a changed hold time does.
+    later.extra["description"] = '"the third"'
+    since = lapwing.peers()["comes"]["since"]
+    check("neighbour comes changed" in reload_by_cli(), "the change is told")
+    wait_for(lambda: lapwing.peers()["comes"]["description"] == "the third", 15, "description")
+    check_equal(lapwing.peers()["comes"]["since"], since, "a description resets no session")
+    later.extra["hold-time"] = 33
+    reload_by_cli()
+    wait_for(lambda: lapwing.peers()["comes"]["hold_time"] == 33, 15, "the new hold time",
+             lapwing.process.log)
+
+    # Watch list and detectors: from here on path-change sees what it did not watch before, and
+    # new-upstream still knows what it knew.
+    kept.set_routes({**kept.routes, "198.18.3.0/24": (1103, 3356, 65003, 4200000003)})
+    lapwing.wait_routes(len(kept.routes) + len(comes.routes))
+    check_equal([e["type"] for e in lapwing.events() if e["type"] == "path-change"], [],
+                "nothing is watched")
+    lapwing.extra = '\n[watch]\nprefixes = ["198.18.4.0/24"]\n'
+    check("watch list changed" in reload_by_cli(), "the watch list")
+    kept.set_routes({**kept.routes, "198.18.4.0/24": (1103, 3356, 65004, 4200000004)})
+    wait_for(lambda: any(e["type"] == "path-change" for e in lapwing.events()), 20,
+             "path-change of a prefix that is watched now", lapwing.process.log)
+    upstreams = lapwing.get(f"origins/{ORIGIN}/upstreams")[1]
+    check_equal([u["as"] for u in upstreams], [OLD], "what new-upstream knows")
+    kept.set_routes({**kept.routes, STAR[0]: (1103, NEW, ORIGIN)})
+    wait_for(lambda: any(e["type"] == "new-upstream" for e in lapwing.events()), 20,
+             "new-upstream after its detector began anew", lapwing.process.log)
+
+    # A second sink comes; the first one goes on.
+    first = lapwing.get("sinks")[1]["sinks"]
+    path = scratch.file("second.jsonl")
+    lapwing.extra += f'\n[[sink.jsonl]]\npath = "{path}"\n'
+    check("1 begun, 1 untouched" in reload_by_cli(), "sinks")
+    kept.set_routes({**kept.routes, STAR[1]: (1103, NEW, ORIGIN), STAR[2]: (1103, 701, ORIGIN)})
+    wait_for(lambda: len(open(path).readlines()) > 0, 20, "an event in the second file",
+             lapwing.process.log)
+    now = {s["name"]: s for s in lapwing.get("sinks")[1]["sinks"]}
+    check(now[first[0]["name"]]["delivered"] > first[0]["delivered"], f"the first sink: {now}")
+    lapwing.extra = '\n[watch]\nprefixes = ["198.18.4.0/24"]\n'
+    reload_by_cli()
+    check_equal(len(lapwing.get("sinks")[1]["sinks"]), 1, "sinks after the second one was removed")
+    check_equal(established(), untouched, "the untouched session at the end")
+
+
+run(reload, __doc__)

@@ -1,0 +1,80 @@
+// What `lapwing check` says of this machine.
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "collector/check_machine.h"
+
+using namespace lapwing;
+using namespace lapwing::collector;
+
+namespace {
+
+struct Folder {
+  Folder() {
+    char name[] = "/tmp/lapwing-check-XXXXXX";
+    path = ::mkdtemp(name);
+  }
+  ~Folder() { std::filesystem::remove_all(path); }
+  std::string path;
+};
+
+Config config_of(const Folder& folder) {
+  Config config;
+  config.file = folder.path + "/lapwing.toml";
+  std::ofstream(config.file) << "x";
+  ::chmod(config.file.c_str(), 0644);
+  config.store.path = folder.path + "/not/yet/there";
+  config.speaker.listen = {{*parse_address("127.0.0.1"), 179, ""}, {*parse_address("::"), 179, ""}};
+  config.http.listen = {{{}, "/run/lapwing/lapwing.sock", false},
+                        {{*parse_address("127.0.0.1"), 8179, ""}, "", false}};
+  return config;
+}
+
+std::vector<std::string> said(const Config& config) {
+  std::vector<Diagnostic> diagnostics;
+  check_machine(config, diagnostics);
+  std::vector<std::string> lines;
+  for (const Diagnostic& d : diagnostics)
+    lines.push_back(format_diagnostic(d).substr(config.file.size() + 2));
+  return lines;
+}
+
+using Lines = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("check: a machine that has what is asked for is fine") {
+  const Folder folder;
+  CHECK(said(config_of(folder)) == Lines{});
+}
+
+TEST_CASE("check: addresses that this machine has not") {
+  const Folder folder;
+  Config config = config_of(folder);
+  config.speaker.listen.push_back({*parse_address("198.51.100.77"), 179, ""});
+  config.neighbors.resize(1);
+  config.neighbors[0].name = "edge1";
+  config.neighbors[0].local_address = *parse_address("198.51.100.78");
+  CHECK(said(config) ==
+        Lines{"error: [speaker] listen: 198.51.100.77 is no address of this machine",
+              "warning: neighbour edge1: local-address: 198.51.100.78 is no address of this machine"});
+}
+
+TEST_CASE("check: directories that are none, and files that everybody reads") {
+  const Folder folder;
+  Config config = config_of(folder);
+  config.store.path = config.file;
+  config.http.listen.push_back({{}, folder.path + "/nowhere/x.sock", false});
+  config.http.token = "t";
+  CHECK(said(config) ==
+        Lines{"error: [storage] path: " + config.file + " is no directory",
+              "error: [http] listen: there is no directory " + folder.path + "/nowhere",
+              "warning: everyone may read this file, and secrets may stand in it; chmod 0640 is "
+              "enough"});
+}

@@ -1,0 +1,188 @@
+// The parts that look after a running collector: watchdog, feed of updates, removed neighbours.
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <functional>
+#include <vector>
+
+#include "collector/removed_peers.h"
+#include "collector/supervisor.h"
+#include "collector/update_tap.h"
+#include "collector/watchdog.h"
+
+using namespace lapwing;
+using namespace lapwing::collector;
+
+namespace {
+
+class NoSink final : public rib::CommitSink {
+ public:
+  void submit(rib::Commit&&) override {}
+  std::uint64_t durable_sequence() const override { return 0; }
+};
+
+Timestamp at(std::int64_t seconds) { return from_unix_micros(seconds * 1000000); }
+
+RouteUpdate update_of(std::size_t octets) {
+  RouteUpdate update;
+  update.after.emplace(octets);
+  return update;
+}
+
+}  // namespace
+
+TEST_CASE("watchdog: beats only when every thread has answered, and names those that have not") {
+  Watchdog dog;
+  std::vector<std::function<void()>> io, sinks;
+  bool moving = true;
+  dog.watch("io", [&io](auto answer) { io.push_back(answer); });
+  dog.watch("sinks", [&sinks](auto answer) { sinks.push_back(answer); });
+  dog.watch_progress("store", [&moving] { return moving; });
+  CHECK(dog.beat());  // asks
+  CHECK_FALSE(dog.beat());
+  CHECK(dog.silent() == "io, sinks");
+  for (auto& answer : io) answer();
+  CHECK_FALSE(dog.beat());
+  CHECK(dog.silent() == "sinks");
+  CHECK(sinks.size() == 1);  // it is not asked again before it answers
+  CHECK(io.size() == 2);
+  for (auto& answer : io) answer();
+  for (auto& answer : sinks) answer();
+  moving = false;
+  CHECK_FALSE(dog.beat());
+  CHECK(dog.silent() == "store");
+  for (auto& answer : io) answer();
+  for (auto& answer : sinks) answer();
+  moving = true;
+  CHECK(dog.beat());
+  CHECK(dog.silent().empty());
+}
+
+TEST_CASE("sd_watchdog_enabled(3): half of WATCHDOG_USEC, for this process only") {
+  ::unsetenv("WATCHDOG_PID");
+  ::setenv("WATCHDOG_USEC", "60000000", 1);
+  CHECK(watchdog_interval() == std::chrono::seconds(30));
+  ::setenv("WATCHDOG_PID", "1", 1);
+  CHECK_FALSE(watchdog_interval());
+  ::setenv("WATCHDOG_PID", std::to_string(::getpid()).c_str(), 1);
+  CHECK(watchdog_interval());
+  for (const char* wrong : {"0", "-1", "x", ""}) {
+    ::setenv("WATCHDOG_USEC", wrong, 1);
+    CHECK_FALSE(watchdog_interval());
+  }
+  ::unsetenv("WATCHDOG_USEC");
+  ::unsetenv("WATCHDOG_PID");
+}
+
+TEST_CASE("updates: kept only while somebody watches, bounded, numbered without a gap") {
+  UpdateRing ring;
+  CHECK_FALSE(ring.watched());
+  int told = 0;
+  const int handle = ring.subscribe([&told] { ++told; });
+  CHECK(ring.watched());
+  ring.add(update_of(10));
+  ring.add(update_of(10));
+  ring.tell();
+  CHECK(told == 1);
+  CHECK(ring.last() == 2);
+  REQUIRE(ring.read_after(0, 10).size() == 2);
+  CHECK(ring.read_after(1, 10).at(0).number == 2);
+  CHECK(ring.read_after(0, 1).size() == 1);
+  CHECK(ring.read_after(2, 10).empty());
+  for (std::size_t i = 0; i < UpdateRing::kMaxUpdates + 5; ++i) ring.add(update_of(1));
+  CHECK(ring.read_after(0, 1).at(0).number == 8);
+  ring.add(update_of(UpdateRing::kMaxOctets - 1));
+  CHECK(ring.read_after(0, 100000).size() <= 2);
+  ring.unsubscribe(handle);
+  CHECK_FALSE(ring.watched());
+  CHECK(ring.read_after(0, 10).empty());
+}
+
+TEST_CASE("updates: the tap tells what changed, and nothing while nobody watches") {
+  NoSink sink;
+  rib::Engine engine({}, sink);
+  UpdateRing ring;
+  engine.add_detector(make_tap(ring));
+  engine.end_restore();
+  const auto announce = [&](std::int64_t time, Asn as) {
+    bgp::RecordBatch batch;
+    bgp::PeerDetail detail;
+    detail.name = "edge1";
+    detail.as = 3333;
+    batch.add_peer(at(time), 0, detail);
+    bgp::Record record;
+    record.time = at(time);
+    record.kind = bgp::RecordKind::kUpdate;
+    record.announced = 1;
+    batch.octets = {2, 3, 2, 1, static_cast<std::uint8_t>(as)};
+    record.attributes_size = 5;
+    record.attributes_hash = as;
+    batch.nlri.push_back(bgp::to_key({kIpv4Unicast, 0, *parse_prefix("192.0.2.0/24"), false, 0}));
+    batch.records.push_back(record);
+    engine.process(batch);
+  };
+  announce(1, 5);
+  CHECK(ring.last() == 0);
+  int told = 0;
+  ring.subscribe([&told] { ++told; });
+  announce(2, 6);
+  announce(3, 6);  // no change
+  REQUIRE(ring.read_after(0, 10).size() == 1);
+  const RouteUpdate update = ring.read_after(0, 10).at(0);
+  CHECK(told == 1);
+  CHECK(update.peer == "edge1");
+  CHECK(update.time == at(2));
+  CHECK(format_prefix(update.nlri.prefix) == "192.0.2.0/24");
+  CHECK(format_as_path(PathView(*update.before).as_path()) == "5");
+  CHECK(format_as_path(PathView(*update.after).as_path()) == "6");
+}
+
+TEST_CASE("removed neighbours: dropped when they are down, not configured, and time is over") {
+  NoSink sink;
+  rib::Engine engine({}, sink);
+  engine.end_restore();
+  bgp::RecordBatch batch;
+  const char* names[] = {"kept", "gone", "up", "lab-192.0.2.9"};
+  for (std::uint32_t i = 0; i < 4; ++i) {
+    bgp::PeerDetail detail;
+    detail.name = names[i];
+    batch.add_peer(at(1), i, detail);
+    batch.add_session(at(2), i, bgp::RecordKind::kPeerUp, {});
+    if (i != 2) batch.add_session(at(100), i, bgp::RecordKind::kPeerDown, {});
+  }
+  engine.process(batch);
+  Config config;
+  config.neighbors.resize(2);
+  config.neighbors[0].name = "kept";
+  config.neighbors[1].name = "lab";
+  config.neighbors[1].range = parse_prefix("192.0.2.0/24");
+  config.keep_removed = std::chrono::seconds(60);
+  RemovedPeers removed;
+  removed.configure(config);
+  CHECK(removed.drop(engine).empty());
+  const auto pass = [&engine](std::int64_t seconds) {
+    bgp::RecordBatch tick;
+    tick.add_tick(at(seconds));
+    engine.process(tick);
+  };
+  pass(159);
+  CHECK(removed.drop(engine).empty());
+  pass(160);
+  CHECK(removed.drop(engine) == std::vector<std::string>{"gone"});
+  CHECK(engine.peer_names() == std::vector<std::string>{"kept", "up", "lab-192.0.2.9"});
+  config.neighbors.clear();
+  removed.configure(config);
+  CHECK(removed.drop(engine) == std::vector<std::string>{"kept", "lab-192.0.2.9"});
+  CHECK(removed.drop(engine).empty());
+}
+
+TEST_CASE("status text: neighbours, routes, events, and what is wrong with the disk") {
+  Status status;
+  status.peers_up = 3;
+  status.peers_configured = 4;
+  status.routes = 1234567;
+  status.events = 12;
+  CHECK(status_line(status) == "3 of 4 neighbours up, 1234567 routes, 12 events");
+  status.store_error = "no space left";
+  CHECK(status_line(status) == "3 of 4 neighbours up, 1234567 routes, 12 events; no space left");
+}
