@@ -21,7 +21,7 @@ class StoreViewImpl final : public StoreView {
         static_cast<std::int64_t>(database_->meta_number(meta_key::kAlive, 0)));
   }
   void routes(const std::vector<PeerId>& peers, const Store::RouteFn& fn) const override {
-    read_routes(*database_, std::nullopt, Match::kExact, peers, fn);
+    read_routes(*database_, std::nullopt, Match::kExact, peers, fn, std::nullopt);
   }
 
  private:
