@@ -29,7 +29,7 @@ if(TARGET lapwing)
     lapwing_program_test(NAME replay_${case} LABEL replay SCRIPT replay/run.py ARGS ${case}
       TIMEOUT 120)
   endforeach()
-  foreach(case cli config end reset restart silent syslog tables withdraw)
+  foreach(case cli config end max_prefix transport reset restart silent syslog tables withdraw)
     lapwing_program_test(NAME interop_${case} LABEL interop SCRIPT interop/${case}.py TIMEOUT 90)
   endforeach()
   # Routers of others: the walk of tests/interop/routers.py, and 100,000 routes.
