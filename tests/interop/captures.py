@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Every BGP message in public captures is decoded, or refused for a reason that tshark shares.
 
-captures.py --dump message_dump. The number of messages of each type, and the IPv4 and IPv6 unicast
-prefixes announced and withdrawn, must be those of tshark. DIFFERENCES lists where they are not, and why.
+captures.py --dump message_dump. The number of messages of each type must be tshark's, and what we
+refuse must be malformed to tshark, too. DIFFERENCES lists where that is not so, and why.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import struct
 import subprocess
 import sys
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 DATA = os.environ.get("LAPWING_SHARED_DATA") or os.path.join(
     os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "shared", "data")
@@ -22,6 +23,9 @@ NAMES = {1: "OPEN", 2: "UPDATE", 3: "NOTIFICATION", 4: "KEEPALIVE", 5: "ROUTE-RE
 
 # file: why its messages need not be equal.
 DIFFERENCES = {
+    "tcpdump.bgp-shutdown-msg-variations.pcap":
+        "its segments have one sequence number: tshark takes the second and third for sent again and "
+        "does not look into them; all three are NOTIFICATIONs with shutdown texts (RFC 9003 2)",
 }
 
 
@@ -63,7 +67,12 @@ def pcapng(data):
 
 def ip_packet(link, frame):
     """The IP packet within a frame; empty where there is none."""
-    offset = {1: 12, 113: 14, 104: 2, 9: 2, 101: 0, 228: 0, 229: 0, 0: 4, 108: 4, 276: 0}.get(link)
+    if link == 178 and frame[:3] == b"MGC":  # Juniper: a header of its own before the Ethernet frame
+        extension = 2 + int.from_bytes(frame[4:6], "big") if frame[3] & 0x80 else 0
+        return ip_packet(1, frame[4 + extension:])
+    # Ethernet, Linux cooked, Cisco HDLC, Frame Relay, PPP; then those without an EtherType.
+    offset = {1: 12, 113: 14, 104: 2, 107: 2, 9: 2, 101: 0, 228: 0, 229: 0, 0: 4, 108: 4,
+              276: 0}.get(link)
     if offset is None:
         return b""
     if link in (101, 228, 229):
@@ -176,8 +185,8 @@ def decode(dump, all_messages):
 
 
 def tshark(path):
-    """(messages by type, prefixes announced, prefixes withdrawn, malformed) as tshark has them."""
-    done = subprocess.run(["tshark", "-r", path, "-Y", "bgp", "-T", "fields", "-E", "occurrence=a",
+    """(messages by type, number of malformed packets) as tshark has them."""
+    done = subprocess.run(["tshark", "-n", "-r", path, "-Y", "bgp", "-T", "fields", "-E", "occurrence=a",
                            "-e", "bgp.type", "-e", "_ws.malformed"], capture_output=True, text=True)
     types = Counter()
     malformed = 0
@@ -200,8 +209,11 @@ def main():
         sys.exit(77)
     has_tshark = shutil.which("tshark") is not None
     failures, total = [], Counter()
-    for name in sorted(os.listdir(folder)):
-        path = os.path.join(folder, name)
+    names = sorted(os.listdir(folder))
+    paths = [os.path.join(folder, name) for name in names]
+    with ThreadPoolExecutor(4) as pool:  # a tshark takes a second to begin
+        judged = dict(zip(names, pool.map(tshark, paths))) if has_tshark else {}
+    for name, path in zip(names, paths):
         all_messages = [(ends, m) for ends, octets in streams(path) for m in messages(octets)]
         lines = decode(args.dump, all_messages)
         if len(lines) != len(all_messages):
@@ -213,7 +225,7 @@ def main():
         if args.show:
             print(name, dict(got), "refused:", refused[:4])
         if has_tshark:
-            types, malformed = tshark(path)
+            types, malformed = judged[name]
             if args.show:
                 print("   tshark", dict(types), "malformed", malformed)
             if name in DIFFERENCES:
@@ -222,6 +234,16 @@ def main():
                 failures.append(f"{name}: {dict(got)}, tshark has {dict(types)}")
             if refused and not malformed:
                 failures.append(f"{name}: refused {refused[:3]}, tshark finds nothing wrong")
+    for name in sorted(os.listdir(os.path.join(DATA, "messages"))):
+        if not name.endswith(".bgp"):  # the others are JSON, or BMP
+            continue
+        with open(os.path.join(DATA, "messages", name), "rb") as source:
+            recorded = [((name,) * 4, m) for m in messages(source.read())]
+        total += Counter(NAMES.get(m[18], str(m[18])) for _, m in recorded)
+        refused = [line for line in decode(args.dump, recorded)
+                   if re.match(r"ERROR|PARTIAL|OPEN error|UPDATE reset", line)]
+        if not recorded or refused:
+            failures.append(f"{name}: {len(recorded)} messages, refused {refused[:3]}")
     print(f"{sum(total.values())} messages: {dict(total)}"
           + ("" if has_tshark else "; tshark is not installed, so nothing was compared"))
     for failure in failures:
