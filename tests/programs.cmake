@@ -29,7 +29,8 @@ if(TARGET lapwing)
     lapwing_program_test(NAME replay_${case} LABEL replay SCRIPT replay/run.py ARGS ${case}
       TIMEOUT 120)
   endforeach()
-  foreach(case alarms cli config dump end record reset restart silent syslog tables withdraw)
+  foreach(case alarms cli config dump end max_prefix record reset restart silent syslog tables
+      transport withdraw)
     lapwing_program_test(NAME interop_${case} LABEL interop SCRIPT interop/${case}.py TIMEOUT 90)
   endforeach()
   # Routers of others: the walk of tests/interop/routers.py, and 100,000 routes.

@@ -24,3 +24,13 @@ lapwing_test(NAME live_test APART
     rfc/vectors_live_test.cc
     rfc/corruption_test.cc
   LIBS lapwing_session Boost::json ZLIB::ZLIB)
+
+# Captures of others against tshark.
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+add_executable(message_dump unit/message_dump.cc)
+target_link_libraries(message_dump PRIVATE lapwing_wire)
+add_test(NAME interop_captures
+  COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/interop/captures.py
+    --dump $<TARGET_FILE:message_dump>)
+set_tests_properties(interop_captures PROPERTIES LABELS interop TIMEOUT 120 SKIP_RETURN_CODE 77
+  ENVIRONMENT "LAPWING_SHARED_DATA=${PROJECT_SOURCE_DIR}/../shared/data")

@@ -33,12 +33,25 @@ def open_message(asn, router_id, hold_time=30):
 
 
 class Speaker:
-    """Connects from `address`, brings a session up. `heard`: all messages, header included."""
+    """Connects from `address`, brings a session up. `heard`: all messages, header included.
 
-    def __init__(self, *, asn, address, peer_address, peer_port, router_id):
+    `ttl`: of our packets, where it is not the system's.
+    """
+
+    def __init__(self, *, asn, address, peer_address, peer_port, router_id, ttl=None):
         self.heard = []
         self.closed = False
-        self._socket = socket.create_connection((peer_address, peer_port), 5, (address, 0))
+        family, kind, _, _, remote = socket.getaddrinfo(peer_address, peer_port,
+                                                        type=socket.SOCK_STREAM)[0]
+        self._socket = socket.socket(family, kind)
+        self._socket.settimeout(5)
+        # By getaddrinfo too: a link-local address has a scope.
+        self._socket.bind(socket.getaddrinfo(address, 0, type=kind)[0][4])
+        self._socket.connect(remote)
+        if ttl is not None:
+            ipv6 = self._socket.family == socket.AF_INET6
+            self._socket.setsockopt(socket.IPPROTO_IPV6 if ipv6 else socket.IPPROTO_IP,
+                                    socket.IPV6_UNICAST_HOPS if ipv6 else socket.IP_TTL, ttl)
         self._socket.settimeout(None)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

@@ -601,5 +601,24 @@ TEST_CASE("max-prefix: a refresh does not begin the count anew; each family has 
   CHECK(six.limits.back().limit == 3);
 }
 
+TEST_CASE("endless unique attribute sets, on few prefixes, take no more memory than a few") {
+  Bench b;
+  b.start();
+  b.run(Batch().declare(1, "r").up(2));
+  std::uint64_t after_warm_up = 0;
+  for (int round = 0; round < 60; ++round) {
+    Batch batch;
+    for (Asn n = 0; n < 500; ++n)
+      batch.announce_many(3 + round, 0, 4, {64500, static_cast<Asn>(round) * 500 + n + 1, n + 7});
+    b.run(batch);
+    b.commits.durable = 1'000'000;  // what was released may be used again
+    b.commits.list.clear();
+    const Engine::Footprint size = b.engine.footprint();
+    if (round == 5) after_warm_up = size.paths + size.prefixes + size.routes;
+    if (round > 5) REQUIRE(size.paths + size.prefixes + size.routes <= after_warm_up);
+  }
+  CHECK(b.routes() == 4);
+}
+
 }  // namespace
 }  // namespace lapwing::rib

@@ -149,4 +149,62 @@ TEST_CASE("a neighbour with a full table leaves its fellow's keepalive time alon
   CHECK(longest < milliseconds(1500));
 }
 
+TEST_CASE("a flood of connections from unknown addresses is closed, counted, and disturbs nobody") {
+  NeighborConfig config = neighbor_config();
+  config.hold_time = 3;
+  Bench bench({config});
+  Peer peer = bench.connect();
+  REQUIRE(peer.establish(peer_open()));
+  REQUIRE(bench.sink().wait_for("up"));
+  std::thread flood([&] {
+    for (int i = 0; i < 2000; ++i)
+      Peer::connect(bench.port(), "127.9." + std::to_string(i / 250) + "." +
+                                      std::to_string(1 + i % 250));
+  });
+  for (int i = 0; i < 8; ++i) {  // longer than the hold time of both sides
+    peer.send(update_message(static_cast<unsigned>(i)));
+    peer.send_keepalive();
+    std::this_thread::sleep_for(milliseconds(500));
+  }
+  flood.join();
+  CHECK(bench.sink().wait_announced(8));
+  CHECK(bench.sink().count("down") == 0);
+  CHECK(bench.logged("no neighbor has this address"));
+  CHECK(bench.log_count("no neighbor has this address") < 40);
+}
+
+TEST_CASE("ten neighbours with hold time 9 send a table at once: all of it arrives, no session is lost") {
+  constexpr int kNeighbors = 10;
+  constexpr unsigned kRoutes = 60'000;
+  std::vector<NeighborConfig> configs;
+  for (int n = 0; n < kNeighbors; ++n) {
+    configs.push_back(neighbor_config("edge" + std::to_string(n), "127.0.4." + std::to_string(n + 1)));
+    configs.back().hold_time = 9;
+  }
+  Bench bench(configs);
+  std::vector<Peer> peers;
+  for (int n = 0; n < kNeighbors; ++n) {
+    peers.push_back(bench.connect("127.0.4." + std::to_string(n + 1)));
+    REQUIRE(peers.back().establish(peer_open("10.0.1." + std::to_string(n + 1), 9)));
+  }
+  REQUIRE(bench.sink().wait_for("up", kNeighbors));
+  std::vector<std::thread> senders;
+  for (Peer& peer : peers)
+    senders.emplace_back([&peer] {
+      for (unsigned k = 0; k < kRoutes; k += 500) {
+        Bytes many;
+        for (unsigned i = k; i < k + 500; ++i) {
+          const Bytes one = update_message(i);
+          many.insert(many.end(), one.begin(), one.end());
+        }
+        if (!peer.send(many)) return;
+      }
+    });
+  for (std::thread& sender : senders) sender.join();
+  CHECK(bench.sink().wait_announced(std::uint64_t{kNeighbors} * kRoutes, milliseconds(60000)));
+  CHECK(bench.sink().count("down") == 0);
+  // Each was told in time that we are there, while the others were read.
+  for (Peer& peer : peers) CHECK(peer.notification(milliseconds(100)) == "silent");
+}
+
 }  // namespace lapwing::bgp::testing
