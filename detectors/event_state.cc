@@ -7,7 +7,7 @@
 namespace lapwing::detectors {
 namespace {
 
-constexpr std::uint8_t kFormat = 1;
+constexpr std::uint8_t kEventFormat = 1;
 constexpr std::size_t kMaxItems = 1 << 20;
 
 /// One order of members for both directions: the writer appends what the reader takes.
@@ -128,7 +128,7 @@ class Reader {
 
 std::string encode_event_state(const Event& event) {
   Writer writer;
-  writer(kFormat);
+  writer(kEventFormat);
   Writer::members(writer, event);
   return std::move(writer.out);
 }
@@ -136,7 +136,7 @@ std::string encode_event_state(const Event& event) {
 std::optional<Event> decode_event_state(std::string_view octets) {
   Reader reader(octets);
   Event event;
-  if (reader.in.u8() != kFormat) return std::nullopt;
+  if (reader.in.u8() != kEventFormat) return std::nullopt;
   Writer::members(reader, event);
   const bool enums = event.action <= Action::kClear && event.severity <= Severity::kDebug &&
                      event.cause <= Cause::kReplay;

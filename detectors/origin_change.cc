@@ -12,7 +12,7 @@
 namespace lapwing::detectors {
 namespace {
 
-constexpr std::uint8_t kFormat = 1;
+constexpr std::uint8_t kOriginFormat = 1;
 
 }  // namespace
 
@@ -269,7 +269,7 @@ void OriginChange::store(const Key& key, const Nlri& nlri) {
   const auto* matter = standing_.find(key);
   if (matter == nullptr || !matter->inside.contains(nlri)) return host_->erase_state(name);
   std::string value;
-  put_u8(value, kFormat);
+  put_u8(value, kOriginFormat);
   put_time(value, matter->since);
   put_time(value, matter->inside.at(nlri));
   host_->put_state(name, value);
@@ -281,7 +281,7 @@ void OriginChange::restore_state(std::string_view name, std::string_view value) 
   key.from = k.u32();
   key.to = k.u32();
   const Nlri nlri = k.nlri();
-  const bool known = v.u8() == kFormat;
+  const bool known = v.u8() == kOriginFormat;
   const Timestamp matter_since = v.time(), since = v.time();
   if (!known || !k.at_end() || !v.at_end())
     throw std::runtime_error("origin-change: stored state is damaged or of a newer format");

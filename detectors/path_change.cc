@@ -16,7 +16,7 @@ constexpr char kLearntKey = 'a', kChildrenKey = 'c', kFoldKey = 'f';
 std::unique_ptr<Detector> make_path_change(Settings& settings) {
   PathChangeSettings s;
   s.window = seconds_setting(settings, "window", s.window, 1, 3600);
-  s.children = size_setting(settings, "children", s.children, 10, 1000);
+  s.children = size_setting(settings, "children", s.children, 10, 100000);
   s.events_kept = size_setting(settings, "events-with-children", s.events_kept, 0, 1000);
   return std::make_unique<PathChange>(s);
 }
@@ -38,6 +38,7 @@ void PathChange::restore_state(std::string_view key, std::string_view value) {
     kept.time = of_value.time();
     kept.json = of_value.text();
     if (!of_value.at_end()) throw std::runtime_error("path-change: stored children are damaged");
+    kept_octets_ += kept.json.size();
   } else if (!key.empty() && key[0] == kFoldKey) {
     restore_fold(value);
   } else {

@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -27,8 +28,8 @@ namespace lapwing::detectors {
 
 struct PathChangeSettings {
   std::chrono::seconds window{2};  // from the first change of a fold
-  std::size_t children = 100;      // kept of each event
-  std::size_t events_kept = 64;    // whose children can be asked for
+  std::size_t children = 50000;    // kept of each event
+  std::size_t events_kept = 64;    // whose children can be asked for, within kMaxKept
 };
 
 std::unique_ptr<Detector> make_path_change(Settings& settings);
@@ -70,9 +71,10 @@ class PathChange final : public Detector {
     Cause cause = Cause::kLive;
     std::optional<Timestamp> last_known;
     std::optional<Asn> origin, upstream;  // where all agree
-    bool mixed_origin = false, mixed_upstream = false;
+    std::optional<Asn> at;               // the AS that both paths share, where all agree
+    bool mixed_origin = false, mixed_upstream = false, mixed_at = false;
     PathDifference sample;
-    std::vector<Prefix> prefixes;  // smallest kMaxPrefixSet, to count distinct ones
+    std::set<Prefix> prefixes;  // at most kMaxPrefixSet, to count distinct ones
     bool more_prefixes = false;
     std::vector<std::string> peers;
     std::vector<Evidence> children;  // the first of them are the evidence
@@ -97,10 +99,11 @@ class PathChange final : public Detector {
   void restore_fold(std::string_view value);
 
   static constexpr std::size_t kMaxFolds = 1024;
-  static constexpr std::size_t kMaxPrefixSet = 4096;
+  static constexpr std::size_t kMaxPrefixSet = 65536;
   static constexpr std::size_t kMaxPeers = 64;
   static constexpr std::size_t kMaxLearnt = 65536;
-  static constexpr std::size_t kMaxChildren = 20000;  // in all pending folds
+  static constexpr std::size_t kMaxChildren = 100000;  // in all pending folds
+  static constexpr std::size_t kMaxKept = 64u << 20;   // octets of children that can be asked for
   static constexpr Asn kMany = 0xffffffff;  // in the key of a fold that takes what is too much
 
   PathChangeSettings settings_;
@@ -112,6 +115,7 @@ class PathChange final : public Detector {
   std::map<std::uint64_t, FoldKey> by_timer_;
   std::uint64_t next_timer_ = 1;
   std::size_t children_ = 0;
+  std::size_t kept_octets_ = 0;
   struct Kept {
     EventId id;
     Timestamp time;

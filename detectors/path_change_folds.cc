@@ -119,10 +119,11 @@ void PathChange::fold(const RouteChange& change, const PathDifference& d, const 
   const Adjacency& shown = change.after == kNoPath ? before : after;
   if (!f.mixed_origin) merge(f.origin, f.mixed_origin, shown.origin, first);
   if (!f.mixed_upstream) merge(f.upstream, f.mixed_upstream, shown.upstream, first);
+  if (!f.mixed_at) merge(f.at, f.mixed_at, d.at, first);
   const Prefix prefix = host_->nlri(change.prefix).prefix;
   if (f.prefixes.size() < kMaxPrefixSet)
-    insert_bounded(f.prefixes, prefix, kMaxPrefixSet);
-  else if (!std::binary_search(f.prefixes.begin(), f.prefixes.end(), prefix))
+    f.prefixes.insert(prefix);
+  else if (!f.prefixes.contains(prefix))
     f.more_prefixes = true;
   insert_bounded(f.peers, host_->peer(change.peer).name, kMaxPeers);
   const bool evidence = add_child(f, change) && f.children.size() <= Event::kMaxEvidence;
@@ -179,9 +180,10 @@ void PathChange::report(const FoldKey& key, Fold&& f) {
   e.cause = f.cause;
   e.origin_as = f.origin;
   e.upstream_as = f.upstream;
-  e.prefixes.assign(f.prefixes.begin(),
-                    f.prefixes.begin() + static_cast<std::ptrdiff_t>(
-                                             std::min(f.prefixes.size(), Event::kMaxPrefixes)));
+  for (const Prefix& prefix : f.prefixes) {
+    if (e.prefixes.size() == Event::kMaxPrefixes) break;
+    e.prefixes.push_back(prefix);
+  }
   e.prefix_count = static_cast<std::uint32_t>(f.prefixes.size());
   e.peers = f.peers;
   if (f.last_known) e.changed_between = TimeRange{*f.last_known, f.last};
@@ -192,8 +194,7 @@ void PathChange::report(const FoldKey& key, Fold&& f) {
   e.fields.push_back({"class", std::string(to_string(key.kind))});
   if (!many && key.left != 0) e.fields.push_back({"as_left", std::int64_t{key.left}});
   if (!many && key.came != 0) e.fields.push_back({"as_came", std::int64_t{key.came}});
-  if (!many && f.count == 1 && f.sample.at != 0)
-    e.fields.push_back({"at_as", std::int64_t{f.sample.at}});
+  if (!many && f.at) e.fields.push_back({"at_as", std::int64_t{*f.at}});
   e.fields.push_back({"count", static_cast<std::int64_t>(f.count)});
   if (f.sample.old_length != 0 || f.sample.new_length != 0) {
     e.fields.push_back({"old_length", std::int64_t{f.sample.old_length}});
@@ -223,13 +224,16 @@ void PathChange::keep_children(const EventId& id, const Fold& f) {
     for (const std::uint8_t octet : of.bytes) put_u8(key, octet);
     return key;
   };
-  while (kept_.size() >= settings_.events_kept) {
-    host_->erase_state(state_key(kept_.front().id));
-    kept_.pop_front();
-  }
   std::string json = "[";
   for (const Evidence& e : f.children) json += (json.size() == 1 ? "" : ",") + evidence_as_json(e);
   json += ']';
+  kept_octets_ += json.size();
+  while (!kept_.empty() &&
+         (kept_.size() >= settings_.events_kept || kept_octets_ > kMaxKept)) {
+    kept_octets_ -= kept_.front().json.size();
+    host_->erase_state(state_key(kept_.front().id));
+    kept_.pop_front();
+  }
   std::string value;
   put_time(value, host_->now());
   put_text(value, json);
@@ -248,7 +252,7 @@ std::string PathChange::fold_state_key(const FoldKey& key) {
 }
 
 /// format | class | left | came | explained by (0, or 1 and 16 octets) | first, last | count |
-/// cause | at, old length, new length | origin, upstream (0: none) | mixed (1: origin, 2: upstream)
+/// cause | at, old length, new length | origin, upstream (0: none) | mixed (1: origin, 2: upstream, 4: at)
 /// | last known (0, or 1 and time) | number of children | each: peer, its AS, prefix, paths, time.
 void PathChange::store_fold(const FoldKey& key, const Fold& f) {
   std::string v;
@@ -266,7 +270,8 @@ void PathChange::store_fold(const FoldKey& key, const Fold& f) {
   for (const std::uint32_t n : {f.sample.left, f.sample.came, f.sample.at, f.sample.old_length,
                                 f.sample.new_length, f.origin.value_or(0), f.upstream.value_or(0)})
     put_u32(v, n);
-  put_u8(v, static_cast<std::uint8_t>((f.mixed_origin ? 1 : 0) | (f.mixed_upstream ? 2 : 0)));
+  put_u8(v, static_cast<std::uint8_t>((f.mixed_origin ? 1 : 0) | (f.mixed_upstream ? 2 : 0) |
+                                      (f.mixed_at ? 4 : 0)));
   put_u8(v, f.last_known ? 1 : 0);
   if (f.last_known) put_time(v, *f.last_known);
   const std::size_t evidence = std::min(f.children.size(), Event::kMaxEvidence);
@@ -310,6 +315,8 @@ void PathChange::restore_fold(std::string_view value) {
   const std::uint8_t mixed = in.u8();
   f.mixed_origin = (mixed & 1) != 0;
   f.mixed_upstream = (mixed & 2) != 0;
+  f.mixed_at = (mixed & 4) != 0;
+  if (!f.mixed_at && f.sample.at != 0) f.at = f.sample.at;
   if (in.u8() != 0) f.last_known = in.time();
   for (std::size_t left = in.u8(); left != 0 && in.ok(); --left) {
     Evidence& e = f.children.emplace_back();
@@ -321,7 +328,7 @@ void PathChange::restore_fold(std::string_view value) {
     for (auto* path : {&e.old_path, &e.new_path})
       if (in.u8() != 0) *path = in.text();
     e.time = in.time();
-    insert_bounded(f.prefixes, e.prefix, kMaxPrefixSet);
+    f.prefixes.insert(e.prefix);
     insert_bounded(f.peers, e.peer, kMaxPeers);
   }
   if (!known || !in.at_end() || static_cast<std::size_t>(key.kind) >= kPathClasses)

@@ -11,8 +11,8 @@
 namespace lapwing::detectors {
 namespace {
 
-constexpr std::uint8_t kFormat = 1;
-constexpr std::uint8_t kTaught = 1, kRaised = 2;
+constexpr std::uint8_t kFindingFormat = 1;
+constexpr std::uint8_t kFindingTaught = 1, kFindingRaised = 2;
 
 std::string key_of(const Finding& f) {
   std::string key;
@@ -206,8 +206,8 @@ void PathFindings::emit(Entry& entry, Action action) {
 void PathFindings::store(const Entry& entry) {
   const State& s = entry.second;
   std::string value;
-  put_u8(value, kFormat);
-  put_u8(value, static_cast<std::uint8_t>((s.taught ? kTaught : 0) | (s.raised ? kRaised : 0)));
+  put_u8(value, kFindingFormat);
+  put_u8(value, static_cast<std::uint8_t>((s.taught ? kFindingTaught : 0) | (s.raised ? kFindingRaised : 0)));
   put_u32(value, s.times);
   put_time(value, s.first_seen);
   put_time(value, s.raised_at);
@@ -219,11 +219,11 @@ void PathFindings::restore_state(std::string_view key, std::string_view value) {
   Finding f;
   f.kind = k.u8();
   for (Asn* as : {&f.as, &f.left, &f.right}) *as = k.u32();
-  const bool known = v.u8() == kFormat;
+  const bool known = v.u8() == kFindingFormat;
   State s;
   const std::uint8_t flags = v.u8();
-  s.taught = (flags & kTaught) != 0;
-  s.raised = (flags & kRaised) != 0;
+  s.taught = (flags & kFindingTaught) != 0;
+  s.raised = (flags & kFindingRaised) != 0;
   s.times = v.u32();
   s.first_seen = v.time();
   s.raised_at = v.time();

@@ -10,7 +10,7 @@
 namespace lapwing::detectors {
 namespace {
 
-constexpr std::uint8_t kFormat = 1;
+constexpr std::uint8_t kDownFormat = 1;
 constexpr std::size_t kMaxReason = 512;
 
 std::string bounded_reason(const std::string& reason) {
@@ -60,7 +60,7 @@ void PeerState::lost(const std::string& peer, const PeerChange& change) {
 /// format | since | told blind | reason
 void PeerState::watch_time(const std::string& peer, Down& down) {
   std::string value;
-  put_u8(value, kFormat);
+  put_u8(value, kDownFormat);
   put_time(value, down.since);
   put_u8(value, down.told_blind ? 1 : 0);
   put_text(value, down.reason);
@@ -135,7 +135,7 @@ void PeerState::on_timer(std::uint64_t key) {
 
 void PeerState::restore_state(std::string_view key, std::string_view value) {
   StateReader in(value);
-  const bool known = in.u8() == kFormat;
+  const bool known = in.u8() == kDownFormat;
   Down down;
   down.since = in.time();
   down.told_blind = in.u8() != 0;

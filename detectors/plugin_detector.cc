@@ -15,7 +15,7 @@ namespace lapwing::detectors {
 namespace {
 
 constexpr std::size_t kMaxText = 4096;   // of a rule, a summary or a field
-constexpr std::size_t kMaxPeers = 64;
+constexpr std::size_t kMaxEventPeers = 64;
 constexpr std::size_t kMaxFields = 64;
 
 lapwing_text to_c(std::string_view text) { return {text.data(), text.size()}; }
@@ -245,7 +245,7 @@ Event PluginDetector::to_event(const lapwing_event& c) const {
     insert_bounded(e.prefixes, from_c(c.prefixes[i]), Event::kMaxPrefixes);
   e.prefix_count = static_cast<std::uint32_t>(c.prefix_count);
   for (std::size_t i = 0; i < c.peer_count; ++i)
-    insert_bounded(e.peers, host_->peer(c.peers[i]).name, kMaxPeers);
+    insert_bounded(e.peers, host_->peer(c.peers[i]).name, kMaxEventPeers);
   for (std::size_t i = 0; i < std::min(c.evidence_count, Event::kMaxEvidence); ++i) {
     RouteChange change;
     change.peer = c.evidence[i].peer;

@@ -11,7 +11,7 @@
 namespace lapwing::detectors {
 namespace {
 
-constexpr std::uint8_t kFormat = 1;
+constexpr std::uint8_t kPrefixFlapFormat = 1;
 
 }  // namespace
 
@@ -87,7 +87,7 @@ void PrefixFlap::raise(const Nlri& nlri, Entry& p, const Count& count, const Rou
                           count.withdrawals, e.peers[0], format_duration(settings_.window));
   std::string key, value;
   put_nlri(key, nlri);
-  put_u8(value, kFormat);
+  put_u8(value, kPrefixFlapFormat);
   put_time(value, p.since);
   host_->put_state(key, value);
   host_->emit(std::move(e));
@@ -134,7 +134,7 @@ void PrefixFlap::restore_state(std::string_view key, std::string_view value) {
   const Nlri nlri = k.nlri();
   Entry p;
   p.raised = true;
-  const bool known = v.u8() == kFormat;
+  const bool known = v.u8() == kPrefixFlapFormat;
   p.since = v.time();
   if (!known || !k.at_end() || !v.at_end())
     throw std::runtime_error("prefix-flap: stored state is damaged or of a newer format");

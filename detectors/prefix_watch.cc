@@ -10,8 +10,8 @@
 namespace lapwing::detectors {
 namespace {
 
-constexpr std::uint8_t kFormat = 1;
-constexpr std::uint8_t kRaised = 1;
+constexpr std::uint8_t kPairFormat = 1;
+constexpr std::uint8_t kPairRaised = 1;
 
 }  // namespace
 
@@ -180,8 +180,8 @@ void PrefixWatch::store(const Pair& pair, const Known& known) {
   std::string key, value;
   put_nlri(key, pair.nlri);
   put_u32(key, pair.origin);
-  put_u8(value, kFormat);
-  put_u8(value, known.raised ? kRaised : 0);
+  put_u8(value, kPairFormat);
+  put_u8(value, known.raised ? kPairRaised : 0);
   put_u32(value, known.times);
   put_time(value, host_->now());
   host_->put_state(key, value);
@@ -192,10 +192,10 @@ void PrefixWatch::restore_state(std::string_view key, std::string_view value) {
   Pair pair;
   pair.nlri = k.nlri();
   pair.origin = k.u32();
-  const bool format_known = v.u8() == kFormat;
+  const bool format_known = v.u8() == kPairFormat;
   Known known;
   known.seen = true;
-  known.raised = (v.u8() & kRaised) != 0;
+  known.raised = (v.u8() & kPairRaised) != 0;
   known.times = v.u32();
   const Timestamp since = v.time();
   if (!format_known || !k.at_end() || !v.at_end())

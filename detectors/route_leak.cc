@@ -18,7 +18,7 @@ const std::vector<Asn> kTier1{7018, 3356, 3320, 3257,  6830, 2914, 5511,
 // Networks of content that sell no transit: Google, Meta, Netflix, Apple.
 const std::vector<Asn> kNoTransitNetworks{15169, 32934, 2906, 714};
 
-bool holds(const std::vector<Asn>& sorted, Asn as) {
+bool names(const std::vector<Asn>& sorted, Asn as) {
   return std::binary_search(sorted.begin(), sorted.end(), as);
 }
 
@@ -55,12 +55,12 @@ std::optional<Finding> RouteLeak::judge(PathView path) const {
 std::optional<Finding> RouteLeak::judge_otc(const std::vector<Asn>& hops, Asn otc) const {
   if (hops.empty()) return std::nullopt;
   const Asn from = hops.front(), next = hops.size() > 1 ? hops[1] : 0;
-  if (holds(settings_.customers, from)) return Finding{kOtcFromCustomer, from, 0, next};
-  if (holds(settings_.lateral, from) && otc != from) return Finding{kOtcFromPeer, from, 0, next};
+  if (names(settings_.customers, from)) return Finding{kOtcFromCustomer, from, 0, next};
+  if (names(settings_.lateral, from) && otc != from) return Finding{kOtcFromPeer, from, 0, next};
   const auto at = std::find(hops.begin(), hops.end(), otc);
   if (at == hops.end()) return std::nullopt;
   for (auto hop = hops.begin(); hop + 1 < at; ++hop)
-    if (holds(settings_.tier1, *hop)) {
+    if (names(settings_.tier1, *hop)) {
       const auto by = hop + 1;
       return Finding{kOtcUpwards, *by, *hop, by + 1 < hops.end() ? *(by + 1) : 0};
     }
@@ -70,7 +70,7 @@ std::optional<Finding> RouteLeak::judge_otc(const std::vector<Asn>& hops, Asn ot
 std::optional<Finding> RouteLeak::judge_tier1(const std::vector<Asn>& hops) const {
   std::size_t last = hops.size();
   for (std::size_t i = 0; i < hops.size(); ++i) {
-    if (!holds(settings_.tier1, hops[i])) continue;
+    if (!names(settings_.tier1, hops[i])) continue;
     // The AS next to the second one had the route from it: it leaked, or one between did.
     if (last < hops.size() && i - last > 1 && hops[last] != hops[i])
       return Finding{kTier1, hops[i - 1], hops[last], hops[i]};
@@ -81,7 +81,7 @@ std::optional<Finding> RouteLeak::judge_tier1(const std::vector<Asn>& hops) cons
 
 std::optional<Finding> RouteLeak::judge_no_transit(const std::vector<Asn>& hops) const {
   for (std::size_t i = 1; i + 1 < hops.size(); ++i)
-    if (holds(settings_.no_transit, hops[i]) && !holds(settings_.no_transit, hops[i - 1]))
+    if (names(settings_.no_transit, hops[i]) && !names(settings_.no_transit, hops[i - 1]))
       return Finding{kNoTransit, hops[i], hops[i - 1], hops[i + 1]};
   return std::nullopt;
 }

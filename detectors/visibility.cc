@@ -11,7 +11,7 @@
 namespace lapwing::detectors {
 namespace {
 
-constexpr std::uint8_t kFormat = 1;
+constexpr std::uint8_t kOutageFormat = 1;
 
 }  // namespace
 
@@ -277,7 +277,7 @@ void Visibility::store(Asn origin, const Nlri& nlri) {
                                     : outage->inside.find(nlri);
   if (outage == nullptr || at == outage->inside.end()) return host_->erase_state(key);
   std::string value;
-  put_u8(value, kFormat);
+  put_u8(value, kOutageFormat);
   put_time(value, outage->since);
   put_time(value, at->second);
   put_u32(value, subjects_.at(nlri).peak);
@@ -288,7 +288,7 @@ void Visibility::restore_state(std::string_view key, std::string_view value) {
   StateReader k(key), v(value);
   const Asn origin = k.u32();
   const Nlri nlri = k.nlri();
-  const bool known = v.u8() == kFormat;
+  const bool known = v.u8() == kOutageFormat;
   const Timestamp outage_since = v.time(), since = v.time();
   const std::uint32_t peak = v.u32();
   if (!known || !k.at_end() || !v.at_end())

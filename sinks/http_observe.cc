@@ -70,6 +70,22 @@ HttpResponse get_history(const HttpContext& context, const HttpRequest& request)
   return response;
 }
 
+HttpResponse get_suppressed(const HttpContext& context, const HttpRequest& request) {
+  static constexpr std::string_view kKnown[] = {"rule"};
+  if (const auto wrong = request.unknown_parameter(kKnown)) return problem(400, *wrong);
+  auto answer = context.reader.detector_query("suppressed", request.parameter("rule").value_or(""));
+  if (!answer) return problem(404, "nothing is suppressed here");
+  return {200, "application/json", std::move(*answer) + "\n"};
+}
+
+HttpResponse get_event_children(const HttpContext& context, const HttpRequest& request) {
+  if (const auto wrong = request.unknown_parameter({})) return problem(400, *wrong);
+  auto answer = context.reader.detector_query("path-change-children", request.captures.at(0));
+  if (!answer || *answer == "[]")
+    return problem(404, "no children are kept of an event '" + request.captures.at(0) + "'");
+  return {200, "application/json", std::move(*answer) + "\n"};
+}
+
 HttpResponse get_blind(const HttpContext& context, const HttpRequest& request) {
   static constexpr std::string_view kKnown[] = {"peer", "at"};
   if (const auto wrong = request.unknown_parameter(kKnown)) return problem(400, *wrong);

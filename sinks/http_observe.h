@@ -12,6 +12,10 @@ HttpResponse get_history(const HttpContext& context, const HttpRequest& request)
 HttpResponse get_blind(const HttpContext& context, const HttpRequest& request);
 /// GET /api/v1/sinks
 HttpResponse get_sinks(const HttpContext& context, const HttpRequest& request);
+/// GET /api/v1/suppressed?rule=: what the rules of [[suppress]] kept from the journal.
+HttpResponse get_suppressed(const HttpContext& context, const HttpRequest& request);
+/// GET /api/v1/events/{id}/children: the changes that a path-change folded.
+HttpResponse get_event_children(const HttpContext& context, const HttpRequest& request);
 /// GET /api/v1/detectors
 HttpResponse get_detectors(const HttpContext& context, const HttpRequest& request);
 

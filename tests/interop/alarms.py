@@ -128,6 +128,15 @@ def add_path(scratch, binary):
     check_equal((new["type"], new["upstream_as"], new["prefixes"]), ("new-upstream", NEW, STAR[:1]),
                 "the new upstream, seen on one path of two")
 
+    # What folded into an event, and what was suppressed, can be asked for.
+    wait_for(lambda: [e for e in alarms(net) if e["type"] == "path-change"], 10, "path-change")
+    change = [e for e in alarms(net) if e["type"] == "path-change"][0]
+    status, children = lapwing.get(f"events/{change['id']}/children")
+    check_equal((status, len(children)), (200, change["count"]), "children of the path-change")
+    check_equal([c["prefix"] for c in children], STAR[:1] * len(children), "their prefixes")
+    check_equal(lapwing.get("events/0/children")[0], 404, "children of no event")
+    check_equal(lapwing.get("suppressed"), (200, {"rules": [], "events": []}), "suppressed")
+
 
 def both(scratch, binary):
     alarm_cases(scratch, binary)

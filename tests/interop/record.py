@@ -3,8 +3,8 @@
 
 BIRDs change their paths, lose and reset their sessions and refresh their tables, over IPv4, IPv6, with
 ADD-PATH and with two-octet ASNs. Lapwing records. Then the recording is replayed: the events are equal
-octet for octet but for the member `cause`, which says `replay` where it said `live`. bgpdump must
-read every file of the recording and find in it what the replay finds.
+octet for octet but for the member `cause`, which says `replay` where it said `live`, and for the reason of
+a lost session, for which an MRT state change has no room. bgpdump must read every file of the recording and find in it what the replay finds.
 """
 
 import glob
@@ -70,6 +70,14 @@ def play(net):
     pause()
 
 
+def without_reason(line):
+    """The event without what only the live session could say."""
+    event = json.loads(line)
+    if event["type"] not in ("peer-down", "peer-up", "peer-blind"):
+        return line
+    return json.dumps({k: v for k, v in event.items() if k not in ("reason", "summary")})
+
+
 def record(scratch, binary):
     directory = scratch.file("recording")
     net = Net(scratch, binary, extra=SETTINGS.format(directory=directory, every=10,
@@ -91,7 +99,9 @@ def record(scratch, binary):
     check(any('"type":"new-upstream"' in line for line in got) and
           any('"cause":"resync"' in line for line in got), f"the run raised too little: {got}")
     live = [line for line in net.lapwing.event_lines() if json.loads(line)["time"] <= end]
-    as_replayed = [line.replace('"cause":"live"', '"cause":"replay"') for line in live]
+    as_replayed = [without_reason(line.replace('"cause":"live"', '"cause":"replay"'))
+                   for line in live]
+    got = [without_reason(line) for line in got]
     check_equal(len(got), len(as_replayed), f"events of the replay of {len(live)} live ones")
     for number, (one, other) in enumerate(zip(as_replayed, got)):
         check(one == other, f"event {number} differs\nlive:   {one}\nreplay: {other}")

@@ -175,6 +175,50 @@ TEST_CASE("a fold keeps its samples small and its children to be asked for") {
   CHECK(host.state.size() == 2);  // children of two events, no fold
 }
 
+TEST_CASE("one link that moves 50,000 prefixes is one event, and every child has both paths") {
+  constexpr int kPrefixes = 50000, kEach = 500;
+  FakeHost host("path-change", FakeHost::Numbering::kDense);
+  host.watched.ases = {3356};
+  const PeerId a = host.add_peer("a", 1);
+  host.at("2024-01-01T00:00:00Z");
+  const auto batch = [](int from) {
+    Texts out;
+    for (int i = from; i < from + kEach; ++i)
+      out.push_back("10." + std::to_string(i >> 8) + '.' + std::to_string(i & 255) + ".0/24");
+    return out;
+  };
+  // Many origins behind the one link that goes.
+  for (int i = 0; i < kPrefixes; i += kEach)
+    host.table(a, batch(i), "1 3356 2914 " + std::to_string(1000 + i));
+  host.at("2024-01-02T00:00:00Z");
+  for (int i = 0; i < kPrefixes; i += kEach) {
+    host.announce(a, batch(i), "1 1299 2914 " + std::to_string(1000 + i));
+    host.after(std::chrono::milliseconds(10));
+  }
+  host.after(seconds(2));
+  REQUIRE(host.events.size() == 1);
+  const Event& e = host.events[0];
+  CHECK(class_of(e) == "transit");
+  CHECK(field<std::int64_t>(e, "as_left") == 3356);
+  CHECK(field<std::int64_t>(e, "as_came") == 1299);
+  CHECK(field<std::int64_t>(e, "at_as") == 2914);
+  CHECK(field<std::int64_t>(e, "count") == kPrefixes);
+  CHECK(e.prefix_count == kPrefixes);
+  CHECK_FALSE(has_field(e, "more_prefixes"));
+  CHECK(e.prefixes.size() == 20);
+  CHECK(e.evidence.size() == 10);
+  const auto children = *host.detector().query("path-change-children", format_event_id(e.id));
+  const auto count = [&](std::string_view text) {
+    int n = 0;
+    for (std::size_t at = children.find(text); at != std::string::npos;
+         at = children.find(text, at + 1))
+      ++n;
+    return n;
+  };
+  CHECK(count(R"("old_path":"1 3356 2914 )") == kPrefixes);
+  CHECK(count(R"("new_path":"1 1299 2914 )") == kPrefixes);
+}
+
 TEST_CASE("too many causes at once share a fold, and the counts are whole") {
   FakeHost host("path-change");
   host.watched = watch_prefixes({"10.0.0.0/8"});

@@ -107,7 +107,7 @@ inline std::vector<std::uint8_t> attributes_of(std::string_view path, std::uint3
 class FakeHost final : public Host {
  public:
   /// How ids are given: detectors must not depend on it.
-  enum class Numbering { kDenseReused, kSparse };
+  enum class Numbering { kDenseReused, kSparse, kDense };
 
   explicit FakeHost(std::string_view detector, Numbering numbering = Numbering::kDenseReused)
       : detector_name_(detector), numbering_(numbering) {}
@@ -328,6 +328,7 @@ class FakeHost final : public Host {
   template <typename Map>
   std::uint32_t next_id(const Map& used, std::uint32_t& given) {
     if (numbering_ == Numbering::kSparse) return 5000 - 3 * given++ % 5000;
+    if (numbering_ == Numbering::kDense) return given++;
     std::uint32_t id = 0;
     while (used.contains(id)) ++id;
     return id;

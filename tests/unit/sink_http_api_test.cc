@@ -400,9 +400,17 @@ class Schemas {
 
 std::string example_of(std::string path) {
   for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{
-           {"{name}", "edge%201%2Fa"}, {"{as}", "131279"}})
+           {"{name}", "edge%201%2Fa"}, {"{as}", "131279"}, {"{id}", "7e0d"}})
     if (const auto at = path.find(name); at != path.npos) path.replace(at, name.size(), value);
   return path;
+}
+
+TEST_CASE("API: what folded into an event, and what was suppressed, with the rule") {
+  Bench bench;
+  CHECK(bench.get("/api/v1/events/7e0d/children").status == 200);
+  CHECK(bench.get("/api/v1/events/0000/children").status == 404);
+  CHECK(bench.get("/api/v1/suppressed?rule=lab").body == "{\"rules\":[],\"events\":[]}\n");
+  CHECK(bench.get("/api/v1/suppressed?rul=lab").status == 400);
 }
 
 TEST_CASE("OpenAPI: every path and method is described, and nothing else") {

@@ -153,6 +153,10 @@ class FakeReader : public Reader {
   std::optional<std::string> detector_query(std::string_view what,
                                             std::string_view argument) const override {
     if (what == "upstreams" && argument == "131279") return R"([{"as":4837}])";
+    if (what == "path-change-children" && argument == "7e0d")
+      return R"([{"peer":"a","peer_as":1,"prefix":"192.0.2.0/24","old_path":"1 2","new_path":null,)"
+             R"("time":"2017-10-01T09:07:51.000000Z"}])";
+    if (what == "suppressed") return R"({"rules":[],"events":[]})";
     return std::nullopt;
   }
   mutable std::mutex mutex;
