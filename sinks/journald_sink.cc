@@ -30,7 +30,7 @@ using std::chrono::milliseconds;
 constexpr std::size_t kMaxFieldName = 64;  // journald refuses longer ones
 constexpr milliseconds kFullPause{5};
 
-std::string error_text(std::string_view what, const std::string& path) {
+std::string errno_text(std::string_view what, const std::string& path) {
   return std::string(what) + ' ' + path + ": " + std::generic_category().message(errno);
 }
 
@@ -98,18 +98,18 @@ class JournaldSocket {
   // A full socket stays open: journald reads on.
   std::string failed(std::string_view what) {
     full_ = errno == EAGAIN;
-    std::string text = error_text(what, path_);
+    std::string text = errno_text(what, path_);
     if (!full_) close();
     return text;
   }
 
   std::string send_file(const std::string& message) {
     const int file = ::memfd_create("lapwing-event", MFD_ALLOW_SEALING | MFD_CLOEXEC);
-    if (file < 0) return error_text("cannot make a memory file for", path_);
+    if (file < 0) return errno_text("cannot make a memory file for", path_);
     std::string error;
     if (::write(file, message.data(), message.size()) != static_cast<ssize_t>(message.size()) ||
         ::fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0)
-      error = error_text("cannot fill a memory file for", path_);
+      error = errno_text("cannot fill a memory file for", path_);
     else if (!pass(file))
       error = failed("cannot send a memory file to");
     ::close(file);

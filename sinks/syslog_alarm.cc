@@ -20,7 +20,7 @@ struct AlarmKind {
   std::string_view cause;  // IANAItuProbableCause
   std::string_view event;  // IANAItuEventType
 };
-constexpr AlarmKind kKinds[] = {
+constexpr AlarmKind kAlarmKinds[] = {
     {"peer-", "communicationsSubsystemFailure", "communicationsAlarm"},
     {"visibility-", "informationMissing", "communicationsAlarm"},
     {"events-lost", "storageCapacityProblem", "processingErrorAlarm"},
@@ -51,7 +51,7 @@ std::string resource(const Event& event) {
 std::string alarm_element(const Event& event) {
   if (event.action == Action::kUpdate) return {};
   const bool clear = event.action == Action::kClear;
-  const auto kind = std::find_if(std::begin(kKinds), std::end(kKinds), [&event](const AlarmKind& k) {
+  const auto kind = std::find_if(std::begin(kAlarmKinds), std::end(kAlarmKinds), [&event](const AlarmKind& k) {
     return event.type.starts_with(k.type);
   });
   std::string out = "[alarm resource=\"";

@@ -28,13 +28,14 @@ class SyslogQueue {
     unsigned repeats = 0;              // times it was sent again although it was acknowledged
     bool again = false;                // sent before on a connection that broke
     bool marked = false;               // the text says so
+    std::uint64_t sequence = 0;        // its place among this sink's messages
   };
 
   /// `keep`: octets of acknowledged messages that are kept.
   explicit SyslogQueue(std::size_t keep) : keep_(keep) {}
 
-  void push(std::uint64_t number, std::string text) {
-    frames_.push_back({number, std::move(text), {}, 0, false, false});
+  void push(std::uint64_t number, std::string text, std::uint64_t sequence = 0) {
+    frames_.push_back({number, std::move(text), {}, 0, false, false, sequence});
   }
 
   /// The next message to send, which counts as sent from here on; nullptr: none. Valid until it is

@@ -47,7 +47,7 @@ class SyslogSink::Impl final : public SyslogLink::Owner, public std::enable_shar
       const Event* event = options_.filter.shown(entry.event, scratch);
       if (event == nullptr) continue;
       sequence_ = sequence_ % kLastSequence + 1;
-      queue_.push(entry.number, format_syslog(*event, options_.message, sequence_));
+      queue_.push(entry.number, format_syslog(*event, options_.message, sequence_), sequence_);
       any = true;
     }
     if (!any) return confirm_all();
@@ -114,7 +114,7 @@ class SyslogSink::Impl final : public SyslogLink::Owner, public std::enable_shar
     Event scratch;
     const Event* event =
         entry == entries_.end() ? nullptr : options_.filter.shown(entry->event, scratch);
-    std::string text = event == nullptr ? "" : format_syslog(*event, shorter, sequence_);
+    std::string text = event == nullptr ? "" : format_syslog(*event, shorter, frame->sequence);
     if (text.empty() || text.size() >= frame->text.size()) {
       last_error_ = "a message is too long for the way and was given up";
       return false;
@@ -227,11 +227,11 @@ std::unique_ptr<Sink> make_syslog_sink(Settings& settings, boost::asio::io_conte
   if (framing != "lf" && framing != "octet-counting")
     settings.error("framing", "must be octet-counting or lf");
   options.tls = TlsOptions::from_settings(settings);
-  const bool datagrams = udp || local;
-  options.keep_octets = static_cast<std::size_t>(
-      settings.integer("keep-octets", datagrams ? 0 : 8 << 20, 0, 1 << 30));
+  if (!udp && !local)
+    options.keep_octets =
+        static_cast<std::size_t>(settings.integer("keep-octets", 8 << 20, 0, 1 << 30));
+  if (udp) options.name_lifetime = seconds(settings.integer("name-lifetime", 300, 1, 86400));
   options.longest_pause = seconds(settings.integer("longest-pause", 30, 1, 3600));
-  options.name_lifetime = seconds(settings.integer("name-lifetime", 300, 1, 86400));
   options.filter = EventFilter::from_settings(settings);
   options.name = settings.text("name", "syslog:" + text);
   if (!target) return nullptr;

@@ -38,7 +38,7 @@ using TlsStream = asio::ssl::stream<Socket&>;
 
 constexpr std::chrono::seconds kConnectTimeout{10};
 constexpr unsigned kUnansweredMilliseconds = 60000;  // then the connection counts as broken
-constexpr std::size_t kChunk = 65536;
+constexpr std::size_t kWriteOctets = 65536;
 constexpr milliseconds kFirstLook{1};
 constexpr milliseconds kLongestLook{100};
 
@@ -185,7 +185,7 @@ class StreamLink final : public SyslogLink, public std::enable_shared_from_this<
 
   void write_next() {
     output_.clear();
-    while (output_.size() < kChunk) {
+    while (output_.size() < kWriteOctets) {
       const std::string* message = owner_->next_message();
       if (message == nullptr) break;
       if (framing_ == Framing::kOctetCounting) output_ += std::to_string(message->size()) + ' ';

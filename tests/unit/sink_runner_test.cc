@@ -178,6 +178,34 @@ TEST_CASE("runner: events that retention removed before delivery are spoken of")
   CHECK(run_until(io, [&] { return runner.status().cursor == 10; }));
   CHECK(record.numbers == sequence(5, 10));
   CHECK(runner.status().last_error.find("4 events") != std::string::npos);
+  CHECK(runner.status().lost == 4);
+}
+
+TEST_CASE("runner: the status tells how far a sink is behind, in events and in time") {
+  boost::asio::io_context io;
+  MemoryJournal journal;
+  journal.set_cursor("fake", 0);
+  const auto start = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+  for (int n = 0; n < 10; ++n) {
+    Event e = testing::story();
+    e.time = start - std::chrono::seconds(100 - 10 * n);
+    journal.add(e);
+  }
+  Record record;
+  record.step = 1;
+  record.stop_after = 4;
+  SinkRunner runner(io, journal, std::make_unique<FakeSink>(io, record));
+  runner.start();
+  CHECK(run_until(io, [&] { return runner.status().cursor == 4; }));
+  CHECK(runner.status().lag_events == 6);
+  CHECK(runner.status().lag_seconds >= 60);  // the fifth one is the oldest that waits
+  CHECK(runner.status().lag_seconds < 100);
+  Record all;
+  SinkRunner done(io, journal, std::make_unique<FakeSink>(io, all));
+  journal.set_cursor("fake", 10);
+  done.start();
+  CHECK(done.status().lag_events == 0);
+  CHECK(done.status().lag_seconds == 0);
 }
 
 TEST_CASE("runner: a cursor behind the journal's end does not withhold new events") {

@@ -162,6 +162,12 @@ TEST_CASE("syslog over UDP: a message beyond what a datagram holds is shortened,
   bench.journal.add_numbered(2, 2);
   bench.runner->start();
   CHECK(run_until(bench.io, [&] { return bench.cursor() == 2; }));
+  std::string datagram(65536, '\0');
+  for (const char* sequence : {"sequenceId=\"1\"", "sequenceId=\"2\""}) {
+    const ssize_t size = ::recv(receiver.get(), datagram.data(), datagram.size(), 0);
+    REQUIRE(size > 0);
+    CHECK(datagram.substr(0, static_cast<std::size_t>(size)).find(sequence) != std::string::npos);
+  }
 }
 
 TEST_CASE("RFC 6587 3.4.1: over TCP each message is preceded by its length") {
