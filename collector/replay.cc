@@ -29,7 +29,7 @@ namespace lapwing::collector {
 namespace {
 
 /// Records on their way to the engine's thread.
-constexpr std::size_t kMaxQueuedOctets = 32u << 20;
+constexpr std::size_t kMaxDecodedOctets = 32u << 20;
 
 /// Prints events on a thread of its own, in order. Nothing is stored: a commit is as durable as it will
 /// ever be when it arrives.
@@ -230,7 +230,7 @@ int replay(const std::optional<Config>& given, const ReplayOptions& options) {
   if (has_errors(diagnostics)) return 1;
   engine.end_restore();
 
-  RecordQueue queue(kMaxQueuedOctets);
+  RecordQueue queue(kMaxDecodedOctets);
   EngineThread thread(engine, queue);
   thread.start();
   MrtOptions source_options;

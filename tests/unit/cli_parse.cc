@@ -58,9 +58,9 @@ TEST_CASE("command line: replay takes times, what to watch, and whether to merge
       "replay --merge --from 2017-10-01T09:00:00Z --to 2017-10-01T10:00:00Z --watch AS131279 "
       "--watch 203.0.113.0/24 --watch 64496 a.mrt");
   CHECK(line.replay.merge);
-  CHECK(line.replay.from == parse_rfc3339("2017-10-01T09:00:00Z"));
-  CHECK(line.replay.to == parse_rfc3339("2017-10-01T10:00:00Z"));
-  CHECK((line.replay.watch.origins == std::vector<Asn>{131279, 64496}));
+  CHECK(line.replay.from == lapwing::parse_rfc3339("2017-10-01T09:00:00Z"));
+  CHECK(line.replay.to == lapwing::parse_rfc3339("2017-10-01T10:00:00Z"));
+  CHECK((line.replay.watch.origins == std::vector<lapwing::Asn>{131279, 64496}));
   REQUIRE(line.replay.watch.prefixes.size() == 1);
   CHECK(format_prefix(line.replay.watch.prefixes[0]) == "203.0.113.0/24");
   CHECK((line.replay.files == std::vector<std::string>{"a.mrt"}));
