@@ -180,6 +180,12 @@ void add_sinks(MetricsText& m, const std::vector<SinkStatus>& sinks, std::uint64
   for (const SinkStatus& s : sinks) m.sample({{"sink", s.name}}, s.delivered);
   m.family("lapwing_sink_retries", Kind::kCounter, "Deliveries that had to be tried again.");
   for (const SinkStatus& s : sinks) m.sample({{"sink", s.name}}, s.retries);
+  m.family("lapwing_sink_lag_seconds", Kind::kGauge, "Since the oldest event that waits.");
+  for (const SinkStatus& s : sinks) m.sample({{"sink", s.name}}, s.lag_seconds);
+  m.family("lapwing_sink_repeated", Kind::kCounter, "Messages sent again after a break.");
+  for (const SinkStatus& s : sinks) m.sample({{"sink", s.name}}, s.repeated);
+  m.family("lapwing_sink_lost", Kind::kCounter, "Events that a sink could not be given.");
+  for (const SinkStatus& s : sinks) m.sample({{"sink", s.name}}, s.lost);
 }
 
 // The names of the Prometheus client libraries.

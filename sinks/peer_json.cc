@@ -42,6 +42,9 @@ void append_sinks_member(std::string& out, JsonObject& object, std::span<const S
     entry.number("waiting", last > sink.cursor ? last - sink.cursor : 0);
     entry.number("delivered", sink.delivered);
     entry.number("retries", sink.retries);
+    entry.number("repeated", sink.repeated);
+    entry.number("lost", sink.lost);
+    entry.number("lag_seconds", static_cast<std::uint64_t>(sink.lag_seconds));
     entry.text("last_error", sink.last_error);
   });
 }

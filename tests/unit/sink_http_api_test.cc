@@ -240,6 +240,9 @@ TEST_CASE("http: sinks and detectors say how they are") {
   const auto sink = bench.get("/api/v1/sinks").json().at("sinks").at(0);
   CHECK(sink.at("cursor").as_int64() == 3);
   CHECK(sink.at("waiting").as_int64() == 2);
+  CHECK(sink.at("lag_seconds").as_int64() == 0);
+  CHECK(sink.at("repeated").as_int64() == 0);
+  CHECK(sink.at("lost").as_int64() == 0);
   const auto v = bench.get("/api/v1/detectors").json();
   CHECK(v.at("detectors").at(0).at("microseconds").as_int64() == 5000000);
   CHECK_FALSE(v.at("detectors").at(1).at("enabled").as_bool());

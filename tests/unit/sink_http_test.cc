@@ -183,6 +183,8 @@ TEST_CASE("http: metrics have each family once, and labels are escaped") {
   CHECK(a.body.find("lapwing_peer_up{peer=\"edge 1/a\"} 1\n") != std::string::npos);
   CHECK(a.body.find("lapwing_peer_up{peer=\"quote\\\"\\\\\\n\xef\xbf\xbd\"} 0\n") != std::string::npos);
   CHECK(a.body.find("lapwing_sink_retries_total{sink=\"syslog:x\"} 1\n") != std::string::npos);
+  CHECK(a.body.find("lapwing_sink_lost_total{sink=\"syslog:x\"} 0\n") != std::string::npos);
+  CHECK(a.body.find("lapwing_sink_lag_seconds{sink=\"syslog:x\"} 0") != std::string::npos);
   std::istringstream lines(a.body);
   std::set<std::string> families;
   for (std::string line; std::getline(lines, line);)
