@@ -5,9 +5,10 @@
 namespace lapwing::collector {
 namespace {
 
-constexpr Word kCommands[] = {{"run", "run"},         {"check", "check"},     {"replay", "replay"},
-                              {"show", "show"},       {"monitor", "monitor"}, {"peer", "peer"},
-                              {"neighbor", "peer"},   {"reload", "reload"}};
+constexpr Word kCommands[] = {
+    {"run", "run"},         {"check", "check"}, {"replay", "replay"},  {"dump", "dump"},
+    {"show", "show"},       {"monitor", "monitor"}, {"peer", "peer"}, {"neighbor", "peer"},
+    {"reload", "reload"}};
 constexpr Word kShow[] = {
     {"peers", "peers"},         {"peer", "peer"},           {"neighbors", "peers"},
     {"neighbor", "peer"},       {"route", "route"},         {"routes", "route"},
