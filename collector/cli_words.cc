@@ -5,14 +5,14 @@
 namespace lapwing::collector {
 namespace {
 
-constexpr Word kCommands[] = {{"run", "run"},         {"check", "check"},     {"replay", "replay"},
-                              {"show", "show"},       {"monitor", "monitor"}, {"peer", "peer"},
-                              {"neighbor", "peer"},   {"reload", "reload"}};
+constexpr Word kCommands[] = {{"run", "run"},   {"check", "check"},   {"replay", "replay"},
+                              {"dump", "dump"}, {"show", "show"},     {"monitor", "monitor"},
+                              {"peer", "peer"}, {"neighbor", "peer"}, {"reload", "reload"}};
 constexpr Word kShow[] = {
-    {"peers", "peers"},         {"peer", "peer"},           {"neighbors", "peers"},
-    {"neighbor", "peer"},       {"route", "route"},         {"routes", "route"},
-    {"upstreams", "upstreams"}, {"events", "events"},       {"status", "status"},
-    {"history", "history"},     {"sinks", "sinks"},         {"blind", "blind"},
+    {"peers", "peers"},         {"peer", "peer"},     {"neighbors", "peers"},
+    {"neighbor", "peer"},       {"route", "route"},   {"routes", "route"},
+    {"upstreams", "upstreams"}, {"events", "events"}, {"status", "status"},
+    {"history", "history"},     {"sinks", "sinks"},   {"blind", "blind"},
     {"detectors", "detectors"},
 };
 constexpr Word kMonitor[] = {{"events", "events"}, {"updates", "updates"}};

@@ -83,6 +83,7 @@ struct RecordConfig {
   std::uint64_t queue_size = 64u << 20;  // octets that wait for the disk
   bool gzip = true;
   std::chrono::seconds retry{5};         // after the disk refused; no setting
+  friend bool operator==(const RecordConfig&, const RecordConfig&) = default;
 };
 
 inline constexpr std::string_view kDefaultSocket = "/run/lapwing/lapwing.sock";

@@ -29,6 +29,7 @@ void compare_restart(const Config& a, const Config& b, std::vector<std::string>&
   note(a.store.max_pending_bytes == b.store.max_pending_bytes, "[storage] max-pending");
   note(a.history_days == b.history_days, "[storage] history-days");
   note(a.http == b.http, "[http]");
+  note(a.record == b.record, "[record]");
 }
 
 void compare_neighbors(const Config& a, const Config& b, ConfigChanges& out) {

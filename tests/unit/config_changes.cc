@@ -85,4 +85,6 @@ TEST_CASE("reload: what needs a restart is named") {
   CHECK(changes("192.0.2.10", "192.0.2.11").restart == Lines{"[speaker] router-id"});
   CHECK(changes("[[sink.jsonl]]", "[http]\ntoken = \"x\"\n[storage]\npath = \"/x\"\n[[sink.jsonl]]")
             .restart == Lines{"[storage] path", "[http]"});
+  CHECK(changes("[[sink.jsonl]]", "[record]\ndirectory = \"/x\"\n[[sink.jsonl]]").restart ==
+        Lines{"[record]"});
 }
