@@ -203,7 +203,7 @@ TEST_CASE("one link that moves 50,000 prefixes is one event, and every child has
   CHECK(field<std::int64_t>(e, "as_came") == 1299);
   CHECK(field<std::int64_t>(e, "at_as") == 2914);
   CHECK(field<std::int64_t>(e, "count") == kPrefixes);
-  CHECK(e.prefix_count == kPrefixes);
+  CHECK(e.prefix_count == static_cast<std::uint32_t>(kPrefixes));
   CHECK_FALSE(has_field(e, "more_prefixes"));
   CHECK(e.prefixes.size() == 20);
   CHECK(e.evidence.size() == 10);
