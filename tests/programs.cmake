@@ -48,7 +48,7 @@ if(TARGET lapwing)
   foreach(case api notify reload slow tls)
     lapwing_program_test(NAME interop_${case} LABEL interop SCRIPT interop/${case}.py TIMEOUT 180)
   endforeach()
-  # Forty-five seconds of a day; `tests/interop/soak.py --binary lapwing --seconds 1800` by hand.
+  # Half a minute of a day; `tests/interop/soak.py --binary lapwing --seconds 1800` by hand.
   lapwing_program_test(NAME interop_soak LABEL interop SCRIPT interop/soak.py TIMEOUT 400)
   lapwing_program_test(NAME package LABEL package SCRIPT package/run.py TIMEOUT 180
     ARGS --build ${PROJECT_BINARY_DIR})

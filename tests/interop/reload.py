@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Reload: neighbours, watch lists, detectors and sinks come, change and go; nothing else is touched."""
 
+import os
 import signal
 
 from case import (NEW, OLD, ORIGIN, STAR, Net, check, check_equal, run, table, wait_for)
@@ -105,8 +106,8 @@ def reload(scratch, binary):
     lapwing.extra += f'\n[[sink.jsonl]]\npath = "{path}"\n'
     check("1 begun, 1 untouched" in reload_by_cli(), "sinks")
     kept.set_routes({**kept.routes, STAR[1]: (1103, NEW, ORIGIN), STAR[2]: (1103, 701, ORIGIN)})
-    wait_for(lambda: len(open(path).readlines()) > 0, 20, "an event in the second file",
-             lapwing.process.log)
+    wait_for(lambda: os.path.exists(path) and os.path.getsize(path) > 0, 20,
+             "an event in the second file", lapwing.process.log)
     now = {s["name"]: s for s in lapwing.get("sinks")[1]["sinks"]}
     check(now[first[0]["name"]]["delivered"] > first[0]["delivered"], f"the first sink: {now}")
     lapwing.extra = '\n[watch]\nprefixes = ["198.18.4.0/24"]\n'

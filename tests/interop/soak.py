@@ -16,7 +16,7 @@ import urllib.request
 
 from case import NEW, OLD, ORIGIN, STAR, LabError, Net, check, check_equal, run, table, wait_for
 
-SECONDS = 45
+SECONDS = 30
 if "--seconds" in sys.argv:
     at = sys.argv.index("--seconds")
     SECONDS = int(sys.argv[at + 1])

@@ -30,7 +30,7 @@ Config config_of(const Folder& folder) {
   std::ofstream(config.file) << "x";
   ::chmod(config.file.c_str(), 0644);
   config.store.path = folder.path + "/not/yet/there";
-  config.speaker.listen = {{*parse_address("127.0.0.1"), 179, ""}, {*parse_address("::"), 179, ""}};
+  config.speaker.listen = {{*parse_address("127.0.0.1"), 179, ""}, {*parse_address("0.0.0.0"), 179, ""}};
   config.http.listen = {{{}, "/run/lapwing/lapwing.sock", false},
                         {{*parse_address("127.0.0.1"), 8179, ""}, "", false}};
   return config;

@@ -17,7 +17,7 @@ using namespace lapwing::collector;
 namespace {
 
 constexpr const char* kGood =
-    "[speaker]\nlocal-as = 64512\nrouter-id = \"192.0.2.10\"\n"
+    "[speaker]\nlocal-as = 64512\nrouter-id = \"192.0.2.10\"\nlisten = [\"127.0.0.1:179\"]\n"
     "[[neighbor]]\nname = \"edge1\"\naddress = \"192.0.2.1\"\npeer-as = 64512\n"
     "[storage]\npath = \"/tmp/lapwing-unused\"\n"
     "[[sink.syslog]]\n";
@@ -87,7 +87,7 @@ TEST_CASE("check: what detectors and sinks find wrong counts") {
   const auto outcome = run({"check", "-c", file.path()}, commands);
   CHECK_EQ(outcome.code, kExitFailed);
   CHECK_EQ(outcome.err,
-           file.path() + ":9:1: error: unknown key \"port\"; known here: enabled, target\n");
+           file.path() + ":12:1: error: unknown key \"port\"; known here: enabled, target\n");
 }
 
 TEST_CASE("run: starts with a good file only, and its exit code is handed on") {

@@ -1,8 +1,10 @@
 // The parts that look after a running collector: watchdog, feed of updates, removed neighbours.
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "collector/removed_peers.h"
