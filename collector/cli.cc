@@ -1,5 +1,7 @@
 #include "collector/cli.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -67,9 +69,19 @@ class Runner {
     const auto config = load(true);
     if (!config) return kExitFailed;
     out_ << fmt::format("{}: valid; neighbours: {}, detectors: {}, sinks: {}, warnings: {}\n",
-                        line_.config_path, config->neighbors.size(), config->detectors.size(),
+                        line_.config_path, config->neighbors.size(), detectors_of(*config),
                         config->sinks.size(), diagnostics_.size());
     return kExitDone;
+  }
+
+  // Those that run by default, and plugins.
+  std::size_t detectors_of(const Config& config) const {
+    const auto is_builtin = [this](const SettingsTable& table) {
+      return std::ranges::count(commands_.detectors, table.name) != 0;
+    };
+    const auto builtin = std::ranges::count_if(config.detectors, is_builtin);
+    return commands_.detectors.size() - config.disabled_detectors.size() +
+           config.detectors.size() - static_cast<std::size_t>(builtin);
   }
 
   int replay() {

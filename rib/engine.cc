@@ -284,6 +284,10 @@ void Engine::replace_detectors(EngineOptions options,
   options.replay = options_.replay;
   options_ = std::move(options);
   timers_ = EventTimers();
+  route_listeners_.clear();
+  baseline_listeners_.clear();
+  filter_ = nullptr;
+  filter_host_ = nullptr;
   detectors_.clear();
   for (auto& detector : detectors) add_detector(std::move(detector));
   stored([this](std::string_view detector, std::string_view key, std::string_view value) {
@@ -293,7 +297,8 @@ void Engine::replace_detectors(EngineOptions options,
     if (!peer) continue;
     peer->rib.for_each([&](PrefixId prefix, PathId path, bool stale) {
       const RouteView view{peer->info.id, prefix, path, stale};
-      for (const auto& host : detectors_) call(*host, [&](Detector& d) { d.restore_route(view); });
+      for (DetectorHost* host : baseline_listeners_)
+        call(*host, [&](Detector& d) { d.restore_route(view); });
     });
   }
   for (const auto& host : detectors_) call(*host, [](Detector& d) { d.start_up(); });
