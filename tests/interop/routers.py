@@ -88,6 +88,10 @@ class Case:
             wait_for(lambda d=differences: d() == "", PATIENCE,
                      f"the table of {session.name} is what the router sends", differences)
 
+    def ask(self, session, what):
+        done = self.lapwing.cli("peer", session.name, what)
+        check(done.returncode == 0, f"lapwing peer {session.name} {what}: {done.stdout}{done.stderr}")
+
     def stale(self, session, count):
         wait_for(lambda: self.peer(session)["stale"] == count, PATIENCE,
                  f"{count} routes of {session.name} are kept as stale",
@@ -153,9 +157,13 @@ def walk(scratch, binary, make_router):
         wait_for(lambda: case.peer(active)["updates_received"] > updates, PATIENCE,
                  "the table is announced once more", lambda: str(case.peer(active)))
     router.refresh_in(active)
+    updates = case.peer(active)["updates_received"]
+    case.ask(active, "refresh")
+    wait_for(lambda: case.peer(active)["updates_received"] > updates, PATIENCE,
+             "the router repeats its table when Lapwing asks", lambda: str(case.peer(active)))
     case.same([active], count)
     case.no_events("a refresh", before)
-    step("refreshed by the router")
+    step("refreshed by the router, and by Lapwing")
 
     times = case.established(active)
     router.shut_down(active, "maintenance of line 7")
@@ -186,6 +194,14 @@ def walk(scratch, binary, make_router):
     case.same(count=count)
     case.no_events("an expired hold timer", before)
     step("hold timer expired and back")
+
+    times = case.established(short)
+    case.ask(short, "clear")
+    router.wake(short)
+    case.up(short, times)
+    case.same([short], count)
+    case.no_events("a reset by Lapwing", before)
+    step("reset by Lapwing")
 
     lapwing.stop()
     if router.told(active):

@@ -55,6 +55,8 @@ class Speaker:
         self._socket.settimeout(None)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+        if ttl is not None:
+            self.wait_for(OPEN)  # only now the other side has prepared the socket it accepted
         self.send(open_message(asn, router_id))
         self.wait_for(OPEN)
         self.send(message(KEEPALIVE))
