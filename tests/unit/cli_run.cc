@@ -63,7 +63,9 @@ Outcome ask(const std::string& status, const std::string& body,
 
 TEST_CASE("check: exit code 0 and a summary for a good file, 1 and every fault for a bad one") {
   const ConfigFile good(kGood);
-  const auto fine = run({"check", "-c", good.path()});
+  Commands commands;
+  commands.detectors = {"new-upstream", "path-change"};  // both run by default
+  const auto fine = run({"check", "-c", good.path()}, commands);
   CHECK_EQ(fine.code, kExitDone);
   CHECK_EQ(fine.out, good.path() + ": valid; neighbours: 1, detectors: 2, sinks: 1, warnings: 0\n");
   CHECK_EQ(fine.err, "");

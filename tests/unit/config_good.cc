@@ -120,8 +120,10 @@ TEST_CASE("config: the example shows the defaults that the code has") {
     const bool is_key = line.starts_with("# ") && equals != std::string::npos &&
                         line.find_first_not_of("abcdefghijklmnopqrstuvwxyz- ", 2) == equals;
     const bool special = line.starts_with("# role") || line.starts_with("# max-prefix") ||
-                         line.starts_with("# token-file") || line.starts_with("# local-address");
-    if ((is_key && !special && !in_dynamic) || line == "# [record]") line = line.substr(2);
+                         line.starts_with("# token-file") || line.starts_with("# local-address") ||
+                         line.starts_with("# tls-");
+    if ((is_key && !special && !in_dynamic) || line == "# [record]" ||
+        line == "# [log]") line = line.substr(2);
     text << line << '\n';
   }
   std::vector<Diagnostic> diagnostics;

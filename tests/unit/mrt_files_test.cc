@@ -203,6 +203,7 @@ constexpr Difference kDifferences[] = {
     {"mrtparse.bird_bgp", 14, 24, "path identifiers without an ADD-PATH subtype (RFC 7911 3)"},
     {"mrtparse.bird6_bgp", 14, 32, "path identifiers without an ADD-PATH subtype (RFC 7911 3)"},
     {"mrtparse.openbgpd_bgp", 6, 0, "bgpdump reads no VPN routes (RFC 4364)"},
+    {"mrtparse.openbgpd_rib_table-mp", 31, 0, "bgpdump reads no BGP4MP_ENTRY (RFC 6396 5)"},
     {"mrtparse.openbgpd_rib_table-v2", 2, 0, "bgpdump reads no VPN routes (RFC 4364)"},
     {"mrtparse.quagga_bgp", 16, 0, "bgpdump reads no VPN routes (RFC 4364)"},
 };
@@ -283,7 +284,7 @@ TEST_CASE("files: what is in them is counted, and only what is known to be wrong
   CHECK(states.announcements == 52'468);
   CHECK(states.state_changes == 20);
   const auto old = render_file(mrt + "mrtparse.openbgpd_rib_table-mp").statistics;
-  CHECK(old.skipped.at({16, 2}) == 31);
+  CHECK(old.skipped.empty());
   CHECK(old.malformed == 0);
 }
 
