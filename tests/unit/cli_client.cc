@@ -50,8 +50,10 @@ TEST_CASE("client: an API address is a Unix socket or an http URL without a path
   CHECK_EQ(parse_api_address("http://collector")->port, "8179");
   CHECK_EQ(parse_api_address("http://collector/")->host, "collector");
   CHECK_EQ(parse_api_address("http://[::1]:8180")->host, "::1");
+  CHECK_FALSE(parse_api_address("http://collector")->tls);
+  CHECK(parse_api_address("https://collector")->tls);
   CHECK_EQ(parse_api_address("http://[::1]:8180")->port, "8180");
-  for (const char* bad : {"", "unix:", "unix:x", "collector:8179", "https://collector", "http://",
+  for (const char* bad : {"", "unix:", "unix:x", "collector:8179", "ftp://collector", "http://",
                           "http://:8179", "http://h:", "http://h:0", "http://h:65536", "http://h:x",
                           "http://h/api", "http://[::1", "http://[::1]x", "http://u@h"})
     CHECK_MESSAGE(!parse_api_address(bad), bad);
