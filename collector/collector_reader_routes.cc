@@ -1,4 +1,6 @@
 // What the store holds, for the API: pages of routes, history, blind intervals.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -146,7 +148,7 @@ bool CollectorReader::history(const HistoryQuery& query,
     RouteHistory out;
     out.time = row.time;
     // Of a neighbour that is no longer kept, its number is all that is left.
-    out.peer = peer == known.end() ? "#" + std::to_string(row.peer) : peer->second.peer;
+    out.peer = peer == known.end() ? fmt::format("#{}", row.peer) : peer->second.peer;
     out.nlri = bgp::to_nlri(row.nlri);
     out.before = copy(row.before);
     out.after = copy(row.after);

@@ -166,6 +166,7 @@ void read_storage(const Node& table, Notes& notes, Config& config) {
   if (reader.size("max-pending", kMiB, kTiB, pending))
     config.store.max_pending_bytes = static_cast<std::size_t>(pending);
   reader.number("history-days", 0, 36500, config.history_days);
+  reader.size("history-size", 256 * kMiB, 64 * kTiB, config.store.history_bytes);
   reader.number("event-limit", 0, 1'000'000'000, config.store.event_limit);
   reader.number("event-days", 0, 36500, config.store.event_days);
   reader.size("event-budget", 16 * kMiB, 64 * kTiB, config.store.event_budget);

@@ -51,7 +51,10 @@ std::string text_of(const json::value& value) {
   if (const auto* flag = value.if_bool()) return *flag ? "yes" : "no";
   if (const auto* array = value.if_array()) {
     std::string joined;
-    for (const json::value& item : *array) joined += (joined.empty() ? "" : " ") + text_of(item);
+    for (const json::value& item : *array) {
+      if (!joined.empty()) joined += ' ';
+      joined += text_of(item);
+    }
     return joined.empty() ? "-" : joined;
   }
   return json::serialize(value);

@@ -136,7 +136,7 @@ void PathFindings::on_timer(std::uint64_t key) {
 void PathFindings::after_window(Entry& entry) {
   State& s = entry.second;
   s.window_due.reset();
-  if (s.gathered != 0) emit(entry, Action::kUpdate);
+  if (s.gathered != 0 && s.routes != 0) emit(entry, Action::kUpdate);  // else its end is told
 }
 
 void PathFindings::after_gone(Entry& entry) {

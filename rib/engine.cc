@@ -136,12 +136,14 @@ void Engine::look_ahead(const Peer& peer, const bgp::RecordBatch& batch, std::si
     if (next.prefix != PrefixTable::kNone) next.path = peer.rib.find(next.prefix);
     if (next.path != kNoPath) {
       paths_.prefetch_entry(next.path);
-      for (const auto& host : detectors_) host->detector().prefetch(next.prefix, next.path, 0);
+      for (DetectorHost* host : baseline_listeners_)
+        host->detector().prefetch(next.prefix, next.path, 0);
     }
   }
   if (const std::size_t n = at + kDetectors; n < end)
     if (const Ahead& next = ahead_[n % kAhead]; next.path != kNoPath)
-      for (const auto& host : detectors_) host->detector().prefetch(next.prefix, next.path, 1);
+      for (DetectorHost* host : baseline_listeners_)
+        host->detector().prefetch(next.prefix, next.path, 1);
 }
 
 void Engine::announce(Peer& peer, FamilyState& family, const bgp::NlriKey& key, std::uint64_t hash,

@@ -40,7 +40,7 @@ struct StoreOptions {
   std::uint64_t write_buffer_bytes = 8u << 20;  // all memtables together
   std::size_t max_pending_bytes = 256u << 20;   // commits waiting for the disk
   unsigned history_days = 90;                   // route changes kept, in event time; 0: none
-  std::uint64_t history_bytes = 0;              // the same, by size on disk; 0: no limit
+  std::uint64_t history_bytes = 16ull << 30;    // and no more than that on disk; 0: no limit
   std::uint64_t event_limit = 1'000'000;        // events kept once every sink has them; 0: all
   unsigned event_days = 0;                      // and for so long, in event time; 0: for ever
   std::uint64_t event_budget = 4ull << 30;      // octets of events, whoever has them or not; 0: any

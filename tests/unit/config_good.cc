@@ -135,6 +135,7 @@ TEST_CASE("config: the example shows the defaults that the code has") {
   CHECK((plain->neighbors == spelled->neighbors));
   CHECK((plain->speaker == spelled->speaker));
   CHECK_EQ(plain->store.cache_bytes, spelled->store.cache_bytes);
+  CHECK_EQ(plain->store.history_bytes, spelled->store.history_bytes);
   CHECK_EQ(plain->store.write_buffer_bytes, spelled->store.write_buffer_bytes);
   CHECK_EQ(plain->store.max_pending_bytes, spelled->store.max_pending_bytes);
   CHECK_EQ(plain->history_days, spelled->history_days);

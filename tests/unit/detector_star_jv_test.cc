@@ -65,7 +65,7 @@ std::vector<Event> tell(std::string_view detector, int restart_at, FakeHost::Num
   host.at("2017-10-03T00:00:00Z");
   host.detector().finish();
   CHECK(host.duplicate_events == 0);
-  return host.events;
+  return {host.events.begin(), host.events.end()};
 }
 
 }  // namespace

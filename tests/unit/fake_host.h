@@ -14,6 +14,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -115,7 +116,7 @@ class FakeHost final : public Host {
   Settings settings;
   Watch watched;
   std::vector<Asn> route_servers;
-  std::vector<Event> events;
+  std::deque<Event> events;
   std::size_t duplicate_events = 0;
   std::map<std::string, std::string> state;
   std::size_t state_writes = 0;
