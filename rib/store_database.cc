@@ -393,6 +393,7 @@ bool Database::recover(std::string& error) {
   close_db();
   rocksdb::Status opened = open_db(false);
   if (opened.ok()) opened = open_history();
+  if (!opened.ok()) close_db();  // never open without its history
   if (!opened.ok()) error = opened.ToString();
   return opened.ok();
 }
