@@ -8,7 +8,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <vector>
+
+#include "lapwing/prefix.h"
 
 namespace lapwing::detectors {
 
@@ -20,6 +23,23 @@ inline std::uint64_t mix_words(std::uint64_t seed, std::uint64_t a, std::uint64_
     return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
   };
   return fold(a ^ seed ^ 0x9e3779b97f4a7c15, b ^ fold(seed | 1, 0xd6e8feb86659fd93));
+}
+
+/// The path identifier does not count.
+inline std::uint64_t hash_nlri(std::uint64_t seed, const Nlri& nlri) {
+  std::uint64_t words[2];
+  static_assert(sizeof words == sizeof nlri.prefix.address.bytes);
+  std::memcpy(words, nlri.prefix.address.bytes.data(), sizeof words);
+  const std::uint64_t kind = static_cast<std::uint64_t>(nlri.family.afi) << 32 |
+                             static_cast<std::uint64_t>(nlri.family.safi) << 16 |
+                             nlri.prefix.length;
+  return mix_words(mix_words(seed, words[0], words[1]), nlri.rd, kind);
+}
+
+/// A seed for hashing: an address of this process, so that no neighbour can prepare keys that
+/// collide. It decides no order that anyone sees.
+inline std::uint64_t seed_of(const void* object) {
+  return static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(object));
 }
 
 class IdTable {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "detectors/id_table.h"
+#include "lapwing/large_allocator.h"
 #include "lapwing/prefix.h"
 #include "lapwing/time.h"
 
@@ -75,7 +76,11 @@ class Knowledge {
   std::uint32_t name_origin(Asn origin);
 
   std::size_t size() const { return records_.size(); }
-  void prefetch(std::uint32_t number) const { __builtin_prefetch(&records_[number]); }
+  void prefetch(std::uint32_t number) const {
+    const AdjacencyRecord* const record = &records_[number];
+    __builtin_prefetch(record);
+    __builtin_prefetch(&record->first_seen);
+  }
   AdjacencyRecord& operator[](std::uint32_t number) { return records_[number]; }
   const AdjacencyRecord& operator[](std::uint32_t number) const { return records_[number]; }
   OriginRecord& origin(std::uint32_t number) { return origins_[number]; }
@@ -101,8 +106,8 @@ class Knowledge {
   std::uint64_t hash(Asn a, Asn b) const { return mix_words(seed_, a, b); }
 
   std::uint64_t seed_ = 0;
-  std::vector<AdjacencyRecord> records_;
-  std::vector<OriginRecord> origins_;
+  LargeVector<AdjacencyRecord> records_;
+  LargeVector<OriginRecord> origins_;
   IdTable index_;
   IdTable origin_index_;
   std::vector<std::vector<Interval>> intervals_;  // by AdjacencyRecord::past

@@ -30,7 +30,7 @@ void NewUpstream::attach(Host& host) {
   host_ = &host;
   watch_.attach(host);
   sightings_.attach(host);
-  knowledge_.set_seed(static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(this)));
+  knowledge_.set_seed(seed_of(this));
 }
 
 void NewUpstream::on_route_change(const RouteChange& change) {
@@ -134,7 +134,8 @@ void NewUpstream::on_update_end() {
             [](const Touch& a, const Touch& b) { return a.order < b.order; });
   // A new adjacency of an origin that this same UPDATE introduces is that of a new origin, however
   // many come with it: looked at before any of them is known.
-  for (Touch& t : touched_) judge_origin(t);
+  for (Touch& t : touched_)
+    if (!knowledge_[t.adjacency].known()) judge_origin(t);
   for (Touch& t : touched_) decide(t);
   for (Touch& t : touched_)
     if (t.outcome == Outcome::kNew) emit_new(t);
@@ -276,6 +277,8 @@ void NewUpstream::prefetch(PrefixId prefix, PathId before, int step) const noexc
   if (step == 0) {
     __builtin_prefetch(&by_path_[before]);
     sightings_.prefetch(prefix);
+  } else if (step == 2) {
+    sightings_.prefetch_neighbors(prefix);
   } else if (const std::uint32_t n = by_path_[before]; n < kByPeer) {
     knowledge_.prefetch(n);
     sightings_.prefetch(prefix, n);

@@ -250,7 +250,7 @@ class NewUpstream final : public Detector {
   static constexpr std::uint32_t kUnset = 0xffffffff;
   static constexpr std::uint32_t kNothing = 0xfffffffe;
   static constexpr std::uint32_t kByPeer = 0xfffffffd;  // depends on who shows it
-  std::vector<std::uint32_t> by_path_;
+  LargeVector<std::uint32_t> by_path_;
   PathId memo_path_ = kNoPath;
   PeerId memo_peer_ = 0;
   std::uint32_t memo_ = kNoNumber;

@@ -47,35 +47,18 @@ void OriginChange::on_route_change(const RouteChange& change) {
   });
   const Nlri nlri = without_path_id(host_->nlri(change.prefix));
   if (after != PathOrigins::kNone && !others.contains(after)) {
-    const auto known = past_.find({nlri, after});
-    const bool returns = known != past_.end();
-    const bool raised = returns && known->second.raised;
-    const std::uint32_t times = returns ? known->second.times : 0;
+    const std::optional<PastOrigins::Past> past = past_.take(nlri, after);
+    const bool raised = past && past->raised;
+    const std::uint32_t times = past ? past->times : 0;
     const std::optional<Asn> from = before != PathOrigins::kNone ? std::optional(before)
                                     : !others.empty()            ? std::optional(*others.begin())
-                                                                 : last_origin(nlri);
-    if (raised && times >= kFlapTimes && host_->now() - known->second.left < settings_.quiet)
-      flapping_.emplace(known->first, times);
-    else if (from && *from != after && (!returns || raised))
+                                                                 : past_.last_origin(nlri);
+    if (raised && times >= kFlapTimes && host_->now() - past->left < settings_.quiet)
+      flapping_.emplace(Claim(nlri, after), times);
+    else if (from && *from != after && (!past || raised))
       arrived(nlri, *from, after, others, change, times + 1);
-    if (returns) {
-      past_by_age_.erase({known->second.left, known->first});
-      past_.erase(known);
-    }
   }
   if (before != PathOrigins::kNone && !others.contains(before)) departed(nlri, before, change);
-}
-
-/// The origin that left last, of a prefix that nobody shows.
-std::optional<Asn> OriginChange::last_origin(const Nlri& nlri) const {
-  std::optional<Asn> last;
-  Timestamp left;
-  for (auto it = past_.lower_bound({nlri, 0}); it != past_.end() && it->first.first == nlri; ++it)
-    if (!last || it->second.left > left) {
-      last = it->first.second;
-      left = it->second.left;
-    }
-  return last;
 }
 
 void OriginChange::arrived(const Nlri& nlri, Asn from, Asn to, const std::set<Asn>& others,
@@ -83,7 +66,7 @@ void OriginChange::arrived(const Nlri& nlri, Asn from, Asn to, const std::set<As
   const Key key{from, to};
   const bool first = standing_.find(key) == nullptr;
   if (matter_of_.contains({nlri, to}) || !standing_.enter(key, nlri, host_->now())) return;
-  matter_of_.emplace(std::pair(nlri, to), Standing{key, times});
+  matter_of_.emplace(Claim(nlri, to), Standing{key, times});
   News& news = news_[key];
   news.first = news.first || first;
   gather(news, nlri, change);
@@ -94,30 +77,20 @@ void OriginChange::arrived(const Nlri& nlri, Asn from, Asn to, const std::set<As
 }
 
 void OriginChange::departed(const Nlri& nlri, Asn origin, const RouteChange& change) {
-  const auto matter = matter_of_.find({nlri, origin});
-  const bool raised = matter != matter_of_.end();
-  if (const auto flaps = flapping_.find({nlri, origin}); flaps != flapping_.end()) {
-    remember(nlri, origin, true, flaps->second + 1);
+  const Claim claim(nlri, origin);
+  if (const auto flaps = flapping_.find(claim); flaps != flapping_.end()) {
+    past_.remember(nlri, origin, {host_->now(), flaps->second + 1, true});
     flapping_.erase(flaps);
     return;
   }
-  remember(nlri, origin, raised, raised ? matter->second.times : 0);
+  const auto matter = matter_of_.find(claim);
+  const bool raised = matter != matter_of_.end();
+  past_.remember(nlri, origin, {host_->now(), raised ? matter->second.times : 0, raised});
   if (!raised) return;
   Gone& gone = gone_[matter->second.key];
   matter_of_.erase(matter);
   gather(gone.news, nlri, change);
   gone.nlri.push_back(nlri);
-}
-
-void OriginChange::remember(const Nlri& nlri, Asn origin, bool raised, std::uint32_t times) {
-  const std::pair pair(nlri, origin);
-  const auto [it, fresh] = past_.try_emplace(pair);
-  if (!fresh) past_by_age_.erase({it->second.left, pair});
-  it->second = {host_->now(), raised, times};
-  past_by_age_.emplace(host_->now(), pair);
-  if (past_.size() <= kMaxPast) return;
-  past_.erase(past_by_age_.begin()->second);
-  past_by_age_.erase(past_by_age_.begin());
 }
 
 void OriginChange::gather(News& news, const Nlri& nlri, const RouteChange& change) {
@@ -286,7 +259,7 @@ void OriginChange::restore_state(std::string_view name, std::string_view value) 
   if (!known || !k.at_end() || !v.at_end())
     throw std::runtime_error("origin-change: stored state is damaged or of a newer format");
   standing_.restore(key, nlri, matter_since, since);
-  matter_of_.emplace(std::pair(nlri, key.to), key);
+  matter_of_.emplace(Claim(nlri, key.to), Standing{key, 1});
 }
 
 void OriginChange::restore_route(const RouteView& route) { groups_.note(route.prefix); }

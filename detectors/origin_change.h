@@ -11,9 +11,13 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
+#include "detectors/id_table.h"
 #include "detectors/matters.h"
+#include "detectors/past_origins.h"
 #include "detectors/path_id_groups.h"
 #include "detectors/path_origins.h"
 #include "detectors/watch_list.h"
@@ -43,6 +47,9 @@ class OriginChange final : public Detector {
   void on_route_change(const RouteChange& change) override;
   void on_update_end() override;
   void on_timer(std::uint64_t key) override;
+  void prefetch(PrefixId, PathId before, int step) const noexcept override {
+    if (step == 0) origins_.prefetch(before);
+  }
   void path_released(PathId path) override;
   void prefix_released(PrefixId prefix) override;
   void finish() override;
@@ -75,17 +82,18 @@ class OriginChange final : public Detector {
     Key key;
     std::uint32_t times = 1;
   };
-  struct Past {
-    Timestamp left;
-    bool raised = false;  // its coming was an event; so is its coming back
-    std::uint32_t times = 0;
+  /// A prefix and one of its origins.
+  using Claim = std::pair<Nlri, Asn>;
+  struct ClaimHash {
+    std::uint64_t seed = 0;
+    std::size_t operator()(const Claim& claim) const {
+      return hash_nlri(seed ^ claim.second, claim.first);
+    }
   };
 
   void arrived(const Nlri& nlri, Asn from, Asn to, const std::set<Asn>& others,
                const RouteChange& change, std::uint32_t times);
   void departed(const Nlri& nlri, Asn origin, const RouteChange& change);
-  void remember(const Nlri& nlri, Asn origin, bool raised, std::uint32_t times);
-  std::optional<Asn> last_origin(const Nlri& nlri) const;
   void gather(News& news, const Nlri& nlri, const RouteChange& change);
   void raise(const Key& key, News& news, Action action);
   void clear(const Key& key, const Gone& gone);
@@ -106,10 +114,11 @@ class OriginChange final : public Detector {
   PathOrigins origins_;
   PathIdGroups groups_;
   Matters<Key> standing_{kMaxStanding};
-  std::map<std::pair<Nlri, Asn>, Standing> matter_of_;  // by prefix and new origin
-  std::map<std::pair<Nlri, Asn>, std::uint32_t> flapping_;  // back too soon to be told; times
-  std::map<std::pair<Nlri, Asn>, Past> past_;      // origins that a prefix had
-  std::set<std::pair<Timestamp, std::pair<Nlri, Asn>>> past_by_age_;
+  // Looked up only: no order of hashing reaches a result.
+  std::unordered_map<Claim, Standing, ClaimHash> matter_of_{0, ClaimHash{seed_of(this)}};  // to new origins
+  std::unordered_map<Claim, std::uint32_t, ClaimHash> flapping_{0, ClaimHash{seed_of(this)}};  // back too
+                                                          // soon to be told; how often
+  PastOrigins past_{kMaxPast};
   std::map<Key, News> news_;                       // of this UPDATE, or of a window
   std::map<Key, Gone> gone_;                       // of this UPDATE
   std::map<std::uint64_t, Key> by_timer_;

@@ -18,6 +18,7 @@
 
 #include "detectors/watch_list.h"
 #include "lapwing/detector.h"
+#include "lapwing/large_allocator.h"
 
 namespace lapwing::detectors {
 
@@ -48,6 +49,9 @@ class PathFindings : public Detector {
   void on_route_change(const RouteChange& change) override;
   void on_update_end() override;
   void on_timer(std::uint64_t key) override;
+  void prefetch(PrefixId, PathId before, int step) const noexcept override {
+    if (step == 0 && before < by_path_.size()) __builtin_prefetch(&by_path_[before]);
+  }
   void path_released(PathId path) override;
   void prefix_released(PrefixId prefix) override { watch_.prefix_released(prefix); }
   void finish() override;
@@ -108,7 +112,7 @@ class PathFindings : public Detector {
   Findings findings_;
   std::vector<Entry*> numbers_;       // findings in the order of their first sight; never moved
   std::map<Finding, std::uint32_t> number_of_;
-  std::vector<std::uint32_t> by_path_;
+  LargeVector<std::uint32_t> by_path_;
   std::set<Finding> touched_;         // by the present UPDATE, outside a first table
 };
 

@@ -7,6 +7,7 @@
 
 #include "detectors/adjacency.h"
 #include "lapwing/detector.h"
+#include "lapwing/large_allocator.h"
 
 namespace lapwing::detectors {
 
@@ -26,6 +27,9 @@ class PathOrigins {
     return info.internal ? info.local_as : kNone;
   }
 
+  void prefetch(PathId path) const {
+    if (path < by_path_.size()) __builtin_prefetch(&by_path_[path]);
+  }
   void path_released(PathId path) {
     if (path < by_path_.size()) by_path_[path] = kUnset;
   }
@@ -43,7 +47,7 @@ class PathOrigins {
   }
 
   const Host* host_ = nullptr;
-  std::vector<Asn> by_path_;
+  LargeVector<Asn> by_path_;
 };
 
 }  // namespace lapwing::detectors

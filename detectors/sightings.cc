@@ -10,9 +10,7 @@ namespace lapwing::detectors {
 
 void Sightings::attach(const Host& host) {
   host_ = &host;
-  // An address of this process: a neighbour cannot know it and prepare prefixes that collide. It
-  // decides no order that anyone sees.
-  seed_ = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(&host));
+  seed_ = seed_of(&host);
 }
 
 void Sightings::add_adjacency(OriginNumber origin) {
@@ -101,7 +99,7 @@ void Sightings::resolve(PrefixId prefix) {
     reindex(slots_.size());
   }
   const Nlri key = without_path_id(nlri);
-  const std::uint32_t same = find_same_prefix(hash(key), key);
+  const std::uint32_t same = find_same_prefix(hash_nlri(seed_, key), key);
   if (same == IdTable::kNone && !nlri.has_path_id) {
     slots_[prefix] = kEnd | prefix;
     index(kEnd | prefix, key);
@@ -124,7 +122,7 @@ std::uint32_t Sightings::find_same_prefix(std::uint64_t hash, const Nlri& key) c
 
 void Sightings::index(std::uint32_t id, const Nlri& key) {
   if (index_.full()) reindex(slots_.size());  // drops what has been released
-  index_.insert(hash(key), id);               // a second time at worst, which harms nothing
+  index_.insert(hash_nlri(seed_, key), id);               // a second time at worst, which harms nothing
 }
 
 void Sightings::reindex(std::size_t room) {
@@ -132,10 +130,10 @@ void Sightings::reindex(std::size_t room) {
   for (PrefixId p = 0; p < slots_.size(); ++p) {
     const std::uint32_t slot = slots_[p];
     if (slot == kUnresolved || (!is_node(slot) && (slot & kGroup) != 0)) continue;
-    index_.insert(hash(host_->nlri(p)), kEnd | p);
+    index_.insert(hash_nlri(seed_, host_->nlri(p)), kEnd | p);
   }
   for (std::uint32_t g = 0; g < groups_.size(); ++g)
-    if (!groups_[g].members.empty()) index_.insert(hash(groups_[g].key), kEnd | kGroup | g);
+    if (!groups_[g].members.empty()) index_.insert(hash_nlri(seed_, groups_[g].key), kEnd | kGroup | g);
 }
 
 std::uint32_t Sightings::make_group(const Nlri& key) {
@@ -222,15 +220,6 @@ bool Sightings::chain_has_origin(std::uint32_t head, OriginNumber origin) const 
   for (std::uint32_t at = head; is_node(at); at = nodes_[at].more)
     if (adjacencies_[nodes_[at].adjacency].origin == origin) return true;
   return false;
-}
-
-std::uint64_t Sightings::hash(const Nlri& key) const {
-  std::uint64_t words[2];
-  static_assert(sizeof words == sizeof key.prefix.address.bytes);
-  std::memcpy(words, key.prefix.address.bytes.data(), sizeof words);
-  const std::uint64_t kind = static_cast<std::uint64_t>(key.family.afi) << 32 |
-                             static_cast<std::uint64_t>(key.family.safi) << 16 | key.prefix.length;
-  return mix_words(mix_words(seed_, words[0], words[1]), key.rd, kind);
 }
 
 }  // namespace lapwing::detectors

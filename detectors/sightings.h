@@ -18,6 +18,7 @@
 
 #include "detectors/id_table.h"
 #include "lapwing/detector.h"
+#include "lapwing/large_allocator.h"
 
 namespace lapwing::detectors {
 
@@ -36,6 +37,13 @@ class Sightings {
   void prefetch(PrefixId prefix, AdjacencyNumber adjacency) const {
     __builtin_prefetch(&adjacencies_[adjacency]);
     if (prefix < slots_.size() && is_node(slots_[prefix])) __builtin_prefetch(&nodes_[slots_[prefix]]);
+  }
+  /// Reads the node: those beside it in the list of its adjacency change with it.
+  void prefetch_neighbors(PrefixId prefix) const {
+    if (prefix >= slots_.size() || !is_node(slots_[prefix])) return;
+    const Node& node = nodes_[slots_[prefix]];
+    if (node.previous != kNil) __builtin_prefetch(&nodes_[node.previous]);
+    if (node.next != kNil) __builtin_prefetch(&nodes_[node.next]);
   }
 
   /// Adjacencies are numbered in the order of these calls.
@@ -118,12 +126,11 @@ class Sightings {
   void drop_node(std::uint32_t& link);
   void drop_chain(std::uint32_t& head);
   bool chain_has_origin(std::uint32_t head, OriginNumber origin) const;
-  std::uint64_t hash(const Nlri& key) const;
 
   const Host* host_ = nullptr;
   std::uint64_t seed_ = 0;
-  std::vector<std::uint32_t> slots_;  // by PrefixId: chain, or kEnd | kGroup | group
-  std::vector<Node> nodes_;
+  LargeVector<std::uint32_t> slots_;  // by PrefixId: chain, or kEnd | kGroup | group
+  LargeVector<Node> nodes_;
   std::uint32_t free_node_ = kNil;  // chained through `more`
   std::size_t nodes_used_ = 0;
   std::map<std::uint32_t, std::uint32_t> many_;  // routes beyond kCountMax, by node

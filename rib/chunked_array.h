@@ -2,6 +2,7 @@
 //
 // Elements live in chunks of a fixed size; the directory of chunks has a fixed place. One thread
 // grows and writes; another may read an element whose index reached it through a queue.
+// A chunk of 2 MiB is a huge page (lapwing/large_allocator.h).
 // Owns: the chunks. Memory is not given back before destruction.
 #pragma once
 
@@ -9,18 +10,21 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
+
+#include "lapwing/large_allocator.h"
 
 namespace lapwing::rib {
 
 template <typename T, unsigned kChunkBits, unsigned kDirectoryBits>
 class ChunkedArray {
  public:
-  ChunkedArray() : chunks_(new std::unique_ptr<T[]>[kDirectory]) {}
+  ChunkedArray() : chunks_(new LargeVector<T>[kDirectory]) {}
 
   /// Makes `index` usable; new elements are value-initialized. False when the array is full.
   bool grow_to(std::uint64_t index) {
     if (index >> kChunkBits >= kDirectory) return false;
-    while (used_ <= index >> kChunkBits) chunks_[used_++] = std::make_unique<T[]>(kChunk);
+    while (used_ <= index >> kChunkBits) chunks_[used_++].resize(kChunk);
     return true;
   }
   T& operator[](std::uint64_t index) { return chunks_[index >> kChunkBits][index & (kChunk - 1)]; }
@@ -28,14 +32,14 @@ class ChunkedArray {
     return chunks_[index >> kChunkBits][index & (kChunk - 1)];
   }
   std::uint64_t footprint() const {
-    return kDirectory * sizeof(void*) + used_ * kChunk * sizeof(T);
+    return kDirectory * sizeof(LargeVector<T>) + used_ * kChunk * sizeof(T);
   }
   std::uint64_t capacity() const { return used_ * kChunk; }
 
  private:
   static constexpr std::uint64_t kChunk = std::uint64_t{1} << kChunkBits;
   static constexpr std::uint64_t kDirectory = std::uint64_t{1} << kDirectoryBits;
-  std::unique_ptr<std::unique_ptr<T[]>[]> chunks_;
+  std::unique_ptr<LargeVector<T>[]> chunks_;
   std::uint64_t used_ = 0;
 };
 

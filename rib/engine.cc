@@ -120,7 +120,7 @@ void Engine::update(Peer& peer, const bgp::RecordBatch& batch, const bgp::Record
 // Asks for the memory that the NLRI after this one will need: each step reads what an earlier one
 // has asked for. The NLRI may be those of another neighbour: then it was in vain.
 void Engine::look_ahead(const Peer& peer, const bgp::RecordBatch& batch, std::size_t at) {
-  constexpr std::size_t kSlot = 26, kRecord = 18, kRoute = 12, kPath = 7, kDetectors = 3;
+  constexpr std::size_t kSlot = 30, kRecord = 22, kRoute = 15, kPath = 11;
   static_assert(kRoute < kAhead);
   const std::size_t end = hashes_.size();
   if (at + kSlot < end) prefixes_.prefetch(hashes_[at + kSlot]);
@@ -136,14 +136,18 @@ void Engine::look_ahead(const Peer& peer, const bgp::RecordBatch& batch, std::si
     if (next.prefix != PrefixTable::kNone) next.path = peer.rib.find(next.prefix);
     if (next.path != kNoPath) {
       paths_.prefetch_entry(next.path);
-      for (DetectorHost* host : baseline_listeners_)
+      for (DetectorHost* host : route_listeners_)
         host->detector().prefetch(next.prefix, next.path, 0);
     }
   }
-  if (const std::size_t n = at + kDetectors; n < end)
-    if (const Ahead& next = ahead_[n % kAhead]; next.path != kNoPath)
-      for (DetectorHost* host : baseline_listeners_)
-        host->detector().prefetch(next.prefix, next.path, 1);
+  for (const int step : {1, 2}) {
+    const std::size_t n = at + (step == 1 ? 7 : 3);
+    if (n >= end) break;
+    const Ahead& next = ahead_[n % kAhead];
+    if (next.path == kNoPath) continue;
+    for (DetectorHost* host : route_listeners_)
+      host->detector().prefetch(next.prefix, next.path, step);
+  }
 }
 
 void Engine::announce(Peer& peer, FamilyState& family, const bgp::NlriKey& key, std::uint64_t hash,

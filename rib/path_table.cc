@@ -102,7 +102,7 @@ bool PathTable::place(Entry& entry, Octets octets) {
       free_blocks_[units] = arena_[entry.block];
     } else {
       // A block does not cross chunks: reads take a plain pointer.
-      constexpr std::uint64_t kChunkUnits = std::uint64_t{1} << 18;
+      constexpr std::uint64_t kChunkUnits = std::uint64_t{1} << kArenaBits;
       if (arena_used_ / kChunkUnits != (arena_used_ + units - 1) / kChunkUnits)
         arena_used_ = (arena_used_ / kChunkUnits + 1) * kChunkUnits;
       if (!arena_.grow_to(arena_used_ + units - 1)) return false;
@@ -179,7 +179,7 @@ void PathTable::erase_slot(std::uint32_t hash, PathId id) {
 }
 
 void PathTable::grow() {
-  std::vector<PathId> old(index_.size() * 2, kNoPath);
+  LargeVector<PathId> old(index_.size() * 2, kNoPath);
   old.swap(index_);
   mask_ = index_.size() - 1;
   for (const PathId id : old) {

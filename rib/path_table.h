@@ -53,6 +53,7 @@ class PathTable {
   // Blocks are measured in units of four octets; a block begins with the varint of its size.
   using Unit = std::uint32_t;
   static constexpr std::uint32_t kSmallUnits = 256;  // larger blocks have memory of their own
+  static constexpr unsigned kArenaBits = 19;
   static constexpr std::uint16_t kLarge = 0xffff;
   static constexpr std::uint16_t kUnused = 0;
 
@@ -73,14 +74,14 @@ class PathTable {
   void grow();
   const std::uint8_t* block(const Entry& entry) const;
 
-  ChunkedArray<Entry, 14, 18> entries_;
-  ChunkedArray<Unit, 18, 14> arena_;
+  ChunkedArray<Entry, 17, 15> entries_;
+  ChunkedArray<Unit, kArenaBits, 13> arena_;
   std::uint64_t arena_used_ = 0;
   std::vector<std::uint32_t> free_blocks_;  // by units: head of a list through the blocks
   ChunkedArray<std::unique_ptr<std::uint8_t[]>, 10, 14> large_;
   std::vector<std::uint32_t> free_large_;
   std::uint32_t large_used_ = 0;
-  std::vector<PathId> index_;
+  LargeVector<PathId> index_;
   std::uint64_t mask_ = 0;
   std::uint64_t size_ = 0;
   PathId next_ = 0;

@@ -131,7 +131,7 @@ void PrefixTable::drain(std::uint64_t durable, const std::function<void(PrefixId
 }
 
 void PrefixTable::grow() {
-  std::vector<Slot> old(index_.size() * 2);
+  LargeVector<Slot> old(index_.size() * 2);
   old.swap(index_);
   mask_ = index_.size() - 1;
   for (const Slot& slot : old) {

@@ -67,11 +67,11 @@ class PrefixTable {
   void grow();
   void erase_slot(std::uint64_t hash, PrefixId id);
 
-  ChunkedArray<Record, 16, 16> records_;
+  ChunkedArray<Record, 17, 15> records_;
   ChunkedArray<bgp::NlriKey, 14, 14> extended_;
   std::vector<std::uint32_t> free_extended_;
   std::uint32_t extended_used_ = 0;
-  std::vector<Slot> index_;
+  LargeVector<Slot> index_;
   std::uint64_t mask_ = 0;
   std::uint64_t size_ = 0;   // ids in use or in quarantine
   PrefixId next_ = 0;        // first id never used

@@ -6,6 +6,7 @@ lapwing_test(NAME detectors_test APART
     unit/detector_findings_test.cc
     unit/detector_new_upstream_test.cc
     unit/detector_origin_change_test.cc
+    unit/detector_past_origins_test.cc
     unit/detector_path_change_test.cc
     unit/detector_peer_state_test.cc
     unit/detector_prefix_watch_test.cc

@@ -160,7 +160,7 @@ class Detector {
   virtual void on_peer_change(const PeerChange&) {}
   virtual void on_timer(std::uint64_t /*key*/) {}
   /// A change of this route will be told soon, if it is one: a detector with large tables may ask
-  /// for the memory that it will need. Called twice, with step 0 and, some changes later, step 1.
+  /// for the memory that it will need. Called with step 0 and, some changes later each, 1 and 2.
   /// Only a hint: it may be wrong, and must change nothing.
   virtual void prefetch(PrefixId, PathId /*before*/, int /*step*/) const noexcept {}
   /// No route uses this id any more, and it may be given to another path (prefix) from here on.
