@@ -75,7 +75,7 @@ void Sightings::release(PrefixId prefix) {
 }
 
 std::size_t Sightings::footprint() const {
-  return slots_.capacity() * sizeof(std::uint32_t) + nodes_.capacity() * sizeof(Node) +
+  return slots_.capacity() * sizeof(std::uint32_t) + nodes_.footprint() +
          adjacencies_.capacity() * sizeof(PerAdjacency) +
          origins_.capacity() * sizeof(std::uint32_t) + groups_.capacity() * sizeof(Group);
 }
@@ -171,8 +171,8 @@ std::uint32_t Sightings::turn_into_group(PrefixId prefix, const Nlri& key) {
 std::uint32_t Sightings::make_node(std::uint32_t adjacency, std::uint32_t more) {
   std::uint32_t at = free_node_;
   if (at == kNil) {
-    at = static_cast<std::uint32_t>(nodes_.size());
-    nodes_.emplace_back();
+    at = next_node_++;
+    nodes_.grow_to(at);
   } else {
     free_node_ = nodes_[at].more;
   }

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "detectors/id_table.h"
+#include "lapwing/chunked_array.h"
 #include "lapwing/detector.h"
 #include "lapwing/large_allocator.h"
 
@@ -130,7 +131,8 @@ class Sightings {
   const Host* host_ = nullptr;
   std::uint64_t seed_ = 0;
   LargeVector<std::uint32_t> slots_;  // by PrefixId: chain, or kEnd | kGroup | group
-  LargeVector<Node> nodes_;
+  ChunkedArray<Node, 17, 14> nodes_;
+  std::uint32_t next_node_ = 0;  // first one never used
   std::uint32_t free_node_ = kNil;  // chained through `more`
   std::size_t nodes_used_ = 0;
   std::map<std::uint32_t, std::uint32_t> many_;  // routes beyond kCountMax, by node

@@ -39,7 +39,13 @@ void Engine::process(const bgp::RecordBatch& batch) {
   for (std::size_t i = 0; i < batch.nlri.size(); ++i) hashes_[i] = PrefixTable::hash(batch.nlri[i]);
   ahead_.fill({});
   bool tick = false;
-  for (const bgp::Record& record : batch.records) {
+  for (std::size_t i = 0; i < batch.records.size(); ++i) {
+    constexpr std::size_t kSlot = 6, kEntry = 3;
+    const bgp::Record& record = batch.records[i];
+    if (i + kSlot < batch.records.size())
+      paths_.prefetch(batch.records[i + kSlot].attributes_hash);
+    if (i + kEntry < batch.records.size())
+      paths_.prefetch_candidate(batch.records[i + kEntry].attributes_hash);
     fire_timers(record.time);
     now_ = std::max(now_, record.time);
     tick |= record.kind == bgp::RecordKind::kTick;

@@ -11,9 +11,9 @@
 #include <memory>
 #include <vector>
 
+#include "lapwing/chunked_array.h"
 #include "lapwing/detector.h"
 #include "lapwing/path.h"
-#include "rib/chunked_array.h"
 #include "rib/quarantine.h"
 
 namespace lapwing::rib {
@@ -22,7 +22,14 @@ class PathTable {
  public:
   PathTable();
 
-  void prefetch(std::uint64_t hash) const { __builtin_prefetch(&index_[hash & mask_]); }
+  void prefetch(std::uint64_t hash) const {
+    __builtin_prefetch(&index_[static_cast<std::uint32_t>(hash) & mask_]);
+  }
+  /// The entry behind the first candidate slot: worth a prefetch once the slot has arrived.
+  void prefetch_candidate(std::uint64_t hash) const {
+    const PathId id = index_[static_cast<std::uint32_t>(hash) & mask_];
+    if (id != kNoPath) __builtin_prefetch(&entries_[id]);
+  }
 
   void prefetch_entry(PathId id) const { __builtin_prefetch(&entries_[id]); }
   /// Reads the entry.

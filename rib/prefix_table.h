@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "bgp/record.h"
-#include "rib/chunked_array.h"
+#include "lapwing/chunked_array.h"
 #include "rib/quarantine.h"
 
 namespace lapwing::rib {

@@ -129,6 +129,7 @@ void StoreImpl::stop() {
 
 void StoreImpl::run() {
   std::vector<Commit> group;
+  journal_.collect_ids();
   for (;;) {
     if (queue_.take(group, kIdle)) {
       const Clock::time_point begin = Clock::now();
@@ -182,6 +183,7 @@ void StoreImpl::heal() {
 }
 
 void StoreImpl::idle_work() {
+  journal_.collect_ids();
   const Clock::time_point now = Clock::now();
   if (!well_) {
     if (now - last_heal_ < kSyncInterval) return;

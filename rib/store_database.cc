@@ -151,6 +151,8 @@ rocksdb::ColumnFamilyOptions Database::cf_options(Cf cf) const {
   table.checksum = rocksdb::kXXH3;
   if (cf == Cf::kPaths || cf == Cf::kEvents)
     table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  // Every new event asks all tables whether its id is known.
+  if (cf == Cf::kEvents) table.cache_index_and_filter_blocks = false;
 
   rocksdb::ColumnFamilyOptions options;
   options.write_buffer_size = options_.write_buffer_bytes;
@@ -163,6 +165,8 @@ rocksdb::ColumnFamilyOptions Database::cf_options(Cf cf) const {
   options.target_file_size_base = 32u << 20;
   options.compression = rocksdb::kNoCompression;
   if (cf == Cf::kHistory || cf == Cf::kEvents) options.compression = rocksdb::kLZ4Compression;
+  // Each group with many routes is one more table.
+  if (cf == Cf::kRoutes) options.level0_file_num_compaction_trigger = 24;
   if (cf == Cf::kHistory) {
     // Hours hardly overlap and are seldom read: sorting them again is not worth much time.
     options.level0_file_num_compaction_trigger = 24;

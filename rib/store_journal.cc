@@ -1,6 +1,7 @@
 #include "rib/store_journal.h"
 
 #include <algorithm>
+#include <cstring>
 #include <set>
 
 #include "rib/store_codec.h"
@@ -68,6 +69,21 @@ void StoreJournal::add(const Event& event, std::uint64_t& last, std::vector<Entr
   events.push_back({event_id_key(event.id), std::move(number)});
 }
 
+void StoreJournal::collect_ids() {
+  const std::uint64_t held = last_.load(std::memory_order_relaxed) + 1 - first_.load(std::memory_order_relaxed);
+  if (ids_.outgrown(held)) ids_.clear();
+  if (ids_.complete() || database_.db() == nullptr) return;
+  const std::string prefix = event_id_key({}).substr(0, 1);
+  const auto at = event_iterator(database_);
+  for (at->Seek(slice(prefix)); at->Valid() && at->key().starts_with(slice(prefix)); at->Next()) {
+    EventId id;
+    if (at->key().size() != prefix.size() + id.bytes.size()) continue;
+    std::memcpy(id.bytes.data(), at->key().data() + prefix.size(), id.bytes.size());
+    ids_.add(id);
+  }
+  if (at->status().ok()) ids_.set_complete();
+}
+
 rocksdb::Status StoreJournal::admit(const std::vector<Commit>& commits, std::vector<Entry>& events,
                                     std::uint64_t& last) {
   last = last_.load(std::memory_order_relaxed);
@@ -81,9 +97,12 @@ rocksdb::Status StoreJournal::admit(const std::vector<Commit>& commits, std::vec
   for (const Commit& commit : commits) {
     for (const Event& event : commit.events) {
       if (!in_group.insert(event.id).second) continue;
-      const rocksdb::Status found = database_.get(Cf::kEvents, event_id_key(event.id), known);
-      if (found.ok()) continue;
-      if (!found.IsNotFound()) return found;
+      if (ids_.perhaps_known(event.id)) {
+        const rocksdb::Status found = database_.get(Cf::kEvents, event_id_key(event.id), known);
+        if (found.ok()) continue;
+        if (!found.IsNotFound()) return found;
+      }
+      ids_.add(event.id);
       add(event, last, events);
       newest = std::max(newest, event.time);
     }

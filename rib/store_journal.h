@@ -15,6 +15,7 @@
 
 #include "lapwing/journal.h"
 #include "rib/store_database.h"
+#include "rib/store_event_ids.h"
 #include "rib/store_group.h"
 #include "rib/store_journal_retention.h"
 
@@ -32,6 +33,8 @@ class StoreJournal : public Journal {
   void reload();
   void reload_cursors();
 
+  /// Looks at all ids of the journal where that is due; worth it before the first `admit`.
+  void collect_ids();
   /// Adds the entries of `commits`' events that are new to `events`, and what retention removes.
   /// `last` is then the last number once they are durable.
   rocksdb::Status admit(const std::vector<Commit>& commits, std::vector<Entry>& events,
@@ -73,6 +76,7 @@ class StoreJournal : public Journal {
   Database& database_;
   std::atomic<std::uint64_t> first_{1};
   std::atomic<std::uint64_t> last_{0};
+  EventIds ids_;
   std::uint64_t next_first_ = 1;  // once the group that is being written is durable
   std::uint64_t octets_ = 0;      // of the keys and values of all events
   std::uint64_t next_octets_ = 0;

@@ -13,7 +13,10 @@ constexpr std::size_t kMaxGroupRoutes = 200'000;
 constexpr std::size_t kBusyRoutes = 1024;
 constexpr std::chrono::milliseconds kQuiet{4};
 constexpr std::chrono::milliseconds kLingerRoutes{250};
+// An event is not to wait long, unless so much changes that small groups would cost more time than
+// they save: each is a set of table files.
 constexpr std::chrono::milliseconds kLingerEvents{50};
+constexpr std::size_t kManyRoutes = 8192;
 
 bool can_join(const Commit& first, const Commit& next) {
   return first.events.empty() && next.events.empty() &&
@@ -134,7 +137,8 @@ void CommitQueue::linger(std::unique_lock<std::mutex>& lock) {
     not_empty_.wait_for(lock, kQuiet,
                         [this] { return waiting_routes_ >= kMaxGroupRoutes || stopped_; });
     if (pushes_ == pushes) return;
-    if (Clock::now() - begin >= (waiting_events_ != 0 ? kLingerEvents : kLingerRoutes)) return;
+    const bool hurry = waiting_events_ != 0 && waiting_routes_ < kManyRoutes;
+    if (Clock::now() - begin >= (hurry ? kLingerEvents : kLingerRoutes)) return;
   }
 }
 

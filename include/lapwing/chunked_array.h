@@ -14,7 +14,7 @@
 
 #include "lapwing/large_allocator.h"
 
-namespace lapwing::rib {
+namespace lapwing {
 
 template <typename T, unsigned kChunkBits, unsigned kDirectoryBits>
 class ChunkedArray {
@@ -43,4 +43,4 @@ class ChunkedArray {
   std::uint64_t used_ = 0;
 };
 
-}  // namespace lapwing::rib
+}  // namespace lapwing
