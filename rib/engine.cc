@@ -135,7 +135,13 @@ void Engine::look_ahead(const Peer& peer, const bgp::RecordBatch& batch, std::si
     Ahead& next = ahead_[n % kAhead];
     next.path = kNoPath;
     next.prefix = prefixes_.find(batch.nlri[n], hashes_[n]);
-    if (next.prefix != PrefixTable::kNone) peer.rib.prefetch(next.prefix);
+    // Detectors look at what the other neighbours show.
+    constexpr std::size_t kPeersAhead = 8;
+    if (next.prefix != PrefixTable::kNone) {
+      peer.rib.prefetch(next.prefix);
+      for (std::size_t p = 0; p < std::min(kPeersAhead, peers_.size()); ++p)
+        if (peers_[p]) peers_[p]->rib.prefetch(next.prefix);
+    }
   }
   if (const std::size_t n = at + kPath; n < end) {
     Ahead& next = ahead_[n % kAhead];
