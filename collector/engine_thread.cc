@@ -6,10 +6,13 @@
 #include <mutex>
 #include <utility>
 
+#include "lapwing/thread_name.h"
+
 namespace lapwing::collector {
 
 void EngineThread::start() {
   thread_ = std::thread([this] {
+    name_thread("engine");
     RecordQueue::Work work;
     while (queue_.pop(work)) {
       for (const auto& request : work.requests) request();

@@ -7,6 +7,7 @@
 
 #include "bgp/mrt_encode.h"
 #include "collector/log.h"
+#include "lapwing/thread_name.h"
 
 namespace lapwing::collector {
 
@@ -65,7 +66,10 @@ std::string Recorder::start() {
     return fmt::format("cannot write to {}: {}; create it and give it to the user that runs Lapwing",
                        config_.directory.string(), error);
   std::filesystem::remove(probe, failed);
-  thread_ = std::thread([this] { run(); });
+  thread_ = std::thread([this] {
+    name_thread("recorder");
+    run();
+  });
   return {};
 }
 

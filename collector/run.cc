@@ -100,7 +100,8 @@ class Collector {
       speaker_->stop("Lapwing is stopping", [this] { io_.stop(); });
     });
     supervisor_.emplace(
-        Supervisor::Parts{*reader_, store_->journal(), [this] { drop_removed(); }}, watchdog());
+        Supervisor::Parts{*reader_, store_->journal(), [this] { drop_removed(); }, detector_watch()},
+        watchdog());
     supervisor_->start();
     wait_for_hangup(hangup);
     reader_->set_ready(true);
@@ -260,6 +261,18 @@ class Collector {
                         std::chrono::milliseconds(500));
     for (const std::string& name : dropped)
       log().notice("config", "{} left the configuration; its routes are dropped", name);
+  }
+
+  DetectorWatch::Parts detector_watch() {
+    return {[this](auto answer) {
+              queue_.post([this, answer = std::move(answer)] {
+                answer(engine_->detector_summaries());
+              });
+            },
+            [this] { return engine_->running_detector(); },
+            [](const std::string& detector, const std::string& text) {
+              log().warning("detector " + detector, "{}", text);
+            }};
   }
 
   Watchdog watchdog() {

@@ -7,12 +7,14 @@
 
 #include "collector/log.h"
 #include "collector/service.h"
+#include "lapwing/thread_name.h"
 
 namespace lapwing::collector {
 
 Supervisor::Supervisor(Parts parts, Watchdog watchdog)
     : parts_(std::move(parts)),
       watchdog_(std::move(watchdog)),
+      detectors_(parts_.detectors),
       work_(boost::asio::make_work_guard(io_)) {}
 
 void Supervisor::start() {
@@ -22,7 +24,10 @@ void Supervisor::start() {
     on_second();
     if (watchdog_interval()) beat();
   });
-  thread_ = std::thread([this] { io_.run(); });
+  thread_ = std::thread([this] {
+    name_thread("supervisor");
+    io_.run();
+  });
 }
 
 void Supervisor::stop() {
@@ -37,6 +42,7 @@ void Supervisor::post(std::function<void()> fn) { boost::asio::post(io_, std::mo
 void Supervisor::on_second() {
   tell_status();
   parts_.drop_removed();
+  detectors_.look(DetectorWatch::Clock::now());
   second_.expires_after(std::chrono::seconds(1));
   second_.async_wait([this](const boost::system::error_code& error) {
     if (!error) on_second();

@@ -1,8 +1,8 @@
 // The thread that looks after the others: what takes time and hurries nobody.
 //
 // It tells the service manager the status and that all threads make progress, drops what is kept of
-// neighbours that left the configuration, measures how long events take to the disk, and runs what
-// is posted to it (a reload after SIGHUP).
+// neighbours that left the configuration, measures how long events take to the disk, names detectors
+// that are slow, and runs what is posted to it (a reload after SIGHUP).
 // Thread: main for construction, `start` and `stop`; `post` any. Owns: its thread.
 #pragma once
 
@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "collector/collector_reader.h"
+#include "collector/detector_watch.h"
 #include "collector/watchdog.h"
 #include "lapwing/journal.h"
 
@@ -26,6 +27,7 @@ class Supervisor {
     CollectorReader& reader;
     Journal& journal;
     std::function<void()> drop_removed;  // called every second
+    DetectorWatch::Parts detectors;
   };
 
   Supervisor(Parts parts, Watchdog watchdog);
@@ -43,6 +45,7 @@ class Supervisor {
 
   const Parts parts_;
   Watchdog watchdog_;
+  DetectorWatch detectors_;
   boost::asio::io_context io_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   boost::asio::steady_timer second_{io_};

@@ -13,18 +13,29 @@ namespace lapwing::rib {
 class Engine::DetectorHost final : public Host {
  public:
   DetectorHost(Engine& engine, std::uint32_t number, std::unique_ptr<Detector> detector)
-      : engine_(engine), number_(number), detector_(std::move(detector)), name_(detector_->name()) {}
+      : engine_(engine),
+        number_(number),
+        detector_(std::move(detector)),
+        name_(*engine.detector_names_.emplace(detector_->name()).first) {}
   ~DetectorHost() = default;
 
   Detector& detector() { return *detector_; }
   const std::string& name() const { return name_; }
   bool enabled() const { return enabled_; }
   DetectorSummary summary() const {
-    return {name_, enabled_, calls_, sampled_ns_ * kSample / 1000};
+    const std::uint64_t calls_a_sample = samples_ == 0 ? 0 : calls_ / samples_;
+    return {name_, enabled_, calls_, sampled_ns_ * calls_a_sample / 1000};
   }
-  /// One call in so many is timed: the clock costs as much as a short call.
-  static constexpr std::uint64_t kSample = 64;
-  bool is_sample() { return calls_++ % kSample == 0; }
+  /// One call in 64 or so is timed: the clock costs as much as a short call. The steps are uneven, since
+  /// calls of one kind come at even ones.
+  bool is_sample() {
+    ++calls_;
+    if (--until_sample_ != 0) return false;
+    step_ = step_ * 1664525 + 1013904223;
+    until_sample_ = 32 + (step_ >> 26);
+    ++samples_;
+    return true;
+  }
   void add_time(std::uint64_t nanoseconds) { sampled_ns_ += nanoseconds; }
   /// It threw: no further call, no timer; an event tells the operator.
   void disable(const char* what);
@@ -59,10 +70,13 @@ class Engine::DetectorHost final : public Host {
   Engine& engine_;
   const std::uint32_t number_;
   std::unique_ptr<Detector> detector_;
-  const std::string name_;
+  const std::string& name_;  // in the engine, for good
   bool enabled_ = true;
   std::uint64_t calls_ = 0;
+  std::uint64_t samples_ = 0;
   std::uint64_t sampled_ns_ = 0;
+  std::uint32_t until_sample_ = 1;
+  std::uint32_t step_ = 0;
 };
 
 template <typename Fn>
@@ -70,6 +84,7 @@ void Engine::call(DetectorHost& host, Fn&& fn) {
   if (!host.enabled()) return;
   const bool timed = host.is_sample() && options_.stopwatch != nullptr;
   const std::uint64_t begin = timed ? options_.stopwatch() : 0;
+  running_.store(&host.name(), std::memory_order_relaxed);
   try {
     fn(host.detector());
   } catch (const std::exception& error) {

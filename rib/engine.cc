@@ -51,6 +51,7 @@ void Engine::process(const bgp::RecordBatch& batch) {
     tick |= record.kind == bgp::RecordKind::kTick;
     process_record(batch, record);
   }
+  running_.store(nullptr, std::memory_order_relaxed);
   flush(tick);
   publish();
 }
@@ -326,6 +327,11 @@ void Engine::replace_detectors(EngineOptions options,
 std::uint64_t Engine::submit_open() {
   flush(false);
   return sequence_ - 1;
+}
+
+std::string Engine::running_detector() const {
+  const std::string* const name = running_.load(std::memory_order_relaxed);
+  return name == nullptr ? std::string() : *name;
 }
 
 std::vector<DetectorSummary> Engine::detector_summaries() const {

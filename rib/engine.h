@@ -21,9 +21,11 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -148,6 +150,8 @@ class Engine final : public Dictionary {
   const EngineCounters& counters() const { return counters_; }
   /// [Threading] any. The references stay valid as long as the engine.
   std::vector<const PeerCounters*> peer_counters() const;
+  /// [Threading] any. The detector that is being called; empty: none.
+  std::string running_detector() const;
   /// Octets held by the tables, by part. Engine thread.
   struct Footprint {
     std::uint64_t prefixes = 0;
@@ -235,8 +239,20 @@ class Engine final : public Dictionary {
   void recycle();
   void publish();
 
+  /// The id under which an event is kept: its own, or of what came again at one moment.
+  EventId id_in_moment(const Event& event);
+
   EngineOptions options_;
   CommitSink& sink_;
+  std::atomic<const std::string*> running_{nullptr};  // one of detector_names_
+  std::set<std::string, std::less<>> detector_names_;  // never removed
+  // Events of the present moment: what one incident said last, and how often an id stood again.
+  struct Said {
+    EventId last;
+    std::map<EventId, std::uint32_t> times;
+  };
+  std::map<EventId, Said> said_;
+  Timestamp said_at_{};
   std::vector<std::unique_ptr<DetectorHost>> detectors_;
   std::vector<DetectorHost*> route_listeners_;     // of changes outside first tables
   EventFilter* filter_ = nullptr;

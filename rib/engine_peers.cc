@@ -296,8 +296,30 @@ void Engine::DetectorHost::emit(Event&& event) {
     engine_.call(*filter, [&](Detector&) { admitted = engine_.filter_->admit(name_, event); });
     if (!admitted) return;
   }
+  event.id = engine_.id_in_moment(event);
   engine_.commit_.events.push_back(std::move(event));
   engine_.counters_.events.fetch_add(1, std::memory_order_relaxed);
+}
+
+// Ids are made of what an event says and when. Where time has no finer steps (a second, in most
+// files), a matter may begin, end and begin again at one moment: the second beginning is another
+// event than the first. Said twice in a row it stays the same one.
+EventId Engine::id_in_moment(const Event& event) {
+  if (said_at_ != now_) {
+    said_.clear();
+    said_at_ = now_;
+  }
+  const auto [said, first] = said_.try_emplace(event.incident);
+  std::uint32_t& times = said->second.times[event.id];
+  if (times == 0 || said->second.last != event.id) ++times;
+  said->second.last = event.id;
+  if (times == 1) return event.id;
+  EventId id = event.id;
+  for (std::size_t half = 0; half < id.bytes.size(); half += 8) {
+    const std::uint64_t hash = bgp::hash_octets(half + times, {event.id.bytes.data(), event.id.bytes.size()});
+    for (std::size_t i = 0; i < 8; ++i) id.bytes[half + i] = static_cast<std::uint8_t>(hash >> 8 * i);
+  }
+  return id;
 }
 
 void Engine::DetectorHost::disable(const char* what) {

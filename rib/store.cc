@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include "lapwing/thread_name.h"
 #include "rib/store_database.h"
 #include "rib/store_journal.h"
 #include "rib/store_queue.h"
@@ -128,6 +129,7 @@ void StoreImpl::stop() {
 }
 
 void StoreImpl::run() {
+  name_thread("store");
   std::vector<Commit> group;
   journal_.collect_ids();
   for (;;) {

@@ -129,6 +129,8 @@ Database::Database(const StoreOptions& options)
   db_options_.max_open_files = 512;
   db_options_.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   db_options_.avoid_flush_during_recovery = false;
+  // Ingested files carry none: RocksDB would warn of each.
+  db_options_.verify_sst_unique_id_in_manifest = false;
   db_options_.stats_dump_period_sec = 0;
   db_options_.stats_persist_period_sec = 0;
   db_options_.enable_pipelined_write = false;

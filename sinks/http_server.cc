@@ -15,6 +15,7 @@
 #include <thread>
 #include <utility>
 
+#include "lapwing/thread_name.h"
 #include "sinks/http_session.h"
 
 namespace lapwing::sinks {
@@ -209,6 +210,7 @@ class HttpServer::Impl {
       asio::post(shared_->io, [this] { wake_streams(*shared_); });
     });
     thread_ = std::thread([this] {
+      name_thread("http");
       const auto work = asio::make_work_guard(shared_->io);
       shared_->io.run();
     });

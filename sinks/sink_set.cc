@@ -12,6 +12,7 @@
 #include <thread>
 #include <utility>
 
+#include "lapwing/thread_name.h"
 #include "sinks/jsonl_sink.h"
 #include "sinks/registry.h"
 #include "sinks/runner.h"
@@ -84,6 +85,7 @@ class SinkSet::Impl {
       plan_publish();
     });
     thread_ = std::thread([this] {
+      name_thread("sinks");
       const auto work = boost::asio::make_work_guard(io_);
       io_.run();
     });

@@ -45,7 +45,7 @@ if(TARGET lapwing)
     TIMEOUT 300)
   lapwing_program_test(NAME interop_sink_outages LABEL interop SCRIPT interop/sink_outages.py
     TIMEOUT 300)
-  foreach(case api notify reload slow tls)
+  foreach(case api notify reload slow slow_plugin tls)
     lapwing_program_test(NAME interop_${case} LABEL interop SCRIPT interop/${case}.py TIMEOUT 180)
   endforeach()
   # Half a minute of a day; `tests/interop/soak.py --binary lapwing --seconds 1800` by hand.

@@ -42,8 +42,8 @@ EVERY_ROOM = ("lapwing/",) + tuple(r + "/" for r in ROOMS)
 SESSION_RULE = Rule("bgp/", ("lapwing/", "bgp/"),
                     ("boost/asio", "boost/system", "openssl/") + POSIX)
 RULES = (
-    # inet_ntop and inet_pton: the text of an address, no socket. Mapping: huge pages.
-    Rule("include/", ("lapwing/",), ("arpa/inet.h", "sys/mman.h")),
+    # inet_ntop and inet_pton: the text of an address, no socket. Mapping: huge pages. Threads: their names.
+    Rule("include/", ("lapwing/",), ("arpa/inet.h", "pthread.h", "sys/mman.h")),
     Rule("bgp/", ("lapwing/", "bgp/")),
     Rule("rib/store", ("lapwing/", "bgp/", "rib/"),
          ("rocksdb/", "boost/unordered", "boost/sort/", "zstd.h") + POSIX),

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -376,6 +377,87 @@ TEST_CASE("a detector that is an event filter judges the events of the others") 
   REQUIRE(b.commits.list.back().events.size() == 1);
   CHECK(b.commits.list.back().events[0].type == "detector-failed");
   CHECK(b.commits.list.back().states.size() == 1);  // what the detector learnt is kept
+}
+
+/// Ids of what it says and when: a coming is 1, a going 2. Says a coming `repeat` times.
+class Alternating : public Detector {
+ public:
+  std::string_view name() const override { return "alternating"; }
+  void attach(Host& host) override { host_ = &host; }
+  void on_route_change(const RouteChange& change) override {
+    while_running = engine->running_detector();
+    for (int i = 0; i < (change.after == kNoPath ? 1 : repeat); ++i) {
+      Event event;
+      event.incident.bytes[0] = 9;
+      event.id.bytes[0] = change.after == kNoPath ? 2 : 1;
+      event.id.bytes[1] = static_cast<std::uint8_t>(unix_micros(host_->now()) / 1000000);
+      host_->emit(std::move(event));
+    }
+  }
+  Host* host_ = nullptr;
+  Engine* engine = nullptr;
+  int repeat = 1;
+  std::string while_running;
+};
+
+TEST_CASE("what begins again at one moment is another event; what is said twice in a row is one") {
+  Bench b;
+  auto owned = std::make_unique<Alternating>();
+  Alternating& detector = *owned;
+  detector.engine = &b.engine;
+  b.engine.add_detector(std::move(owned));
+  b.start();
+  b.run(Batch().declare(1, "r").up(2).end_of_rib(3));
+  Batch flap;
+  for (int i = 0; i < 3; ++i) flap.update(10, {}, {"10.0.0.0/8"}, {1}).update(10, {"10.0.0.0/8"}, {}, {});
+  flap.update(11, {}, {"10.0.0.0/8"}, {1});
+  b.run(flap);
+  std::vector<EventId> ids;
+  for (const Commit& commit : b.commits.list)
+    for (const Event& event : commit.events) ids.push_back(event.id);
+  REQUIRE(ids.size() == 7);
+  CHECK(ids[0].bytes[0] == 1);  // the first of each is as the detector made it
+  CHECK(ids[1].bytes[0] == 2);
+  CHECK(ids[6].bytes[1] == 11);
+  const std::set<EventId> distinct(ids.begin(), ids.end());
+  CHECK(distinct.size() == 7);
+
+  detector.repeat = 2;
+  b.commits.list.clear();
+  b.run(Batch().update(12, {"10.0.0.0/8"}, {}, {}).update(12, {}, {"10.0.0.0/8"}, {1}));
+  const std::vector<Event>& last = b.commits.list.back().events;
+  REQUIRE(last.size() == 3);
+  CHECK(last[1].id == last[2].id);
+  CHECK(detector.while_running == "alternating");
+  CHECK(b.engine.running_detector().empty());
+}
+
+std::uint64_t nanoseconds_now = 0;
+
+class TakesTime : public Detector {
+ public:
+  std::string_view name() const override { return "takes-time"; }
+  void attach(Host&) override {}
+  void on_route_change(const RouteChange&) override { nanoseconds_now += 1000000; }
+};
+
+TEST_CASE("the time of a detector is estimated well, though its calls come in a pattern") {
+  Commits commits;
+  EngineOptions options;
+  options.stopwatch = [] { return nanoseconds_now; };
+  Engine engine(options, commits);
+  engine.add_detector(std::make_unique<TakesTime>());
+  engine.end_restore();
+  engine.process(Batch().declare(1, "r").up(2));
+  constexpr int kChanges = 20000;
+  Batch batch;
+  for (int i = 0; i < kChanges; ++i)  // a change, the end of its UPDATE, a change, …
+    batch.announce(3, "10.0.0.0/8", {static_cast<Asn>(1 + i % 2)});
+  engine.process(batch);
+  const DetectorSummary summary = engine.detector_summaries().front();
+  CHECK(summary.calls >= 2 * kChanges);
+  CHECK(summary.microseconds > kChanges * 800);
+  CHECK(summary.microseconds < kChanges * 1200);
 }
 
 TEST_CASE("a detector that throws is disabled and an event says so") {

@@ -76,6 +76,44 @@ TEST_CASE("sd_watchdog_enabled(3): half of WATCHDOG_USEC, for this process only"
   ::unsetenv("WATCHDOG_PID");
 }
 
+TEST_CASE("detectors: one that takes most of the time is named, and one that does not return") {
+  using Clock = DetectorWatch::Clock;
+  std::vector<std::string> said;
+  std::function<void(DetectorWatch::Summaries)> answer;
+  std::string running;
+  DetectorWatch watch({[&](auto a) { answer = std::move(a); }, [&] { return running; },
+                       [&](const std::string& detector, const std::string& text) {
+                         said.push_back(detector + " " + text);
+                       }});
+  Clock::time_point now{};
+  std::uint64_t quick = 0, slow = 0;
+  bool hangs = false;
+  const auto second = [&](std::uint64_t slow_us) {
+    now += std::chrono::seconds(1);
+    quick += 400000;
+    slow += slow_us;
+    watch.look(now);
+    if (answer && !hangs)
+      std::exchange(answer, nullptr)({{"quick", true, 1, quick}, {"slow", true, 1, slow}});
+  };
+  for (int i = 0; i < 30; ++i) second(300000);
+  CHECK(said.empty());
+  for (int i = 0; i < 60; ++i) second(700000);
+  REQUIRE(said.size() == 1);  // once a minute
+  CHECK(said[0].find("slow took 7") == 0);
+  for (int i = 0; i < 30; ++i) second(700000);
+  CHECK(said.size() == 2);
+
+  said.clear();
+  hangs = true;
+  for (int i = 0; i < 25; ++i) second(0);
+  CHECK(said.empty());  // busy with something else
+  running = "stuck";
+  second(0);
+  REQUIRE(said.size() == 1);
+  CHECK(said[0].find("stuck has not returned for ") == 0);
+}
+
 TEST_CASE("updates: kept only while somebody watches, bounded, numbered without a gap") {
   UpdateRing ring;
   CHECK_FALSE(ring.watched());
