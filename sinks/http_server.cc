@@ -92,7 +92,7 @@ class Listener {
   }
 
   void accept() {
-    acceptor_.async_accept([this](const error_code& error, RawSocket socket) {
+    acceptor_.async_accept([this](const error_code& error, ByteStream::Socket socket) {
       if (error == asio::error::operation_aborted) return;
       if (error) return accept_later();
       serve_http(shared_, std::move(socket),
