@@ -1,20 +1,16 @@
 #include "collector/client.h"
 
-#include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/ssl/context.hpp>
-#include <boost/asio/ssl/host_name_verification.hpp>
-#include <boost/asio/ssl/stream.hpp>
-#include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/verb.hpp>
-#include <boost/beast/http/write.hpp>
 #include <utility>
+
+#include "sinks/byte_stream.h"
+#include "sinks/http_wire.h"
 
 namespace lapwing::collector {
 namespace {
@@ -22,40 +18,33 @@ namespace {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = beast::http;
-using asio::ip::tcp;
 using boost::system::error_code;
-using Local = asio::local::stream_protocol;
+using sinks::ByteStream;
+using sinks::HttpPart;
 using Parser = http::response_parser<http::string_body>;
 
 constexpr std::uint64_t kMaxBody = std::uint64_t{1} << 30;
 constexpr std::string_view kDefaultPort = "8179";
 
-using TcpStream = beast::basic_stream<tcp>;
-using LocalStream = beast::basic_stream<Local>;
-using TlsStream = asio::ssl::stream<TcpStream>;
-
-template <typename Protocol>
-beast::basic_stream<Protocol>& lowest(beast::basic_stream<Protocol>& stream) {
-  return stream;
-}
-TcpStream& lowest(TlsStream& stream) { return stream.next_layer(); }
-
-// Beast keeps time for asynchronous operations only: each is started, and the context run until it
-// is done.
-template <typename Stream>
+// Keeps time by asynchronous operations: each is started, and the context run until it is done.
 class Connection {
  public:
-  template <typename... Args>
-  explicit Connection(const ClientOptions& options, Args&... args)
-      : options_(options), stream_(context_, args...) {}
+  explicit Connection(const ClientOptions& options) : options_(options), stream_(context_) {}
 
-  template <typename Endpoints>
-  error_code connect(const Endpoints& endpoints) {
-    lowest(stream_).expires_after(options_.connect_timeout);
-    return wait([&](auto done) { lowest(stream_).async_connect(endpoints, done); });
+  error_code resolve(const ApiAddress& api, std::vector<ByteStream::Endpoint>& found) {
+    return wait([&](auto done) {
+      stream_.resolve(api.host, api.port, [done, &found](const error_code& error, auto endpoints) {
+        found = std::move(endpoints);
+        done(error);
+      });
+    });
+  }
+  error_code connect(std::vector<ByteStream::Endpoint> endpoints) {
+    stream_.expires_after(options_.connect_timeout);
+    return wait([&](auto done) { stream_.connect(std::move(endpoints), done); });
   }
   error_code handshake() {
-    return wait([&](auto done) { stream_.async_handshake(asio::ssl::stream_base::client, done); });
+    return wait([&](auto done) { stream_.handshake_as_client(done); });
   }
 
   error_code send(const std::string& host, const Request& what) {
@@ -70,30 +59,24 @@ class Connection {
       request.body() = what.body;
     }
     request.prepare_payload();
-    lowest(stream_).expires_after(options_.timeout);
-    return wait([&](auto done) { http::async_write(stream_, request, done); });
+    const std::string text = sinks::http_head(request) + what.body;
+    stream_.expires_after(options_.timeout);
+    return wait([&](auto done) { stream_.write(asio::buffer(text), done); });
   }
 
-  error_code read(Parser& parser) {
-    return wait([&](auto done) { http::async_read(stream_, buffer_, parser, done); });
+  error_code read(Parser& parser, HttpPart part) {
+    return wait([&](auto done) { sinks::read_http(stream_, buffer_, parser, part, done); });
   }
-  error_code read_head(Parser& parser) {
-    return wait([&](auto done) { http::async_read_header(stream_, buffer_, parser, done); });
-  }
-  error_code read_some(Parser& parser) {
-    return wait([&](auto done) { http::async_read_some(stream_, buffer_, parser, done); });
-  }
-  void wait_for_ever() { lowest(stream_).expires_never(); }
-  void wait_again() { lowest(stream_).expires_after(options_.timeout); }
+  void wait_for_ever() { stream_.expires_never(); }
+  void wait_again() { stream_.expires_after(options_.timeout); }
 
-  asio::io_context& context() { return context_; }
-  Stream& stream() { return stream_; }
+  ByteStream& stream() { return stream_; }
 
  private:
   template <typename Start>
   error_code wait(Start&& start) {
     error_code result;
-    start([&result](const error_code& error, const auto&...) { result = error; });
+    start([&result](const error_code& error) { result = error; });
     context_.restart();
     context_.run();
     return result;
@@ -101,7 +84,7 @@ class Connection {
 
   const ClientOptions& options_;
   asio::io_context context_;
-  Stream stream_;
+  ByteStream stream_;
   beast::flat_buffer buffer_;
 };
 
@@ -115,58 +98,62 @@ std::string sentence(const ApiAddress& api, const char* what, const error_code& 
   return std::string(what) + ' ' + describe(api) + ": " + error.message();
 }
 
-// Connects by whichever protocol the address names, then calls `fn(connection, host)`.
-template <typename Fn>
-std::optional<Reply> with_connection(const ApiAddress& api, const ClientOptions& options,
-                                     std::string& error, Fn&& fn) {
-  if (!api.unix_path.empty()) {
-    Connection<LocalStream> connection(options);
-    if (api.unix_path.size() >= sizeof(sockaddr_un::sun_path)) {
-      error = "the path of the socket is too long: " + api.unix_path;
-      return std::nullopt;
-    }
-    if (const auto failed = connection.connect(Local::endpoint(api.unix_path))) {
-      error = sentence(api, "cannot connect to", failed);
-      return std::nullopt;
-    }
-    return fn(connection, std::string("localhost"));
-  }
+// What a request says in its Host field.
+std::string host_of(const ApiAddress& api) {
+  if (!api.unix_path.empty()) return "localhost";
   const std::string full = describe(api);
-  const std::string host = full.substr(full.find("//") + 2);
-  const auto connect = [&](auto& connection) {
-    error_code failed;
-    const auto endpoints = tcp::resolver(connection.context()).resolve(api.host, api.port, failed);
-    if (!failed) failed = connection.connect(endpoints);
-    if (failed) error = sentence(api, "cannot connect to", failed);
-    return !failed;
-  };
-  if (!api.tls) {
-    Connection<TcpStream> connection(options);
-    if (!connect(connection)) return std::nullopt;
-    return fn(connection, host);
-  }
+  return full.substr(full.find("//") + 2);
+}
+
+// nullopt and a sentence in `error` where the authorities cannot be read.
+std::optional<asio::ssl::context> make_context(const ClientOptions& options, std::string& error) {
   asio::ssl::context tls(asio::ssl::context::tls_client);
   error_code failed;
   if (options.authorities.empty())
     tls.set_default_verify_paths(failed);
   else
     tls.load_verify_file(options.authorities, failed);
-  if (failed) {
-    error = "cannot read the authorities" +
-            (options.authorities.empty() ? "" : " in " + options.authorities) + ": " +
-            failed.message();
-    return std::nullopt;
+  if (!failed) return tls;
+  error = "cannot read the authorities" +
+          (options.authorities.empty() ? "" : " in " + options.authorities) + ": " +
+          failed.message();
+  return std::nullopt;
+}
+
+// False and a sentence in `error` where there is no connection.
+bool open(Connection& connection, const ApiAddress& api, std::string& error) {
+  std::vector<ByteStream::Endpoint> endpoints;
+  error_code failed;
+  if (api.unix_path.size() >= sizeof(sockaddr_un::sun_path)) {
+    error = "the path of the socket is too long: " + api.unix_path;
+    return false;
   }
-  tls.set_verify_mode(asio::ssl::verify_peer);
-  Connection<TlsStream> connection(options, tls);
-  connection.stream().set_verify_callback(asio::ssl::host_name_verification(api.host));
-  if (!connect(connection)) return std::nullopt;
-  ::SSL_set_tlsext_host_name(connection.stream().native_handle(), api.host.c_str());
-  if (const auto refused = connection.handshake()) {
-    error = sentence(api, "no TLS session with", refused);
-    return std::nullopt;
+  if (api.unix_path.empty())
+    failed = connection.resolve(api, endpoints);
+  else
+    endpoints.emplace_back(asio::local::stream_protocol::endpoint(api.unix_path));
+  if (!failed) failed = connection.connect(std::move(endpoints));
+  if (failed) error = sentence(api, "cannot connect to", failed);
+  return !failed;
+}
+
+// Connects by whichever protocol the address names, then calls `fn(connection, host)`.
+std::optional<Reply> with_connection(
+    const ApiAddress& api, const ClientOptions& options, std::string& error,
+    const std::function<std::optional<Reply>(Connection&, const std::string& host)>& fn) {
+  std::optional<asio::ssl::context> tls;
+  if (api.tls && !(tls = make_context(options, error))) return std::nullopt;
+  Connection connection(options);
+  if (!open(connection, api, error)) return std::nullopt;
+  if (tls) {
+    connection.stream().start_tls(*tls);
+    connection.stream().expect_peer(api.host, false);
+    if (const auto refused = connection.handshake()) {
+      error = sentence(api, "no TLS session with", refused);
+      return std::nullopt;
+    }
   }
-  return fn(connection, host);
+  return fn(connection, host_of(api));
 }
 
 Reply to_reply(Parser& parser) {
@@ -178,7 +165,6 @@ Reply to_reply(Parser& parser) {
   return reply;
 }
 
-template <typename Connection>
 std::optional<Reply> read_stream(Connection& connection, Parser& parser, const ApiAddress& api,
                                  const std::function<bool(std::string_view)>& fn,
                                  std::string& error) {
@@ -190,7 +176,7 @@ std::optional<Reply> read_stream(Connection& connection, Parser& parser, const A
   };
   if (!take_body()) return to_reply(parser);
   while (!parser.is_done()) {
-    const error_code failed = connection.read_some(parser);
+    const error_code failed = connection.read(parser, HttpPart::kSome);
     if (!take_body()) return to_reply(parser);
     if (failed) {
       error = sentence(api, "the stream broke off:", failed);
@@ -261,11 +247,11 @@ std::string percent_encode(std::string_view text) {
 std::optional<Reply> ask(const ApiAddress& api, const Request& request,
                          const ClientOptions& options, std::string& error) {
   return with_connection(api, options, error,
-                         [&](auto& connection, const std::string& host) -> std::optional<Reply> {
+                         [&](Connection& connection, const std::string& host) -> std::optional<Reply> {
                            Parser parser;
                            parser.body_limit(kMaxBody);
                            error_code failed = connection.send(host, request);
-                           if (!failed) failed = connection.read(parser);
+                           if (!failed) failed = connection.read(parser, HttpPart::kAll);
                            if (!failed) return to_reply(parser);
                            error = sentence(api, "no reply from", failed);
                            return std::nullopt;
@@ -283,15 +269,15 @@ std::optional<Reply> get_pieces(const ApiAddress& api, const std::string& target
                                 std::string& error) {
   return with_connection(
       api, options, error,
-      [&](auto& connection, const std::string& host) -> std::optional<Reply> {
+      [&](Connection& connection, const std::string& host) -> std::optional<Reply> {
         Parser parser;
         parser.body_limit(boost::none);
         error_code failed = connection.send(host, {"GET", target, "", "application/x-ndjson"});
-        if (!failed) failed = connection.read_head(parser);
+        if (!failed) failed = connection.read(parser, HttpPart::kHead);
         const bool good = !failed && parser.get().result() == http::status::ok;
         while (!failed && !parser.is_done()) {
           connection.wait_again();
-          failed = connection.read_some(parser);
+          failed = connection.read(parser, HttpPart::kSome);
           if (good && !fn(std::exchange(parser.get().body(), {}))) return to_reply(parser);
         }
         if (!failed) return to_reply(parser);
@@ -305,18 +291,18 @@ std::optional<Reply> follow(const ApiAddress& api, const std::string& target,
                             const std::function<bool(std::string_view data)>& fn,
                             std::string& error) {
   return with_connection(api, options, error,
-                         [&](auto& connection, const std::string& host) -> std::optional<Reply> {
+                         [&](Connection& connection, const std::string& host) -> std::optional<Reply> {
                            Parser parser;
                            parser.body_limit(boost::none);
                            error_code failed = connection.send(host, {"GET", target, "", "text/event-stream"});
-                           if (!failed) failed = connection.read_head(parser);
+                           if (!failed) failed = connection.read(parser, HttpPart::kHead);
                            if (!failed && parser.get().result() == http::status::ok) {
                              parser.eager(true);
                              return read_stream(connection, parser, api, fn, error);
                            }
                            if (!failed) {
                              parser.body_limit(kMaxBody);
-                             failed = connection.read(parser);
+                             failed = connection.read(parser, HttpPart::kAll);
                            }
                            if (!failed) return to_reply(parser);
                            error = sentence(api, "no reply from", failed);

@@ -3,17 +3,18 @@
 #include <openssl/crypto.h>
 
 #include <boost/asio/post.hpp>
-#include <boost/asio/ssl/stream.hpp>
-#include <boost/asio/write.hpp>
-#include <boost/beast/core/basic_stream.hpp>
-#include <boost/beast/core/error.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http.hpp>
+#include <boost/beast/core/string.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
 #include <exception>
 #include <optional>
 #include <utility>
 
 #include "sinks/gzip.h"
+#include "sinks/http_wire.h"
 
 namespace lapwing::sinks {
 
@@ -22,6 +23,7 @@ namespace {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
+using boost::system::error_code;
 
 constexpr std::uint32_t kHeaderLimit = 8192;
 constexpr std::uint64_t kBodyLimit = 65536;
@@ -45,64 +47,27 @@ bool is_local_host(std::string_view host) {
 
 std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
 
-using PlainStream = beast::basic_stream<asio::generic::stream_protocol>;
-using TlsStream = asio::ssl::stream<PlainStream>;
-
-PlainStream& lowest(PlainStream& stream) { return stream; }
-PlainStream& lowest(TlsStream& stream) { return stream.next_layer(); }
-
-template <typename Stream>
-class SocketOf final : public HttpSocket {
+class HttpSession : public std::enable_shared_from_this<HttpSession> {
  public:
-  explicit SocketOf(Stream stream) : stream_(std::move(stream)) { lowest(stream_).expires_never(); }
-  void write(asio::const_buffer data, Done done) override {
-    asio::async_write(stream_, data,
-                      [done = std::move(done)](const beast::error_code& error, std::size_t) {
-                        done(error);
-                      });
-  }
-  void read(asio::mutable_buffer data, Done done) override {
-    stream_.async_read_some(data,
-                            [done = std::move(done)](const beast::error_code& error, std::size_t) {
-                              done(error);
-                            });
-  }
-  bool is_open() const override { return open_; }
-  void close() override {
-    open_ = false;
-    lowest(stream_).close();
-  }
-
- private:
-  Stream stream_;
-  bool open_ = true;
-};
-
-template <typename Stream>
-class HttpSession : public std::enable_shared_from_this<HttpSession<Stream>> {
- public:
-  HttpSession(HttpShared& shared, Stream stream, HttpTransport transport)
-      : shared_(shared), stream_(std::move(stream)), local_(transport == HttpTransport::kUnix) {
+  HttpSession(HttpShared& shared, ByteStream::Socket socket, HttpTransport transport)
+      : shared_(shared),
+        stream_(std::move(socket)),
+        local_(transport == HttpTransport::kUnix) {
+    if (transport == HttpTransport::kTls) stream_.start_tls(*shared_.tls);
     ++shared_.connections;
   }
   ~HttpSession() { --shared_.connections; }
 
   void run() {
-    if constexpr (std::is_same_v<Stream, TlsStream>) {
-      lowest(stream_).expires_after(shared_.options.read_timeout);
-      stream_.async_handshake(asio::ssl::stream_base::server,
-                              [self = self_ptr()](const beast::error_code& error) {
-                                if (!error) self->begin();
-                              });
-    } else {
-      begin();
-    }
+    if (!stream_.has_tls()) return begin();
+    stream_.expires_after(shared_.options.read_timeout);
+    stream_.handshake_as_server([self = shared_from_this()](const error_code& error) {
+      if (!error) self->begin();
+    });
   }
 
  private:
   using Parser = http::request_parser<http::string_body>;
-
-  std::shared_ptr<HttpSession> self_ptr() { return this->shared_from_this(); }
 
   void begin() {
     if (shared_.connections > shared_.options.max_connections) {
@@ -117,14 +82,12 @@ class HttpSession : public std::enable_shared_from_this<HttpSession<Stream>> {
     parser_->header_limit(kHeaderLimit);
     parser_->body_limit(kBodyLimit);
     head_ = gzip_ = false;
-    lowest(stream_).expires_after(shared_.options.read_timeout);
-    http::async_read(stream_, buffer_, *parser_,
-                     [self = self_ptr()](const beast::error_code& error, std::size_t) {
-                       self->on_read(error);
-                     });
+    stream_.expires_after(shared_.options.read_timeout);
+    read_http(stream_, buffer_, *parser_, HttpPart::kAll,
+              [self = shared_from_this()](const error_code& error) { self->on_read(error); });
   }
 
-  void on_read(const beast::error_code& error) {
+  void on_read(const error_code& error) {
     if (!error) {
       keep_alive_ = parser_->keep_alive();
       return handle(parser_->get());
@@ -135,7 +98,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession<Stream>> {
     if (error == http::error::body_limit)
       return respond(problem(413, "the body is longer than 64 KiB"));
     if (error == http::error::end_of_stream || error == http::error::partial_message) return drain();
-    if (error.category() == beast::error_code(http::error::bad_method).category())
+    if (error.category() == error_code(http::error::bad_method).category())
       respond(problem(400, error.message()));
   }
 
@@ -200,7 +163,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession<Stream>> {
       return start_stream(route, request);
     if (shared_.jobs >= shared_.options.max_jobs)
       return respond(problem(503, "too many requests wait"));
-    work([self = self_ptr(), &route, request = std::move(request)]() mutable {
+    work([self = shared_from_this(), &route, request = std::move(request)]() mutable {
       HttpResponse response = self->answer(route, request);
       self->compress(response);
       asio::post(self->shared_.io,
@@ -214,7 +177,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession<Stream>> {
   template <typename Job>
   void work(Job job) {
     ++shared_.jobs;
-    lowest(stream_).expires_never();
+    stream_.expires_never();
     asio::post(shared_.worker, [&shared = shared_, job = std::move(job)]() mutable {
       job();
       --shared.jobs;
@@ -234,8 +197,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession<Stream>> {
     if (head_) return respond({200, "text/event-stream", {}});
     if (shared_.streams.size() >= shared_.options.max_streams)
       return respond(problem(503, "too many streams"));
-    serve_stream(shared_, std::make_unique<SocketOf<Stream>>(std::move(stream_)), request,
-                 route.where);
+    serve_stream(shared_, std::move(stream_), request, route.where);
   }
 
   void set_head(http::header<false, http::fields>& header, const HttpResponse& response) {
@@ -254,21 +216,23 @@ class HttpSession : public std::enable_shared_from_this<HttpSession<Stream>> {
 
   void respond(HttpResponse response) {
     if (response.more && !head_) return respond_long(std::move(response));
-    response_ = {};
-    set_head(response_, response);
+    http::response<http::empty_body> head;
+    set_head(head, response);
     compressor_.reset();
-    response_.keep_alive(keep_alive_);
-    if (!response.more) response_.content_length(response.body.size());
-    if (!head_) response_.body() = std::move(response.body);
-    serializer_.emplace(response_);
-    lowest(stream_).expires_after(shared_.options.write_timeout);
-    const auto done = [self = self_ptr()](const beast::error_code& error, std::size_t) {
-      if (!error) self->after_answer();
-    };
-    if (head_)
-      http::async_write_header(stream_, *serializer_, done);
-    else
-      http::async_write(stream_, *serializer_, done);
+    head.keep_alive(keep_alive_);
+    if (!response.more) head.content_length(response.body.size());
+    output_ = http_head(head);
+    if (!head_) output_ += response.body;
+    send(&HttpSession::after_answer);
+  }
+
+  // Sends `output_`; then goes on with `next`.
+  void send(void (HttpSession::*next)()) {
+    stream_.expires_after(shared_.options.write_timeout);
+    stream_.write(asio::buffer(output_),
+                  [self = shared_from_this(), next](const error_code& error) {
+                    if (!error) (*self.*next)();
+                  });
   }
 
   void after_answer() {
@@ -281,35 +245,25 @@ class HttpSession : public std::enable_shared_from_this<HttpSession<Stream>> {
   // A body that is made while it is sent (RFC 9112 7.1), or until the connection ends (HTTP/1.0).
   void respond_long(HttpResponse response) {
     keep_alive_ = keep_alive_ && chunked_;
-    long_head_ = {};
-    set_head(long_head_, response);
-    long_head_.keep_alive(keep_alive_);
-    if (chunked_) long_head_.chunked(true);
+    http::response<http::empty_body> head;
+    set_head(head, response);
+    head.keep_alive(keep_alive_);
+    if (chunked_) head.chunked(true);
     piece_ = std::move(response.body);
     more_ = std::move(response.more);
-    long_serializer_.emplace(long_head_);
-    lowest(stream_).expires_after(shared_.options.write_timeout);
-    http::async_write_header(stream_, *long_serializer_,
-                             [self = self_ptr()](const beast::error_code& error, std::size_t) {
-                               if (!error) self->send_piece();
-                             });
+    output_ = http_head(head);
+    send(&HttpSession::send_piece);
   }
 
   void send_piece() {
     if (piece_.empty()) return after_piece();
-    lowest(stream_).expires_after(shared_.options.write_timeout);
-    const auto done = [self = self_ptr()](const beast::error_code& error, std::size_t) {
-      if (!error) self->after_piece();
-    };
-    if (chunked_)
-      asio::async_write(stream_, http::make_chunk(asio::buffer(piece_)), done);
-    else
-      asio::async_write(stream_, asio::buffer(piece_), done);
+    output_ = chunked_ ? http_chunk(piece_) : std::move(piece_);
+    send(&HttpSession::after_piece);
   }
 
   void after_piece() {
     if (!more_) return end_pieces();
-    work([self = self_ptr()] {
+    work([self = shared_from_this()] {
       bool failed = false;
       try {
         self->next_piece();
@@ -333,45 +287,36 @@ class HttpSession : public std::enable_shared_from_this<HttpSession<Stream>> {
   void end_pieces() {
     compressor_.reset();
     if (!chunked_) return after_answer();
-    lowest(stream_).expires_after(shared_.options.write_timeout);
-    asio::async_write(stream_, http::make_chunk_last(),
-                      [self = self_ptr()](const beast::error_code& error, std::size_t) {
-                        if (!error) self->after_answer();
-                      });
+    output_ = http_chunk({});
+    send(&HttpSession::after_answer);
   }
 
   // Closing with unread input would reset the connection and take the answer with it.
   void drain() {
-    lowest(stream_).expires_after(kDrainTimeout);
-    if constexpr (std::is_same_v<Stream, TlsStream>) {
-      stream_.async_shutdown([self = self_ptr()](const beast::error_code&) {});
-    } else {
-      beast::error_code ignored;
-      stream_.socket().shutdown(RawSocket::shutdown_send, ignored);
-      drain_more(64);
-    }
+    stream_.expires_after(kDrainTimeout);
+    if (stream_.has_tls())
+      return stream_.shut_down_tls([self = shared_from_this()](const error_code&) {});
+    error_code ignored;
+    stream_.socket().shutdown(ByteStream::Socket::shutdown_send, ignored);
+    drain_more(64);
   }
 
   void drain_more(unsigned left) {
     buffer_.clear();
-    stream_.async_read_some(
-        buffer_.prepare(4096),
-        [self = self_ptr(), left](const beast::error_code& error, std::size_t) {
-          if (!error && left > 0) self->drain_more(left - 1);
-        });
+    stream_.read_some(buffer_.prepare(4096),
+                      [self = shared_from_this(), left](const error_code& error, std::size_t) {
+                        if (!error && left > 0) self->drain_more(left - 1);
+                      });
   }
 
   HttpShared& shared_;
-  Stream stream_;
+  ByteStream stream_;
   const bool local_;
   beast::flat_buffer buffer_{kHeaderLimit + kBodyLimit + 4096};
   std::optional<Parser> parser_;
-  http::response<http::string_body> response_;
-  std::optional<http::response_serializer<http::string_body>> serializer_;
+  std::string output_;  // being sent
   std::string allow_;
   // Of a long answer; `piece_`, `more_` and the compressor are the worker's while it makes a piece.
-  http::response<http::empty_body> long_head_;
-  std::optional<http::response_serializer<http::empty_body>> long_serializer_;
   std::string piece_;
   std::function<bool(std::string&)> more_;
   std::unique_ptr<Gzip> compressor_;
@@ -383,14 +328,8 @@ class HttpSession : public std::enable_shared_from_this<HttpSession<Stream>> {
 
 }  // namespace
 
-void serve_http(HttpShared& shared, RawSocket socket, HttpTransport transport) {
-  PlainStream plain(std::move(socket));
-  if (transport == HttpTransport::kTls)
-    std::make_shared<HttpSession<TlsStream>>(shared, TlsStream(std::move(plain), *shared.tls),
-                                             transport)
-        ->run();
-  else
-    std::make_shared<HttpSession<PlainStream>>(shared, std::move(plain), transport)->run();
+void serve_http(HttpShared& shared, ByteStream::Socket socket, HttpTransport transport) {
+  std::make_shared<HttpSession>(shared, std::move(socket), transport)->run();
 }
 
 }  // namespace lapwing::sinks

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <atomic>
-#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/thread_pool.hpp>
@@ -16,13 +15,11 @@
 #include <string>
 #include <utility>
 
+#include "sinks/byte_stream.h"
 #include "sinks/http_request.h"
 #include "sinks/http_server.h"
-#include "sinks/http_socket.h"
 
 namespace lapwing::sinks {
-
-using RawSocket = boost::asio::generic::stream_protocol::socket;
 
 class HttpStream;
 
@@ -43,10 +40,10 @@ struct HttpShared {
 enum class HttpTransport : std::uint8_t { kUnix, kTcp, kTls };
 
 /// Serves the connection until it ends.
-void serve_http(HttpShared& shared, RawSocket socket, HttpTransport transport);
+void serve_http(HttpShared& shared, ByteStream::Socket socket, HttpTransport transport);
 
 /// Turns the connection into a stream of server-sent events.
-void serve_stream(HttpShared& shared, std::unique_ptr<HttpSocket> socket, const HttpRequest& request,
+void serve_stream(HttpShared& shared, ByteStream connection, const HttpRequest& request,
                   HttpRoute::Where what);
 
 /// Streams let go of the feed of updates. When the server's threads have ended.

@@ -39,12 +39,13 @@ void append_event(std::string& out, const JournalEntry& entry) {
 
 class HttpStream : public std::enable_shared_from_this<HttpStream> {
  public:
-  HttpStream(HttpShared& shared, std::unique_ptr<HttpSocket> socket, const HttpRequest& request,
+  HttpStream(HttpShared& shared, ByteStream connection, const HttpRequest& request,
              HttpRoute::Where what)
       : shared_(shared),
-        socket_(std::move(socket)),
+        connection_(std::move(connection)),
         timer_(shared.io),
         request_(request) {
+    connection_.expires_never();  // each write has a time of its own
     selector_.read(request);
     ++shared_.connections;
     shared_.streams.insert(this);
@@ -125,7 +126,7 @@ class HttpStream : public std::enable_shared_from_this<HttpStream> {
   }
 
   void take(Batch batch) {
-    if (batch.failed || !socket_->is_open()) return close();
+    if (batch.failed || !connection_.is_open()) return close();
     cursor_ = batch.last;
     news_ = news_ || batch.full;
     output_ = std::move(batch.text);
@@ -139,7 +140,7 @@ class HttpStream : public std::enable_shared_from_this<HttpStream> {
     timer_.async_wait([self = shared_from_this()](const error_code& stopped) {
       if (!stopped) self->close();
     });
-    socket_->write(asio::buffer(output_), [self = shared_from_this()](const error_code& error) {
+    connection_.write(asio::buffer(output_), [self = shared_from_this()](const error_code& error) {
       self->timer_.cancel();
       if (error) return self->close();
       if (self->news_ || !self->cursor_) return self->next();
@@ -159,20 +160,21 @@ class HttpStream : public std::enable_shared_from_this<HttpStream> {
   }
 
   void watch_for_end() {
-    socket_->read(asio::buffer(ignored_input_), [self = shared_from_this()](const error_code& error) {
-      if (error) return self->close();
-      self->watch_for_end();
-    });
+    connection_.read_some(asio::buffer(ignored_input_),
+                          [self = shared_from_this()](const error_code& error, std::size_t) {
+                            if (error) return self->close();
+                            self->watch_for_end();
+                          });
   }
 
   void close() {
     idle_ = false;
     timer_.cancel();
-    socket_->close();
+    connection_.close();
   }
 
   HttpShared& shared_;
-  const std::unique_ptr<HttpSocket> socket_;
+  ByteStream connection_;
   asio::steady_timer timer_;
   const HttpRequest request_;
   EventSelector selector_;
@@ -184,9 +186,9 @@ class HttpStream : public std::enable_shared_from_this<HttpStream> {
   bool idle_ = false;  // waits for news or the heartbeat
 };
 
-void serve_stream(HttpShared& shared, std::unique_ptr<HttpSocket> socket, const HttpRequest& request,
+void serve_stream(HttpShared& shared, ByteStream connection, const HttpRequest& request,
                   HttpRoute::Where what) {
-  std::make_shared<HttpStream>(shared, std::move(socket), request, what)->run();
+  std::make_shared<HttpStream>(shared, std::move(connection), request, what)->run();
 }
 
 void end_streams(HttpShared& shared) {

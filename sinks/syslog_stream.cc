@@ -1,27 +1,22 @@
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <openssl/ssl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/connect.hpp>
-#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
-#include <boost/asio/ssl.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/write.hpp>
 #include <deque>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "sinks/byte_stream.h"
 #include "sinks/syslog_link.h"
 #include "sinks/tcp_state.h"
 
@@ -32,9 +27,6 @@ namespace {
 namespace asio = boost::asio;
 using boost::system::error_code;
 using std::chrono::milliseconds;
-
-using Socket = asio::generic::stream_protocol::socket;
-using TlsStream = asio::ssl::stream<Socket&>;
 
 constexpr std::chrono::seconds kConnectTimeout{10};
 constexpr unsigned kUnansweredMilliseconds = 60000;  // then the connection counts as broken
@@ -51,9 +43,7 @@ class StreamLink final : public SyslogLink, public std::enable_shared_from_this<
         options_(options),
         tls_context_(tls),
         owner_(&owner),
-        socket_(io),
-        connecting_(io),
-        resolver_(io),
+        stream_(io),
         timer_(io) {}
 
   void open() override {
@@ -63,21 +53,13 @@ class StreamLink final : public SyslogLink, public std::enable_shared_from_this<
         self->fail(asio::error::timed_out, "cannot connect");
     });
     if (target_.kind == SyslogTarget::Kind::kUnix) return open_unix();
-    resolver_.async_resolve(
-        target_.host, target_.port,
-        [self = shared_from_this()](const error_code& error, const auto& results) {
-          if (self->owner_ == nullptr) return;
-          if (error) return self->fail(error, "cannot resolve " + self->target_.host);
-          asio::async_connect(self->connecting_, results,
-                              [self](const error_code& failed, const asio::ip::tcp::endpoint&) {
-                                if (self->owner_ == nullptr) return;
-                                if (failed) return self->fail(failed, "cannot connect");
-                                if (self->reached_itself())
-                                  return self->fail(asio::error::connection_refused,
-                                                    "cannot connect");
-                                self->connected();
-                              });
-        });
+    stream_.resolve(target_.host, target_.port,
+                    [self = shared_from_this()](const error_code& error,
+                                                std::vector<ByteStream::Endpoint> found) {
+                      if (self->owner_ == nullptr) return;
+                      if (error) return self->fail(error, "cannot resolve " + self->target_.host);
+                      self->connect(std::move(found));
+                    });
   }
 
   void wake() override {
@@ -88,24 +70,29 @@ class StreamLink final : public SyslogLink, public std::enable_shared_from_this<
 
   void close() override {
     owner_ = nullptr;
-    error_code ignored;
-    resolver_.cancel();
     timer_.cancel();
-    if (tls_ && up_ && !writing_) {  // RFC 5425 4.4: close_notify, without waiting for an answer
-      socket_.non_blocking(true, ignored);
-      tls_->shutdown(ignored);
-    }
-    connecting_.close(ignored);
-    socket_.close(ignored);
+    // RFC 5425 4.4: close_notify, without waiting for an answer
+    if (stream_.has_tls() && up_ && !writing_) stream_.say_goodbye();
+    stream_.close();
   }
 
  private:
   void open_unix() {
-    const asio::local::stream_protocol::endpoint endpoint(target_.path);
-    socket_.async_connect(endpoint, [self = shared_from_this()](const error_code& error) {
+    stream_.connect({asio::local::stream_protocol::endpoint(target_.path)},
+                    [self = shared_from_this()](const error_code& error) {
+                      if (self->owner_ == nullptr) return;
+                      if (error) return self->fail(error, "cannot connect");
+                      self->ready();
+                    });
+  }
+
+  void connect(std::vector<ByteStream::Endpoint> found) {
+    stream_.connect(std::move(found), [self = shared_from_this()](const error_code& error) {
       if (self->owner_ == nullptr) return;
       if (error) return self->fail(error, "cannot connect");
-      self->ready();
+      if (self->reached_itself())
+        return self->fail(asio::error::connection_refused, "cannot connect");
+      self->connected();
     });
   }
 
@@ -113,14 +100,13 @@ class StreamLink final : public SyslogLink, public std::enable_shared_from_this<
   // to the own host may meet itself (RFC 9293 3.5, simultaneous open), and would take everything.
   bool reached_itself() {
     error_code error;
-    const auto here = connecting_.local_endpoint(error);
-    return !error && here == connecting_.remote_endpoint(error) && !error;
+    const auto here = stream_.socket().local_endpoint(error);
+    return !error && here == stream_.socket().remote_endpoint(error) && !error;
   }
 
   void connected() {
-    socket_ = std::move(connecting_);
     const int on = 1, idle = 10, interval = 5, count = 3;
-    const int handle = socket_.native_handle();
+    const int handle = stream_.socket().native_handle();
     ::setsockopt(handle, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
     ::setsockopt(handle, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
     ::setsockopt(handle, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
@@ -129,28 +115,19 @@ class StreamLink final : public SyslogLink, public std::enable_shared_from_this<
     ::setsockopt(handle, IPPROTO_TCP, TCP_USER_TIMEOUT, &kUnansweredMilliseconds,
                  sizeof kUnansweredMilliseconds);
     if (tls_context_ == nullptr) return ready();
-    tls_.emplace(socket_, *tls_context_);
-    const std::string& name = options_.server_name.empty() ? target_.host : options_.server_name;
-    const SyslogTarget named{SyslogTarget::Kind::kTls, name, {}, {}};
-    if (!named.is_address()) SSL_set_tlsext_host_name(tls_->native_handle(), name.c_str());
-    if (options_.fingerprint.empty()) {
-      tls_->set_verify_mode(asio::ssl::verify_peer);
-      tls_->set_verify_callback(asio::ssl::host_name_verification(name));
-    } else {
-      tls_->set_verify_mode(asio::ssl::verify_none);
-    }
-    tls_->async_handshake(asio::ssl::stream_base::client,
-                          [self = shared_from_this()](const error_code& error) {
-                            if (self->owner_ == nullptr) return;
-                            if (error)
-                              return self->fail(error, tls_failure(self->tls_->native_handle()));
-                            self->handshaken();
-                          });
+    stream_.start_tls(*tls_context_);
+    stream_.expect_peer(options_.server_name.empty() ? target_.host : options_.server_name,
+                        !options_.fingerprint.empty());
+    stream_.handshake_as_client([self = shared_from_this()](const error_code& error) {
+      if (self->owner_ == nullptr) return;
+      if (error) return self->fail(error, tls_failure(self->stream_.tls()));
+      self->handshaken();
+    });
   }
 
   void handshaken() {
     if (!options_.fingerprint.empty() &&
-        !fingerprint_matches(tls_->native_handle(), options_.fingerprint))
+        !fingerprint_matches(stream_.tls(), options_.fingerprint))
       return fail(asio::error::access_denied, "the receiver's certificate has another fingerprint");
     ready();
   }
@@ -163,24 +140,14 @@ class StreamLink final : public SyslogLink, public std::enable_shared_from_this<
     wake();
   }
 
-  template <typename Fn>
-  void with_stream(Fn&& fn) {
-    if (tls_)
-      fn(*tls_);
-    else
-      fn(socket_);
-  }
-
   // A receiver says nothing; reading shows when it closes.
   void read() {
-    with_stream([this](auto& stream) {
-      stream.async_read_some(asio::buffer(ignored_input_),
-                             [self = shared_from_this()](const error_code& error, std::size_t) {
-                               if (self->owner_ == nullptr) return;
-                               if (error) return self->fail(error, "connection lost");
-                               self->read();
-                             });
-    });
+    stream_.read_some(asio::buffer(ignored_input_),
+                      [self = shared_from_this()](const error_code& error, std::size_t) {
+                        if (self->owner_ == nullptr) return;
+                        if (error) return self->fail(error, "connection lost");
+                        self->read();
+                      });
   }
 
   void write_next() {
@@ -195,17 +162,14 @@ class StreamLink final : public SyslogLink, public std::enable_shared_from_this<
     }
     if (output_.empty()) return;
     writing_ = true;
-    with_stream([this](auto& stream) {
-      asio::async_write(stream, asio::buffer(output_),
-                        [self = shared_from_this()](const error_code& error, std::size_t size) {
-                          if (self->owner_ == nullptr) return;
-                          if (error) return self->fail(error, "cannot write");
-                          self->writing_ = false;
-                          self->written_ += size;
-                          self->pause_ = kFirstLook;
-                          self->look_later();
-                          self->write_next();
-                        });
+    stream_.write(asio::buffer(output_), [self = shared_from_this()](const error_code& error) {
+      if (self->owner_ == nullptr) return;
+      if (error) return self->fail(error, "cannot write");
+      self->writing_ = false;
+      self->written_ += self->output_.size();
+      self->pause_ = kFirstLook;
+      self->look_later();
+      self->write_next();
     });
   }
 
@@ -223,13 +187,13 @@ class StreamLink final : public SyslogLink, public std::enable_shared_from_this<
   std::optional<std::uint64_t> delivered() {
     if (target_.kind == SyslogTarget::Kind::kUnix) {
       int queued = 0;
-      pollfd state{socket_.native_handle(), POLLRDHUP, 0};
+      pollfd state{stream_.socket().native_handle(), POLLRDHUP, 0};
       if (::ioctl(state.fd, SIOCOUTQ, &queued) != 0 || ::poll(&state, 1, 0) < 0 ||
           (state.revents & (POLLHUP | POLLERR | POLLRDHUP)) != 0)
         return std::nullopt;
       return queued == 0 ? written_ : 0;
     }
-    const std::optional<TcpState> state = tcp_state(socket_.native_handle());
+    const std::optional<TcpState> state = tcp_state(stream_.socket().native_handle());
     if (!state) return std::nullopt;
     largest_window_ = std::max(largest_window_, state->window);
     if (state->unacknowledged == 0) return written_;
@@ -258,10 +222,8 @@ class StreamLink final : public SyslogLink, public std::enable_shared_from_this<
     const bool reset = error == asio::error::connection_reset || error == asio::error::timed_out ||
                        error == asio::error::broken_pipe;
     Owner* owner = std::exchange(owner_, nullptr);
-    error_code ignored;
     timer_.cancel();
-    connecting_.close(ignored);
-    socket_.close(ignored);
+    stream_.close();
     const Ending ending = error.value() == EPROTOTYPE ? Ending::kWrongKind
                           : up_ && reset              ? Ending::kReset
                                                       : Ending::kClosed;
@@ -273,11 +235,8 @@ class StreamLink final : public SyslogLink, public std::enable_shared_from_this<
   const TlsOptions options_;
   asio::ssl::context* const tls_context_;
   Owner* owner_;  // nullptr once ended
-  Socket socket_;
-  asio::ip::tcp::socket connecting_;
-  asio::ip::tcp::resolver resolver_;
+  ByteStream stream_;
   asio::steady_timer timer_;
-  std::optional<TlsStream> tls_;
   std::array<char, 512> ignored_input_{};
   std::string output_;               // being written
   std::deque<std::uint64_t> ends_;   // where each message that has not arrived ends

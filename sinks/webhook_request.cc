@@ -1,18 +1,14 @@
 #include "sinks/webhook_request.h"
 
-#include <openssl/ssl.h>
-
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ssl.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/http.hpp>
-#include <boost/beast/ssl/ssl_stream.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
 #include <charconv>
 
-#include "lapwing/prefix.h"
+#include "sinks/byte_stream.h"
 #include "sinks/host_port.h"
+#include "sinks/http_wire.h"
 
 namespace lapwing::sinks {
 
@@ -39,52 +35,39 @@ class Exchange final : public WebhookRequest, public std::enable_shared_from_thi
            std::chrono::seconds timeout, std::function<void(WebhookAnswer)> done)
       : url_(std::move(url)),
         options_(std::move(options)),
-        resolver_(io),
         stream_(io),
+        timeout_(timeout),
         done_(std::move(done)) {
-    if (tls != nullptr) tls_.emplace(stream_, *tls);
-    stream_.expires_after(timeout);
-    timeout_ = timeout;
+    if (tls != nullptr) stream_.start_tls(*tls);
     parser_.body_limit(kMaxAnswer);
   }
 
-  void start(const HeaderList& headers, std::string body) {
-    request_.method(http::verb::post);
-    request_.target(url_.target);
-    request_.version(11);
-    request_.set(http::field::host, url_.authority);
-    request_.set(http::field::connection, "close");
-    for (const auto& [name, value] : headers) request_.set(name, value);
-    request_.body() = std::move(body);
-    request_.prepare_payload();
-    resolver_.async_resolve(url_.host, url_.port,
-                            [self = shared_from_this()](const error_code& error, const auto& found) {
-                              if (!self->goes_on(error, "cannot resolve " + self->url_.host)) return;
-                              self->connect(found);
-                            });
+  void start(const HeaderList& headers, const std::string& body) {
+    http::request<http::empty_body> head(http::verb::post, url_.target, 11);
+    head.set(http::field::host, url_.authority);
+    head.set(http::field::connection, "close");
+    for (const auto& [name, value] : headers) head.set(name, value);
+    head.content_length(body.size());
+    request_ = http_head(head) + body;
+    stream_.resolve(url_.host, url_.port,
+                    [self = shared_from_this()](const error_code& error,
+                                                std::vector<ByteStream::Endpoint> found) {
+                      if (!self->goes_on(error, "cannot resolve " + self->url_.host)) return;
+                      self->connect(std::move(found));
+                    });
   }
 
   void cancel() override {
     done_ = nullptr;
-    resolver_.cancel();
     stream_.close();
   }
 
  private:
-  template <typename Fn>
-  void with_stream(Fn&& fn) {
-    if (tls_)
-      fn(*tls_);
-    else
-      fn(stream_);
-  }
-
-  void connect(const asio::ip::tcp::resolver::results_type& found) {
+  void connect(std::vector<ByteStream::Endpoint> found) {
     stream_.expires_after(timeout_);
-    stream_.async_connect(found, [self = shared_from_this()](const error_code& error,
-                                                             const asio::ip::tcp::endpoint&) {
+    stream_.connect(std::move(found), [self = shared_from_this()](const error_code& error) {
       if (!self->goes_on(error, "cannot connect")) return;
-      if (self->tls_)
+      if (self->stream_.has_tls())
         self->shake_hands();
       else
         self->send();
@@ -92,46 +75,32 @@ class Exchange final : public WebhookRequest, public std::enable_shared_from_thi
   }
 
   void shake_hands() {
-    const std::string& name = options_.server_name.empty() ? url_.host : options_.server_name;
-    if (!parse_address(name)) SSL_set_tlsext_host_name(tls_->native_handle(), name.c_str());
-    if (options_.fingerprint.empty()) {
-      tls_->set_verify_mode(asio::ssl::verify_peer);
-      tls_->set_verify_callback(asio::ssl::host_name_verification(name));
-    } else {
-      tls_->set_verify_mode(asio::ssl::verify_none);
-    }
-    tls_->async_handshake(asio::ssl::stream_base::client,
-                          [self = shared_from_this()](const error_code& error) {
-                            SSL* const tls = self->tls_->native_handle();
-                            if (!self->goes_on(error, error ? tls_failure(tls) : "")) return;
-                            const std::string& wanted = self->options_.fingerprint;
-                            if (!wanted.empty() && !fingerprint_matches(tls, wanted))
-                              return self->finish({0, "the certificate has another fingerprint", {}});
-                            self->send();
-                          });
+    stream_.expect_peer(options_.server_name.empty() ? url_.host : options_.server_name,
+                        !options_.fingerprint.empty());
+    stream_.handshake_as_client([self = shared_from_this()](const error_code& error) {
+      ssl_st* const tls = self->stream_.tls();
+      if (!self->goes_on(error, error ? tls_failure(tls) : "")) return;
+      const std::string& wanted = self->options_.fingerprint;
+      if (!wanted.empty() && !fingerprint_matches(tls, wanted))
+        return self->finish({0, "the certificate has another fingerprint", {}});
+      self->send();
+    });
   }
 
   void send() {
-    with_stream([this](auto& stream) {
-      http::async_write(stream, request_,
-                        [self = shared_from_this()](const error_code& error, std::size_t) {
-                          // What is refused early may be answered before all was sent.
-                          (void)error;
-                          self->receive();
-                        });
+    stream_.write(boost::asio::buffer(request_), [self = shared_from_this()](const error_code&) {
+      self->receive();  // what is refused early may be answered before all was sent
     });
   }
 
   void receive() {
-    with_stream([this](auto& stream) {
-      http::async_read_header(
-          stream, buffer_, parser_, [self = shared_from_this()](const error_code& error, std::size_t) {
-            if (!self->goes_on(error, "no answer")) return;
-            const auto& answer = self->parser_.get();
-            self->finish({answer.result_int(), std::string(answer.reason()),
-                          retry_after(answer[http::field::retry_after])});
-          });
-    });
+    read_http(stream_, buffer_, parser_, HttpPart::kHead,
+              [self = shared_from_this()](const error_code& error) {
+                if (!self->goes_on(error, "no answer")) return;
+                const auto& answer = self->parser_.get();
+                self->finish({answer.result_int(), std::string(answer.reason()),
+                              retry_after(answer[http::field::retry_after])});
+              });
   }
 
   bool goes_on(const error_code& error, const std::string& what) {
@@ -149,11 +118,9 @@ class Exchange final : public WebhookRequest, public std::enable_shared_from_thi
 
   const WebhookUrl url_;
   const TlsOptions options_;
-  asio::ip::tcp::resolver resolver_;
-  beast::tcp_stream stream_;
-  std::optional<beast::ssl_stream<beast::tcp_stream&>> tls_;
-  std::chrono::seconds timeout_{};
-  http::request<http::string_body> request_;
+  ByteStream stream_;
+  const std::chrono::seconds timeout_;
+  std::string request_;
   http::response_parser<http::string_body> parser_;
   beast::flat_buffer buffer_;
   std::function<void(WebhookAnswer)> done_;  // empty once told or cancelled
@@ -181,11 +148,11 @@ std::optional<WebhookUrl> parse_webhook_url(std::string_view text) {
 
 std::shared_ptr<WebhookRequest> start_webhook_request(
     asio::io_context& io, const WebhookUrl& url, asio::ssl::context* tls, const TlsOptions& options,
-    const HeaderList& headers, std::string body, std::chrono::seconds timeout,
+    const HeaderList& headers, const std::string& body, std::chrono::seconds timeout,
     std::function<void(WebhookAnswer)> done) {
   auto exchange =
       std::make_shared<Exchange>(io, url, url.tls ? tls : nullptr, options, timeout, std::move(done));
-  exchange->start(headers, std::move(body));
+  exchange->start(headers, body);
   return exchange;
 }
 

@@ -49,7 +49,7 @@ using HeaderList = std::vector<std::pair<std::string, std::string>>;
 /// given where the URL says https. Once the name is resolved, the rest takes `timeout` at most.
 std::shared_ptr<WebhookRequest> start_webhook_request(
     boost::asio::io_context& io, const WebhookUrl& url, boost::asio::ssl::context* tls,
-    const TlsOptions& options, const HeaderList& headers, std::string body,
+    const TlsOptions& options, const HeaderList& headers, const std::string& body,
     std::chrono::seconds timeout, std::function<void(WebhookAnswer)> done);
 
 }  // namespace lapwing::sinks
