@@ -70,7 +70,7 @@ def receiver_down(scratch, binary):
 
 
 def receiver_killed(scratch, binary):
-    """The receiver dies in the middle of a message again and again."""
+    """The receiver dies in the middle of a message, and with messages unread, again and again."""
     port = free_port()
     feed = start_feed(scratch, binary, port, name="killed", rate=400)
     messages = []
@@ -78,6 +78,9 @@ def receiver_killed(scratch, binary):
         receiver = TcpReceiver(port)
         wait_for(lambda r=receiver, n=enough: len(r.messages) >= n, 120,
                  f"{enough} messages, then the receiver dies", feed.tail)
+        if enough != 300:
+            receiver.stall()
+            time.sleep(0.5)
         receiver.close()
         messages += receiver.messages
         time.sleep(0.1)
