@@ -22,6 +22,7 @@ class NoJournal final : public Journal {
   std::uint64_t first() const override { return 1; }
   std::uint64_t cursor(std::string_view) override { return 0; }
   void set_cursor(std::string_view, std::uint64_t) override {}
+  void release(std::string_view) override {}
   int subscribe(std::function<void()>) override { return 0; }
   void unsubscribe(int) override {}
 };

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <boost/json/serialize.hpp>
+#include <sstream>
 
 #include "collector/show.h"
 #include "collector/show_json.h"
@@ -17,6 +18,16 @@ std::string path_cell(const json::object& change, std::string_view name) {
   if (path == nullptr) return "-";
   const std::string text = cell(*path, "as_path");
   return text == "-" ? "(empty)" : text;
+}
+
+// How long the oldest event has waited.
+std::string lag_cell(const json::object& sink) {
+  const json::value* seconds = sink.if_contains("lag_seconds");
+  boost::system::error_code error;
+  const auto count = seconds != nullptr && cell(sink, "waiting") != "0"
+                         ? seconds->to_number<std::int64_t>(error)
+                         : -1;
+  return count < 0 || error ? "-" : format_age(std::chrono::seconds(count));
 }
 
 std::string list_lines(const json::object& object, std::string_view name, std::string_view indent) {
@@ -72,18 +83,32 @@ Shown show_sinks(std::string_view body, const Screen& screen) {
   const auto sinks = objects_of(body, "sinks");
   if (!sinks) return std::nullopt;
   Table table;
-  table.add_column("Sink");
+  table.add_column("Sink", Table::Align::kLeft, true);
   table.add_column("State");
   table.add_column("At event", Table::Align::kRight);
   table.add_column("Waiting", Table::Align::kRight);
-  table.add_column("Delivered", Table::Align::kRight);
+  table.add_column("For", Table::Align::kRight);
   table.add_column("Retries", Table::Align::kRight);
-  table.add_column("Last error", Table::Align::kLeft, true);
-  for (const json::object& sink : *sinks)
-    table.add_row({cell(sink, "name"), cell(sink, "state"), cell(sink, "cursor"),
-                   cell(sink, "waiting"), cell(sink, "delivered"), cell(sink, "retries"),
-                   cell(sink, "last_error")});
-  return table.render(screen.width);
+  table.add_column("Lost", Table::Align::kRight);
+  for (const json::object& sink : *sinks) {
+    const std::string state = cell(sink, "state");
+    table.add_row({cell(sink, "name"), state.substr(0, state.find(':')), cell(sink, "cursor"),
+                   cell(sink, "waiting"), lag_cell(sink), cell(sink, "retries"),
+                   cell(sink, "lost")});
+  }
+  // Errors are sentences: each has a line of its own below its sink.
+  std::string out;
+  std::istringstream lines(table.render(screen.width));
+  std::string line;
+  std::getline(lines, line);
+  out += line + '\n';
+  for (const json::object& sink : *sinks) {
+    std::getline(lines, line);
+    out += line + '\n';
+    if (const std::string error = cell(sink, "last_error"); error != "-")
+      out += "  last error: " + printable(error) + '\n';
+  }
+  return out;
 }
 
 Shown show_detectors(std::string_view body, const Screen& screen) {

@@ -44,6 +44,7 @@ struct StoreOptions {
   std::uint64_t event_limit = 1'000'000;        // events kept once every sink has them; 0: all
   unsigned event_days = 0;                      // and for so long, in event time; 0: for ever
   std::uint64_t event_budget = 4ull << 30;      // octets of events, whoever has them or not; 0: any
+  std::chrono::milliseconds unasked_cursors_hold{600'000};  // the journal, since the start
   bool sync_all = false;                        // sync groups without an event, too
   /// Told what the database warns of and what was found at `open`; from any thread.
   std::function<void(std::string_view)> on_warning;

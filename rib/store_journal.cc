@@ -13,8 +13,6 @@ namespace lapwing::rib {
 namespace {
 
 constexpr std::uint64_t kMaxExpired = 4096;  // in one group
-// A sink that was removed for good must not keep the journal for ever (store_journal_retention.h).
-constexpr std::chrono::minutes kUnaskedHolds{10};
 
 std::unique_ptr<rocksdb::Iterator> event_iterator(const Database& database) {
   return std::unique_ptr<rocksdb::Iterator>(
@@ -111,11 +109,13 @@ rocksdb::Status StoreJournal::admit(const std::vector<Commit>& commits, std::vec
 }
 
 std::vector<HeldCursor> StoreJournal::held_cursors() {
-  const bool all = std::chrono::steady_clock::now() - start_ < kUnaskedHolds;
+  const bool unknown_ones =
+      std::chrono::steady_clock::now() - start_ < database_.options().unasked_cursors_hold;
   std::vector<HeldCursor> held;
   const std::lock_guard lock(cursors_mutex_);
   for (const auto& [name, cursor] : cursors_)
-    if (all || cursor.asked) held.push_back({name, cursor.number});
+    if (cursor.sink == Sink::kThere || (unknown_ones && cursor.sink == Sink::kUnknown))
+      held.push_back({name, cursor.number});
   return held;
 }
 
@@ -219,11 +219,11 @@ std::uint64_t StoreJournal::cursor(std::string_view sink) {
   const std::lock_guard lock(cursors_mutex_);
   const auto it = cursors_.find(sink);
   if (it != cursors_.end()) {
-    it->second.asked = true;
+    it->second.sink = Sink::kThere;
     return it->second.number;
   }
   const std::uint64_t number = last();
-  cursors_.emplace(std::string(sink), Cursor{number, true, true});
+  cursors_.emplace(std::string(sink), Cursor{number, true, Sink::kThere});
   cursors_moved_.store(true);
   return number;
 }
@@ -232,8 +232,13 @@ void StoreJournal::set_cursor(std::string_view sink, std::uint64_t number) {
   const std::lock_guard lock(cursors_mutex_);
   const auto it = cursors_.find(sink);
   Cursor& cursor = it != cursors_.end() ? it->second : cursors_[std::string(sink)];
-  cursor = {number, true, true};
+  cursor = {number, true, Sink::kThere};
   cursors_moved_.store(true);
+}
+
+void StoreJournal::release(std::string_view sink) {
+  const std::lock_guard lock(cursors_mutex_);
+  if (const auto it = cursors_.find(sink); it != cursors_.end()) it->second.sink = Sink::kGone;
 }
 
 int StoreJournal::subscribe(std::function<void()> fn) {

@@ -56,14 +56,16 @@ class StoreJournal : public Journal {
   std::uint64_t first() const override { return first_.load(std::memory_order_acquire); }
   std::uint64_t cursor(std::string_view sink) override;
   void set_cursor(std::string_view sink, std::uint64_t number) override;
+  void release(std::string_view sink) override;
   int subscribe(std::function<void()> fn) override;
   void unsubscribe(int handle) override;
 
  private:
+  enum class Sink : std::uint8_t { kUnknown, kThere, kGone };  // since the start
   struct Cursor {
     std::uint64_t number = 0;
     bool moved = false;
-    bool asked = false;  // since the start
+    Sink sink = Sink::kUnknown;
   };
   void add(const Event& event, std::uint64_t& last, std::vector<Entry>& events);
   rocksdb::Status expire(std::uint64_t& last, Timestamp newest, std::vector<Entry>& events);

@@ -64,11 +64,15 @@ class SinkSet::Impl {
       }
       for (const Entry& entry : former)
         if (entry.runner) entry.runner->stop();
-      former.clear();
       for (const SinkSet::Table* table : fresh) {
         Settings settings = table->settings;
         if (add(table->kind, settings)) entries_.back().runner->start();
       }
+      // Only now: a sink that is the same one with other settings holds its events throughout.
+      for (const Entry& entry : former)
+        if (entry.runner && !has(entry.runner->sink().name()))
+          journal_.release(entry.runner->sink().name());
+      former.clear();
       publish();
       done.set_value();
     });
@@ -120,6 +124,12 @@ class SinkSet::Impl {
     Settings settings;
     std::unique_ptr<SinkRunner> runner;
   };
+
+  bool has(std::string_view name) const {
+    return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+      return entry.runner->sink().name() == name;
+    });
+  }
 
   void publish() {
     std::vector<SinkStatus> now;

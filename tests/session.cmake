@@ -32,5 +32,5 @@ target_link_libraries(message_dump PRIVATE lapwing_wire)
 add_test(NAME interop_captures
   COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/interop/captures.py
     --dump $<TARGET_FILE:message_dump>)
-set_tests_properties(interop_captures PROPERTIES LABELS interop TIMEOUT 120 SKIP_RETURN_CODE 77
+set_tests_properties(interop_captures PROPERTIES LABELS interop TIMEOUT 240 SKIP_RETURN_CODE 77
   ENVIRONMENT "LAPWING_SHARED_DATA=${PROJECT_SOURCE_DIR}/../shared/data")

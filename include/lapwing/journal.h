@@ -37,6 +37,8 @@ class Journal {
   /// first use, so that a new sink does not repeat history.
   virtual std::uint64_t cursor(std::string_view sink) = 0;
   virtual void set_cursor(std::string_view sink, std::uint64_t number) = 0;
+  /// The sink is gone: its cursor stays, and holds nothing until it is asked for or moved again.
+  virtual void release(std::string_view sink) = 0;
 
   /// `fn` is called (from the store thread, it must only post) after new entries became durable.
   /// Returns a handle for `unsubscribe`; after that call returned, `fn` is not called again.

@@ -5,6 +5,7 @@ A test is a program: NAME.py --binary lapwing [--keep]. Exit 0: passed; 1: faile
 """
 
 import argparse
+import ipaddress
 import os
 import sys
 from datetime import datetime
@@ -50,6 +51,31 @@ def table(count4=200, count6=50, star=OLD):
                    "2001:db8:ff::1/128": (1103, 64499), "203.0.113.128/25": (64498,) * 5})
     routes.update({p: (1103, star, ORIGIN) for p in STAR})
     return routes
+
+
+def large_table():
+    """100,000 routes: 80,000 of IPv4 and 20,000 of IPv6, with 10,000 and 400 paths."""
+    routes = {f"{20 + n // 65536}.{n // 256 % 256}.{n % 256}.0/24": (1103, 65000 + n % 400, 3000 + n % 25)
+              for n in range(80000)}
+    routes.update({f"2001:{n // 65536 + 0x4000:x}:{n % 65536 + 1:x}::/48": (1103, 65000 + n % 400)
+                   for n in range(20000)})
+    return routes
+
+
+def all_routes(lapwing, peer):
+    """{prefix: AS path}, of `large_table`, read in pieces that the API's limit allows."""
+    found = {}
+    for net in [f"{n}.0.0.0/8" for n in range(20, 22)] + ["2001:4000::/32"]:
+        for start in range(4):
+            parts = subnets(net, 4)
+            rows = lapwing.get("routes", peer=peer, prefix=parts[start], match="longer",
+                               limit=50000)[1]["routes"]
+            found.update({r["prefix"]: r["as_path"] for r in rows})
+    return found
+
+
+def subnets(net, parts):
+    return [str(n) for n in ipaddress.ip_network(net).subnets(prefixlen_diff=parts.bit_length() - 1)]
 
 
 class Net:
@@ -112,7 +138,8 @@ def run(case, doc):
     parser = argparse.ArgumentParser(description=doc)
     parser.add_argument("--binary", required=True)
     parser.add_argument("--keep", action="store_true", help="leave the temporary directory")
-    parser.add_argument("--full", action="store_true", help="100,000 routes (routers.py)")
+    parser.add_argument("--full", action="store_true", help="the test's full measure")
+    parser.add_argument("--disk", action="store_true", help="the disk's outage (sink_bgp.py)")
     args = parser.parse_args()
     try:
         with Scratch(args.keep) as scratch:

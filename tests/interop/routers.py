@@ -4,14 +4,13 @@ Sessions: "active" (Lapwing connects), "passive" (the router connects), "interna
 IPv6) and "short" (hold time 3), with what the router can do: TCP-MD5, TTL security, ADD-PATH, role.
 """
 
-import ipaddress
 import signal
 import sys
 import time
 from datetime import datetime, timezone
 
-from case import (COLLECTOR_AS, NEW, ORIGIN, STAR, Lapwing, Neighbor, check, check_equal, free_port,
-                  has_ipv6, parse_time, run, table, wait_for)
+from case import (COLLECTOR_AS, NEW, ORIGIN, STAR, Lapwing, Neighbor, all_routes, check, check_equal,
+                  free_port, has_ipv6, large_table, parse_time, run, table, wait_for)
 from router import FeederPlace, Session
 
 ROUTER_AS = 64501
@@ -259,10 +258,7 @@ def hundred_thousand(scratch, binary, make_router):
     """80,000 IPv4 and 20,000 IPv6 routes: complete and equal."""
     sessions = [Session("full", "127.0.2.1", "127.0.1.1", COLLECTOR_AS)]
     case = Case(scratch, binary, make_router, sessions, name="lapwing-full")
-    routes = {f"{20 + n // 65536}.{n // 256 % 256}.{n % 256}.0/24": (1103, 65000 + n % 400, 3000 + n % 25)
-              for n in range(80000)}
-    routes.update({f"2001:{n // 65536 + 0x4000:x}:{n % 65536 + 1:x}::/48": (1103, 65000 + n % 400)
-                   for n in range(20000)})
+    routes = large_table()
     case.start(routes)
     case.up(sessions[0])
     case.lapwing.wait_routes(len(routes), seconds=120)
@@ -273,22 +269,6 @@ def hundred_thousand(scratch, binary, make_router):
     case.router.stop()
     case.lapwing.stop()
     step("100,000 routes are equal")
-
-
-def all_routes(lapwing, peer):
-    """{prefix: AS path}, read in pieces that the API's limit allows."""
-    found = {}
-    for net in [f"{n}.0.0.0/8" for n in range(20, 22)] + ["2001:4000::/32"]:
-        for start in range(4):
-            parts = subnets(net, 4)
-            rows = lapwing.get("routes", peer=peer, prefix=parts[start], match="longer",
-                               limit=50000)[1]["routes"]
-            found.update({r["prefix"]: r["as_path"] for r in rows})
-    return found
-
-
-def subnets(net, parts):
-    return [str(n) for n in ipaddress.ip_network(net).subnets(prefixlen_diff=parts.bit_length() - 1)]
 
 
 def step(text):

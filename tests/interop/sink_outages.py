@@ -1,21 +1,25 @@
 #!/usr/bin/env python3
 """Outages of a TCP receiver, of the disk and of Lapwing's process: every event arrives, in order.
 
-What comes twice from one run says so (repeat="true"); after a kill -9 the id tells.
+What comes twice from one run says so (repeat="true"); after a kill -9 the id tells. With --full rsyslog and
+syslog-ng are away for two minutes while 10,000 events arise, and nothing else is tried.
 """
 
 import os
 import re
 import signal
 import socket
-import subprocess
+import sys
 import time
 
 from case import check, check_equal, run, wait_for
-from feed import Feed, TcpReceiver
-from process import free_port
+from feed import Certificates, Feed, TcpReceiver
+from process import Skip, free_port
+from small_disk import SmallDisk
+from syslog_judges import judge_of
 
 COUNT = 10000
+FULL = "--full" in sys.argv
 ID = re.compile(r' id="([0-9a-f]{32})"')
 
 
@@ -66,7 +70,7 @@ def receiver_down(scratch, binary):
 
 
 def receiver_killed(scratch, binary):
-    """The receiver dies in the middle of a message again and again."""
+    """The receiver dies in the middle of a message, and with messages unread, again and again."""
     port = free_port()
     feed = start_feed(scratch, binary, port, name="killed", rate=400)
     messages = []
@@ -74,6 +78,9 @@ def receiver_killed(scratch, binary):
         receiver = TcpReceiver(port)
         wait_for(lambda r=receiver, n=enough: len(r.messages) >= n, 120,
                  f"{enough} messages, then the receiver dies", feed.tail)
+        if enough != 300:
+            receiver.stall()
+            time.sleep(0.5)
         receiver.close()
         messages += receiver.messages
         time.sleep(0.1)
@@ -126,26 +133,13 @@ def lapwing_killed(scratch, binary):
 
 def disk_full(scratch, binary):
     """The disk fills up while events arise: they wait in memory and arrive when there is room."""
-    place = scratch.file("small")
-    os.mkdir(place)
-    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96m", "tmpfs", place],
-                           capture_output=True, text=True)
-    if mount.returncode != 0:
-        print(f"skipped: disk full: mounting a tmpfs needs root ({mount.stderr.strip()})")
-        return
-    try:
+    with SmallDisk(scratch, 96) as disk:
         port = free_port()
         receiver = TcpReceiver(port)
         feed = start_feed(scratch, binary, port, name="full", count=3000, rate=60,
-                          store=os.path.join(place, "store"), more=["--padding", "8000"])
+                          store=os.path.join(disk.path, "store"), more=["--padding", "8000"])
         wait_for(lambda: len(receiver.messages) >= 100, 120, "the first messages", feed.tail)
-        filler = os.path.join(place, "filler")
-        with open(filler, "wb", buffering=0) as out:
-            try:
-                while out.write(b"x" * 4096):
-                    pass
-            except OSError:
-                pass
+        disk.fill()
 
         def stands_still():
             before = len(receiver.messages)
@@ -154,19 +148,60 @@ def disk_full(scratch, binary):
         wait_for(stands_still, 120, "nothing can be stored any more", feed.tail)
         check(len(receiver.messages) < 3000, "the disk was never full")
         feed.process.check_alive()
-        os.unlink(filler)
+        disk.free()
         feed.wait_delivered()
         check_all("disk full", receiver.messages, feed)
         receiver.close()
-    finally:
-        subprocess.run(["umount", "-l", place], check=False)
+
+
+def judges_down(scratch, binary):
+    """rsyslog and syslog-ng are away, by TCP and TLS, while the events arise; then they have them."""
+    certificates = Certificates(scratch)
+    judges = []
+    for name in ("rsyslog", "syslog-ng"):
+        try:
+            judges.append(judge_of(name, scratch, certificates))
+        except Skip as why:
+            print(f"skipped: {name}: {why}")
+    sinks = [("syslog", {"target": target, "hostname": "lab", "longest-pause": 5, "name": f"{judge.name}-{t}",
+                         **more})
+             for judge in judges for t, (target, more) in judge.targets.items() if t != "udp"]
+    for judge in judges:
+        judge.process.stop()
+    seconds = 120 if FULL else 10
+    start = time.monotonic()
+    feed = Feed(scratch, binary, sinks, store=scratch.file("store-judges"), name="judges", arguments=[
+        "--count", str(COUNT), "--rate", str(COUNT // 10 // seconds + 1), "--until-delivered"])
+    wanted = [e["id"] for e in feed.events(seconds + 120)]
+    time.sleep(max(0, start + seconds - time.monotonic()))
+    standing = feed.sinks()
+    check_equal(sorted(standing), sorted(s["name"] for _, s in sinks), "sinks")
+    for status in standing.values():
+        check(status["cursor"] == 0 and status["retries"] >= 2 and status["last_error"],
+              f"a sink whose receiver is away: {status}")
+    print(f"the judges were away for {time.monotonic() - start:.0f} s; {len(wanted)} events arose")
+    for judge in judges:
+        judge.start()
+    feed.wait_delivered()
+    for judge in judges:
+        for transport in ("tcp", "tls"):
+            what = f"{judge.name} by {transport}"
+            wait_for(lambda j=judge, t=transport: len(j.messages(t)) >= len(wanted), 60,
+                     f"{what} has written every event", lambda j=judge: str(len(j.lines())))
+            got = [m["sd"]["lapwing@32473"]["id"] for m in judge.messages(transport)]
+            check_equal(got == wanted, True, f"{what}: every event, once, in order")
+        judge.process.stop()
 
 
 def outages(scratch, binary):
-    for case in (receiver_down, receiver_killed, receiver_never_reads, lapwing_killed, disk_full):
+    cases = (receiver_down, receiver_killed, receiver_never_reads, lapwing_killed, disk_full, judges_down)
+    for case in (judges_down,) if FULL else cases:
         start = time.monotonic()
-        case(scratch, binary)
-        print(f"{case.__name__}: {time.monotonic() - start:.1f} s")
+        try:
+            case(scratch, binary)
+            print(f"{case.__name__}: {time.monotonic() - start:.1f} s", flush=True)
+        except Skip as why:
+            print(f"skipped: {case.__name__}: {why}")
 
 
 run(outages, __doc__)

@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
 """IPv4 and IPv6 tables are complete and equal to what BIRD announces.
 
-eBGP and iBGP, Lapwing connecting and BIRD connecting, over IPv4 and (where there is ::1) IPv6.
+eBGP and iBGP, Lapwing connecting and BIRD connecting, over IPv4 and (where there is ::1) IPv6. With --full
+100,000 routes of one BIRD instead.
 """
 
-from case import COLLECTOR_AS, Net, check, check_equal, has_ipv6, run, table, wait_for
+import sys
+
+from case import (COLLECTOR_AS, Net, all_routes, check, check_equal, has_ipv6, large_table, run, table,
+                  wait_for)
 
 
 def tables(scratch, binary):
@@ -48,4 +52,16 @@ def tables(scratch, binary):
     check(longest and {p for _, p in longest} == {"203.0.113.7/32"}, f"longest match: {longest}")
 
 
-run(tables, __doc__)
+def full(scratch, binary):
+    net = Net(scratch, binary)
+    bird = net.add_bird("full", 64501, large_table())
+    bird.start()
+    net.start_lapwing()
+    net.lapwing.wait_routes(len(bird.routes), 120)
+    announced = bird.exported_routes()
+    check_equal(len(announced), len(bird.routes), "routes that BIRD announces")
+    wanted = {prefix: f"{bird.local_as} {path}" for prefix, path in announced.items()}
+    check_equal(all_routes(net.lapwing, "full"), wanted, "table of 100,000 routes")
+
+
+run(full if "--full" in sys.argv else tables, __doc__)

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import threading
 import unicodedata
+from datetime import datetime, timedelta, timezone
 
 from process import LabError, find_program, wait_for
 
@@ -109,12 +110,19 @@ class TcpReceiver:
         self._listener = socket.create_server((address, port))
         self._connection = None
         self._closing = False
+        self._reading = threading.Event()
+        self._reading.set()
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
+
+    def stall(self):
+        """Reads no more; its kernel goes on to acknowledge what it has room for."""
+        self._reading.clear()
 
     def close(self):
         """Ends at once: what was not read is lost, as when the receiver is killed."""
         self._closing = True
+        self._reading.set()
         for end in (self._listener, self._connection):
             if end:
                 try:
@@ -133,7 +141,10 @@ class TcpReceiver:
             self.connections += 1
             pending = b""
             try:
-                while not self._closing and (octets := self._connection.recv(65536)):
+                while self._reading.wait() and not self._closing:
+                    octets = self._connection.recv(65536)
+                    if not octets:
+                        break
                     pending = self._take(pending + octets)
             except OSError:
                 pass
@@ -167,6 +178,34 @@ class Certificates:
                       "-keyout", key, "-out", request, "-subj", f"/CN={name}")
         self._openssl("x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", self._ca_key,
                       "-CAcreateserial", "-days", "2", "-extfile", extensions, "-out", certificate)
+        return certificate, key
+
+    def make_expired(self, name):
+        """A certificate for the name that was good for one day, ten days ago."""
+        file = self._scratch.file
+        request, key, certificate = (file(f"expired-{name}.{e}") for e in ("csr", "key", "pem"))
+        config = self._scratch.write("expired.cnf", f"""\
+[ca]
+default_ca = lab
+[lab]
+database = {self._scratch.write("expired.index", "")}
+serial = {self._scratch.write("expired.serial", "1000")}
+new_certs_dir = {self._scratch.path}
+default_md = sha256
+policy = names
+x509_extensions = server
+[names]
+commonName = supplied
+[server]
+subjectAltName = DNS:{name}
+""")
+        self._openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                      "-keyout", key, "-out", request, "-subj", f"/CN={name}")
+        start = datetime.now(timezone.utc) - timedelta(days=10)
+        self._openssl("ca", "-batch", "-config", config, "-in", request, "-out", certificate,
+                      "-cert", self.ca, "-keyfile", self._ca_key, "-notext",
+                      "-startdate", f"{start:%Y%m%d%H%M%SZ}",
+                      "-enddate", f"{start + timedelta(days=1):%Y%m%d%H%M%SZ}")
         return certificate, key
 
     @staticmethod

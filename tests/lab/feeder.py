@@ -57,6 +57,15 @@ def updates(routes):
             yield message(UPDATE, struct.pack("!HH", 0, len(attributes)) + attributes + tail)
 
 
+def update24(path, numbers):
+    """One UPDATE that announces /24s, given by their 24 bits: for large tables."""
+    as_path = struct.pack("!BB", 2, len(path)) + b"".join(struct.pack("!I", a) for a in path)
+    attributes = (attribute(0x40, 1, b"\0") + attribute(0x40, 2, as_path)
+                  + attribute(0x40, 3, socket.inet_aton(NEXT_HOP4)))
+    tail = b"".join(b"\x18" + n.to_bytes(3, "big") for n in numbers)
+    return message(UPDATE, struct.pack("!HH", 0, len(attributes)) + attributes + tail)
+
+
 def withdrawals(prefixes):
     for piece in chunks([p for p in prefixes if ":" not in p], MAX_MESSAGE - 30):
         yield message(UPDATE, struct.pack("!H", len(piece)) + piece + b"\0\0")

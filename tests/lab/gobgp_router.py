@@ -82,7 +82,7 @@ enabled = true
 
     def gobgp(self, *words):
         done = subprocess.run([find_program("gobgp"), "-u", "127.0.0.1", "-p", str(self._api), *words],
-                              capture_output=True, text=True, timeout=60)
+                              capture_output=True, text=True, timeout=150)
         if done.returncode != 0:
             raise LabError(f"gobgp {words}: {done.stdout}{done.stderr}")
         return done.stdout

@@ -37,10 +37,13 @@ def quote(text):
 
 
 class Lapwing:
-    """`syslog`: targets, in order. `watch_origins`: [watch] origins. `extra`: further TOML text."""
+    """`syslog`: targets, in order. `watch_origins`: [watch] origins. `extra`: further TOML text.
+
+    `store`: where its database lies.
+    """
 
     def __init__(self, scratch, binary, *, local_as, neighbors, listen=None, syslog=(),
-                 watch_origins=(), extra="", name="lapwing"):
+                 watch_origins=(), extra="", name="lapwing", store=None):
         self.name = name
         self.binary = binary
         self.local_as = local_as
@@ -57,7 +60,7 @@ class Lapwing:
         self._scratch = scratch
         self._config = scratch.file(f"{name}.toml")
         self._jsonl = scratch.file(f"{name}.jsonl")
-        self._store = scratch.file(f"{name}.db")
+        self._store = store or scratch.file(f"{name}.db")
         self.socket = scratch.file(f"{name}.sock")
 
     @property

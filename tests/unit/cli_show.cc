@@ -99,6 +99,24 @@ TEST_CASE("show status: the collector in a few lines") {
       "Sink               syslog:udp://h, up, at event 7\n");
 }
 
+TEST_CASE("show sinks: cursor, lag, retries, losses and the last error fit a terminal") {
+  const std::string body =
+      R"({"sinks":[{"name":"syslog:udp://127.0.0.1:514","state":"up","cursor":1234567,)"
+      R"("waiting":0,"delivered":3,"retries":0,"repeated":0,"lost":0,"lag_seconds":0,)"
+      R"("last_error":""},{"name":"syslog:tls://a.very.long.name.of.a.receiver.example.net:6514",)"
+      R"("state":"failed: certificate has expired","cursor":1230000,"waiting":4567,"delivered":0,)"
+      R"("retries":17,"repeated":0,"lost":12,"lag_seconds":125,)"
+      R"("last_error":"certificate has expired\u001b[2J"}]})";
+  CHECK_EQ(show_sinks(body, {80, {}}).value_or(""),
+           "Sink                             State   At event  Waiting    For  Retries  Lost\n"
+           "syslog:udp://127.0.0.1:514       up       1234567        0      -        0     0\n"
+           "syslog:tls://a.very.long.name.…  failed   1230000     4567  2m05s       17    12\n"
+           "  last error: certificate has expired?[2J\n");
+  CHECK_EQ(show_sinks(R"({"sinks":[{"name":"old"}]})", screen()).value_or(""),
+           "Sink  State  At event  Waiting  For  Retries  Lost\n"
+           "old   -             -        -    -        -     -\n");
+}
+
 TEST_CASE("show route: prefix, path identifier and RD, stale routes marked") {
   CHECK_EQ(show_routes(
                R"({"routes":[{"prefix":"175.45.176.0/24","peer":"rrc03-x","next_hop":"192.0.2.1",)"

@@ -221,6 +221,25 @@ TEST_CASE("runner: a cursor behind the journal's end does not withhold new event
   CHECK(record.numbers == sequence(4, 4));
 }
 
+TEST_CASE("sink set: a reload releases the cursor of a sink that it removes, and no other") {
+  MemoryJournal journal;
+  SinkSet sinks(journal, {"lapwing", "1"});
+  const auto table = [](std::string name, bool sequence_id) {
+    Settings settings;
+    settings.set("target", "udp://127.0.0.1:9");
+    settings.set("name", std::move(name));
+    settings.set("sequence-id", sequence_id);
+    return SinkSet::Table{"syslog", std::move(settings)};
+  };
+  sinks.start();
+  sinks.configure({table("kept", true), table("changed", true), table("removed", true)});
+  CHECK(journal.released().empty());
+  sinks.configure({table("kept", true), table("changed", false)});
+  CHECK(journal.released() == std::vector<std::string>{"removed"});
+  CHECK(sinks.status().size() == 2);
+  sinks.stop();
+}
+
 TEST_CASE("sink set: unknown kinds and equal names are errors") {
   MemoryJournal journal;
   SinkSet sinks(journal, {"lapwing", "1"});

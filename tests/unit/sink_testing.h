@@ -84,6 +84,10 @@ class MemoryJournal : public Journal {
     cursors_[std::string(sink)] = number;
     ++cursor_writes_;
   }
+  void release(std::string_view sink) override {
+    const std::lock_guard lock(mutex_);
+    released_.emplace_back(sink);
+  }
   int subscribe(std::function<void()> fn) override {
     const std::lock_guard lock(mutex_);
     subscribers_[++handle_] = std::move(fn);
@@ -117,6 +121,10 @@ class MemoryJournal : public Journal {
     const std::lock_guard lock(mutex_);
     return cursor_writes_;
   }
+  std::vector<std::string> released() const {
+    const std::lock_guard lock(mutex_);
+    return released_;
+  }
   std::uint64_t stored_cursor(const std::string& sink) const {
     const std::lock_guard lock(mutex_);
     const auto it = cursors_.find(sink);
@@ -128,6 +136,7 @@ class MemoryJournal : public Journal {
   std::vector<JournalEntry> entries_;
   std::uint64_t removed_ = 0;
   std::map<std::string, std::uint64_t> cursors_;
+  std::vector<std::string> released_;
   std::map<int, std::function<void()>> subscribers_;
   int handle_ = 0;
   mutable int failures_ = 0;

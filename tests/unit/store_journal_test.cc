@@ -198,6 +198,47 @@ TEST_CASE("journal: retention removes what all sinks have, and waits for the slo
   CHECK(kept.losses().empty());
 }
 
+TEST_CASE("journal: a cursor that no sink asks for holds the journal only for its time") {
+  StoreOptions options;
+  options.event_limit = 10;
+  Kept kept(options);
+  kept.add(1, 5);
+  kept.journal().set_cursor("former", 5);
+  kept.journal().set_cursor("there", 5);
+  kept.open();  // ten minutes
+  kept.add(6, 40);
+  kept.journal().set_cursor("there", 40);
+  kept.add(41, 41);
+  CHECK(kept.journal().first() == 6);
+  kept.options.unasked_cursors_hold = std::chrono::milliseconds(0);
+  kept.open();
+  CHECK(kept.journal().cursor("there") == 40);
+  kept.add(42, 60);
+  CHECK(kept.journal().first() == 41);  // the one that asked holds it still
+  CHECK(kept.losses().empty());
+}
+
+TEST_CASE("journal: the cursor of a sink that is released holds nothing until it is asked for") {
+  StoreOptions options;
+  options.event_limit = 10;
+  Kept kept(options);
+  kept.add(1, 5);
+  for (const char* sink : {"gone", "stays"}) kept.journal().set_cursor(sink, 5);
+  kept.journal().release("gone");
+  kept.journal().release("never there");
+  kept.journal().set_cursor("stays", 30);
+  kept.add(6, 30);
+  kept.add(31, 31);  // what is durable can go
+  CHECK(kept.journal().first() == 22);
+  CHECK(kept.losses().empty());
+  // It comes back: its cursor is where it was, and holds the journal again.
+  CHECK(kept.journal().cursor("gone") == 5);
+  kept.journal().set_cursor("stays", 60);
+  kept.add(32, 60);
+  kept.add(61, 61);
+  CHECK(kept.journal().first() == 22);
+}
+
 TEST_CASE("journal: retention by age is in event time, and waits for the slowest sink") {
   StoreOptions options;
   options.event_days = 3;
