@@ -1,0 +1,10 @@
+# Death at any moment: of the process, and of the machine's power. Engine, detectors, store, journal
+# and a sink, compared with the same engine in memory.
+add_library(lapwing_crash STATIC crash/feed.cc crash/model.cc crash/run.cc)
+target_include_directories(lapwing_crash PUBLIC ${PROJECT_SOURCE_DIR})
+target_link_libraries(lapwing_crash PUBLIC
+  lapwing_engine lapwing_store lapwing_detectors lapwing_sinks)
+
+lapwing_test(NAME kill_test SOURCES crash/kill_test.cc LIBS lapwing_crash)
+# 200 kills want a plain build; with sanitizers there are 40.
+set_tests_properties(kill_test PROPERTIES LABELS crash TIMEOUT 900)
