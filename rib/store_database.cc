@@ -188,8 +188,10 @@ std::string Database::prepare_directories() {
     return db.string() +
            " holds files that are no database of Lapwing; name another directory as "
            "storage path, or move them away";
-  for (const auto& directory : {path, db, ingest_path()}) {
-    std::filesystem::create_directories(directory, failed);
+  for (const auto& directory : {path, db, ingest_path(), path / "history"}) {
+    const bool is_new = std::filesystem::create_directories(directory, failed);
+    // What is written into it is durable only where its name is.
+    if (is_new) sync_directory(*db_options_.env, directory.parent_path()).PermitUncheckedError();
     if (failed)
       return "cannot create " + directory.string() + ": " + failed.message() +
              "; create it and give it to the user that runs Lapwing";

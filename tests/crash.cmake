@@ -8,3 +8,7 @@ target_link_libraries(lapwing_crash PUBLIC
 lapwing_test(NAME kill_test SOURCES crash/kill_test.cc LIBS lapwing_crash)
 # 200 kills want a plain build; with sanitizers there are 40.
 set_tests_properties(kill_test PROPERTIES LABELS crash TIMEOUT 900)
+
+lapwing_test(NAME power_test
+  SOURCES crash/power_fs.cc crash/power_test.cc
+  LIBS lapwing_crash RocksDB::rocksdb)

@@ -41,7 +41,7 @@ class Feed {
   static std::string peer_name(std::uint32_t peer) { return peer == 0 ? "edge1" : "edge2"; }
 
  private:
-  const std::uint64_t seed_;
+  std::uint64_t seed_;
   std::uint64_t changes_ = 0;
   std::array<std::array<Variant, kPrefixes>, kPeers> table_{};
 };
@@ -69,7 +69,7 @@ class Session {
   void add(bgp::RecordBatch& batch, const Feed::Change& change);
 
   Feed feed_;
-  const std::uint64_t seed_;
+  std::uint64_t seed_;
   Timestamp now_;
   std::uint64_t number_ = 0;
   std::uint32_t at_ = 0;  // of the first tables
