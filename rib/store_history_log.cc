@@ -400,6 +400,69 @@ rocksdb::Status HistoryLog::read_block(const Segment& segment, const Block& bloc
                                      "block at octet " + std::to_string(block.offset));
 }
 
+rocksdb::Status HistoryLog::check_segment(rocksdb::Env& env, const std::string& path,
+                                          std::uint64_t end, bool is_last, Findings& out) {
+  Segment segment;
+  segment.path = path;
+  std::string octets;
+  rocksdb::Status status = rocksdb::ReadFileToString(&env, path, &octets);
+  if (status.ok()) status = env.NewRandomAccessFile(path, &segment.file, rocksdb::EnvOptions());
+  if (!status.ok()) return status;
+  std::string rows;
+  Block block;
+  for (std::size_t at = 0; at < octets.size(); at += block.size) {
+    const std::string_view left = std::string_view(octets).substr(at);
+    const std::string where = path + ", block at octet " + std::to_string(at);
+    if (!block.read_header(left, at) || block.size > left.size()) {
+      // Cut short while it was written: nothing else can stand behind it.
+      const bool torn = is_last && left.size() < kMaxHeader + kMaxBlock &&
+                        std::string_view("LWH1").starts_with(left.substr(0, 4)) &&
+                        left.find("LWH1", 1) == left.npos;
+      (torn ? out.notes : out.faults)
+          .push_back(where + (torn ? ": was not written to its end" : ": its header is damaged"));
+      return status;
+    }
+    if (block.base_row >= end) {
+      out.notes.push_back(where + ": was not committed");
+      return status;
+    }
+    if (const rocksdb::Status read = read_block(segment, block, rows); !read.ok()) {
+      out.faults.push_back(where + ": its checksum is wrong");
+      continue;
+    }
+    OctetReader in(rows);
+    LoggedRow row;
+    while (!in.empty()) {
+      if (!read_row(in, block.base_row, block.base_micros, row)) {
+        out.faults.push_back(where + ": a row is damaged");
+        break;
+      }
+      ++out.rows;
+    }
+  }
+  return status;
+}
+
+rocksdb::Status HistoryLog::check(rocksdb::Env& env, const std::filesystem::path& directory,
+                                  std::uint64_t next_row, Findings& out) {
+  std::vector<std::string> names;
+  rocksdb::Status status = env.GetChildren(directory.string(), &names);
+  if (status.IsNotFound() || status.IsPathNotFound()) return rocksdb::Status::OK();
+  std::vector<std::pair<std::uint64_t, std::string>> segments;
+  for (const std::string& name : names)
+    if (const auto first_row = first_row_of(name)) segments.emplace_back(*first_row, name);
+  std::sort(segments.begin(), segments.end());
+  for (std::size_t i = 0; status.ok() && i < segments.size(); ++i) {
+    const bool is_last = i + 1 == segments.size();
+    const std::uint64_t end = is_last ? next_row : std::min(next_row, segments[i + 1].first);
+    const std::string path = (directory / segments[i].second).string();
+    status = check_segment(env, path, end, is_last, out);
+    // A Lapwing that runs lets old files go.
+    if (!status.ok() && env.FileExists(path).IsNotFound()) status = rocksdb::Status::OK();
+  }
+  return status;
+}
+
 rocksdb::Status HistoryLog::read(const bgp::NlriKey* prefix, std::uint64_t from,
                                  std::uint64_t next_row, const RowFn& fn) const {
   std::vector<std::pair<std::shared_ptr<Segment>, Block>> blocks;

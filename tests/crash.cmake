@@ -12,3 +12,4 @@ set_tests_properties(kill_test PROPERTIES LABELS crash TIMEOUT 900)
 lapwing_test(NAME power_test
   SOURCES crash/power_fs.cc crash/power_test.cc
   LIBS lapwing_crash RocksDB::rocksdb)
+lapwing_test(NAME damage_test SOURCES crash/damage_test.cc LIBS lapwing_store)
