@@ -19,7 +19,7 @@ int db_check(const Config& config) {
       "{}: {}; table files: {}, neighbours: {}, routes: {}, paths: {}, knowledge: {}, "
       "history: {}, events: {}, cursors: {}, blind: {}\n",
       config.store.path.string(),
-      check.sound() ? "sound" : fmt::format("{} faults", check.fault_count), check.files,
+      check.sound() ? "sound" : fmt::format("damaged, faults: {}", check.fault_count), check.files,
       check.peers, check.routes, check.paths, check.states, check.history_rows, check.events,
       check.cursors, check.blind);
   if (check.sound()) return 0;

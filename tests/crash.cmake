@@ -13,3 +13,6 @@ lapwing_test(NAME power_test
   SOURCES crash/power_fs.cc crash/power_test.cc
   LIBS lapwing_crash RocksDB::rocksdb)
 lapwing_test(NAME damage_test SOURCES crash/damage_test.cc LIBS lapwing_store)
+lapwing_test(NAME format_test SOURCES crash/format_test.cc LIBS lapwing_store RocksDB::rocksdb)
+target_compile_definitions(format_test PRIVATE
+  LAPWING_TEST_DATA="${CMAKE_CURRENT_SOURCE_DIR}/data")
