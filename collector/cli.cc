@@ -33,6 +33,8 @@ class Runner {
         return replay();
       case Verb::kDump:
         return dump();
+      case Verb::kDbCheck:
+        return db_check();
       case Verb::kShow:
         return show();
       case Verb::kMonitor:
@@ -96,6 +98,11 @@ class Runner {
   int dump() {
     const auto config = load(false);
     return config ? commands_.dump(*config, line_.dump) : kExitFailed;
+  }
+
+  int db_check() {
+    const auto config = load(false);
+    return config ? commands_.db_check(*config) : kExitFailed;
   }
 
   static ClientOptions client_options() {

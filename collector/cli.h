@@ -26,7 +26,7 @@ inline constexpr int kExitFailed = 1;
 inline constexpr int kExitUsage = 2;
 inline constexpr int kExitNoDaemon = 3;
 
-enum class Verb : std::uint8_t { kRun, kCheck, kReplay, kDump, kShow, kMonitor, kWrite };
+enum class Verb : std::uint8_t { kRun, kCheck, kReplay, kDump, kDbCheck, kShow, kMonitor, kWrite };
 enum class Subject : std::uint8_t {
   kPeers,
   kPeer,
@@ -43,7 +43,7 @@ enum class Subject : std::uint8_t {
 
 struct CommandLine {
   Verb verb = Verb::kRun;
-  std::string config_path;            // run, check, dump: the default where not given; replay: ""
+  std::string config_path;            // run, check, dump, db: the default where not given; replay: ""
   ReplayOptions replay;
   DumpOptions dump;
   Subject subject = Subject::kPeers;  // show, monitor
@@ -69,6 +69,7 @@ struct Commands {
   std::function<int(const Config& config, const std::string& config_path)> run;
   std::function<int(const std::optional<Config>& config, const ReplayOptions& options)> replay;
   std::function<int(const Config& config, const DumpOptions& options)> dump;
+  std::function<int(const Config& config)> db_check;
   /// Lets detectors and sinks check their tables (see `note_setting_errors`). May be empty.
   std::function<void(const Config& config, std::vector<Diagnostic>& diagnostics)> check_settings;
   std::vector<std::string> detectors;  // LoadOptions::detectors

@@ -42,6 +42,7 @@ CLI::Option* add_config(CLI::App& app, CommandLine& line, const std::string& fal
 void OfflineCommands::add(CLI::App& app, CommandLine& line) {
   add_replay(app, line);
   add_dump(app, line);
+  add_db(app, line);
 }
 
 void OfflineCommands::add_replay(CLI::App& app, CommandLine& line) {
@@ -89,6 +90,18 @@ void OfflineCommands::add_dump(CLI::App& app, CommandLine& line) {
       ->take_all();
   dump.callback([&line] {
     line.verb = Verb::kDump;
+    if (line.config_path.empty()) line.config_path = kDefaultConfigPath;
+  });
+}
+
+void OfflineCommands::add_db(CLI::App& app, CommandLine& line) {
+  CLI::App& db = *app.add_subcommand("db", "the store itself: check");
+  db.require_subcommand(1);
+  CLI::App& check =
+      *db.add_subcommand("check", "look for damage, beside a running daemon or not; changes nothing");
+  add_config(check, line, std::string(kDefaultConfigPath));
+  check.callback([&line] {
+    line.verb = Verb::kDbCheck;
     if (line.config_path.empty()) line.config_path = kDefaultConfigPath;
   });
 }

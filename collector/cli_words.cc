@@ -6,7 +6,7 @@ namespace lapwing::collector {
 namespace {
 
 constexpr Word kCommands[] = {{"run", "run"},   {"check", "check"},   {"replay", "replay"},
-                              {"dump", "dump"}, {"show", "show"},     {"monitor", "monitor"},
+                              {"dump", "dump"}, {"db", "db"},         {"show", "show"},     {"monitor", "monitor"},
                               {"peer", "peer"}, {"neighbor", "peer"}, {"reload", "reload"}};
 constexpr Word kShow[] = {
     {"peers", "peers"},         {"peer", "peer"},     {"neighbors", "peers"},
@@ -16,6 +16,7 @@ constexpr Word kShow[] = {
     {"detectors", "detectors"},
 };
 constexpr Word kMonitor[] = {{"events", "events"}, {"updates", "updates"}};
+constexpr Word kDb[] = {{"check", "check"}};
 constexpr Word kPeer[] = {
     {"clear", "clear"}, {"refresh", "refresh"}, {"enable", "enable"}, {"disable", "disable"}};
 constexpr Word kRoute[] = {
@@ -64,6 +65,7 @@ std::vector<std::size_t> plain_words(const std::vector<std::string>& arguments) 
 std::span<const Word> command_words() { return kCommands; }
 std::span<const Word> show_words() { return kShow; }
 std::span<const Word> monitor_words() { return kMonitor; }
+std::span<const Word> db_words() { return kDb; }
 std::span<const Word> peer_words() { return kPeer; }
 std::span<const Word> route_words() { return kRoute; }
 
@@ -87,6 +89,8 @@ std::vector<std::string> complete_words(std::vector<std::string> arguments) {
     arguments[plain[1]] = full_word(kShow, arguments[plain[1]]);
   if (command == "monitor" && plain.size() > 1)
     arguments[plain[1]] = full_word(kMonitor, arguments[plain[1]]);
+  if (command == "db" && plain.size() > 1)
+    arguments[plain[1]] = full_word(kDb, arguments[plain[1]]);
   if (command == "peer" && plain.size() > 2)
     arguments[plain[2]] = full_word(kPeer, arguments[plain[2]]);
   return arguments;
@@ -112,6 +116,7 @@ Place place_after(const std::vector<std::string>& given) {
     return wants_value ? Place::kOther : Place::kRoute;
   }
   if (word(0) == "monitor" && plain.size() == 1) return Place::kMonitor;
+  if (word(0) == "db" && plain.size() == 1) return Place::kDb;
   if (word(0) == "peer" && plain.size() == 1) return Place::kName;
   if (word(0) == "peer" && plain.size() == 2) return Place::kPeerAction;
   return Place::kOther;
@@ -125,6 +130,8 @@ std::span<const Word> words_of(Place place) {
       return kShow;
     case Place::kMonitor:
       return kMonitor;
+    case Place::kDb:
+      return kDb;
     case Place::kPeerAction:
       return kPeer;
     case Place::kRoute:

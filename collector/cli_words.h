@@ -19,6 +19,7 @@ struct Word {
 std::span<const Word> command_words();   // run, check, show …
 std::span<const Word> show_words();      // what stands after `show`
 std::span<const Word> monitor_words();
+std::span<const Word> db_words();        // what stands after `db`
 std::span<const Word> peer_words();      // what stands after `peer NAME`
 std::span<const Word> route_words();     // what stands after `show route`
 
@@ -35,7 +36,7 @@ template <typename Names>
 std::vector<std::string> candidates(const std::vector<std::string>& arguments, Names&& names);
 
 /// Where in a command line the word after `arguments` stands.
-enum class Place : std::uint8_t { kCommand, kShow, kMonitor, kPeerAction, kRoute, kName, kOther };
+enum class Place : std::uint8_t { kCommand, kShow, kMonitor, kDb, kPeerAction, kRoute, kName, kOther };
 Place place_after(const std::vector<std::string>& arguments);
 std::span<const Word> words_of(Place place);
 

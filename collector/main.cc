@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "collector/cli.h"
+#include "collector/db_check.h"
 #include "collector/dump.h"
 #include "collector/replay.h"
 #include "collector/run.h"
@@ -17,6 +18,7 @@ int main(int argc, char** argv) {
   commands.run = run;
   commands.replay = replay;
   commands.dump = dump;
+  commands.db_check = db_check;
   commands.check_settings = check_settings;
   for (const std::string_view name : lapwing::detector_names())
     commands.detectors.emplace_back(name);

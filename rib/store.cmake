@@ -3,6 +3,7 @@ find_package(zstd REQUIRED CONFIG GLOBAL)
 # Store part: RocksDB. Its headers are SYSTEM and stay inside rib/store*.
 add_library(lapwing_store STATIC
   store.cc
+  store_check.cc
   store_codec.cc
   store_database.cc
   store_event_codec.cc

@@ -27,6 +27,10 @@ namespace {
 
 constexpr std::uint64_t kFormatMajor = 1;
 
+constexpr const char* kWayOut =
+    "; `lapwing db check` says where; restore it from a backup, or move it away: routes are learnt "
+    "again, events and knowledge in it are not";
+
 constexpr std::array<std::string_view, kCfCount> kCfNames = {
     "default", "peers", "routes", "paths", "state", "history", "events", "cursors", "blind"};
 
@@ -194,8 +198,10 @@ std::string Database::prepare_directories() {
     return db.string() +
            " holds files that are no database of Lapwing; name another directory as "
            "storage path, or move them away";
-  for (const auto& directory : {path, db, ingest_path()}) {
-    std::filesystem::create_directories(directory, failed);
+  for (const auto& directory : {path, db, ingest_path(), path / "history"}) {
+    const bool is_new = std::filesystem::create_directories(directory, failed);
+    // What is written into it is durable only where its name is.
+    if (is_new) sync_directory(*db_options_.env, directory.parent_path()).PermitUncheckedError();
     if (failed)
       return "cannot create " + directory.string() + ": " + failed.message() +
              "; create it and give it to the user that runs Lapwing";
@@ -290,31 +296,38 @@ std::string Database::check_format(bool read_only) {
         db_->Put(write, handle(Cf::kMeta), slice(meta_key::kFormat), std::to_string(kFormatMajor));
     return put.ok() ? std::string() : "cannot write to " + path + ": " + put.ToString();
   }
-  if (!status.ok()) return "cannot read " + path + ": " + status.ToString();
+  if (!status.ok()) return "cannot read " + path + ": " + status.ToString() + kWayOut;
   std::uint64_t major = 0;
   const auto [end, bad] = std::from_chars(value.data(), value.data() + value.size(), major);
   if (bad != std::errc{} || end != value.data() + value.size() || major == 0)
     return path +
-           " has no readable format version; restore it from a backup, or move it away to "
-           "begin anew";
+           " has no readable format version" + kWayOut;
   if (major > kFormatMajor)
     return path + " was written in format " + value + " by a newer Lapwing, this one reads up to " +
            std::to_string(kFormatMajor) + "; install the newer version, or name another directory";
   return {};
 }
 
+std::optional<std::uint64_t> Database::synced_group(const std::filesystem::path& path) {
+  const int marker = ::open((path / "synced").c_str(), O_RDONLY | O_CLOEXEC);
+  if (marker < 0) return std::nullopt;
+  char octets[12];
+  const ssize_t size = ::pread(marker, octets, sizeof octets, 0);
+  ::close(marker);
+  if (size != sizeof octets) return std::nullopt;
+  const std::uint32_t sum = read_u32(reinterpret_cast<const std::uint8_t*>(octets) + 8);
+  return sum == crc32c({octets, 8}) ? std::optional(read_be64(octets)) : std::nullopt;
+}
+
 // The sentence says what is missing of what had been acknowledged.
 std::string Database::read_marker() {
-  char octets[12];
-  if (::pread(marker_, octets, sizeof octets, 0) != sizeof octets) return {};
-  if (read_u32(reinterpret_cast<const std::uint8_t*>(octets) + 8) != crc32c({octets, 8})) return {};
-  const std::uint64_t synced = read_be64(octets);
+  const std::uint64_t synced = synced_group(options_.path).value_or(0);
   const std::uint64_t found = meta_number(meta_key::kGroup, 0);
   if (found >= synced) return {};
   return "the write-ahead log in " + (options_.path / "db").string() + " is damaged: writes " +
          std::to_string(found + 1) + " to " + std::to_string(synced) +
          " had been acknowledged as synced and are missing; events and knowledge of that time are "
-         "lost, routes are learnt again";
+         "lost, routes are learnt again; `lapwing db check` looks for further damage";
 }
 
 void Database::mark_synced(std::uint64_t group) {
@@ -335,16 +348,15 @@ std::unique_ptr<Database> Database::open(const StoreOptions& options, std::strin
   if (!status.ok()) {
     const std::string path = (options.path / "db").string();
     const std::string cause = status.ToString();
-    if (cause.find("lock") != std::string::npos)
+    // "block checksum mismatch" is a Corruption.
+    if (status.IsIOError() && cause.find("lock") != std::string::npos)
       error = path + " is in use by another process; stop that Lapwing first (" + cause + ")";
     else if (status.IsNoSpace())
       error = "no space left to open " + path + "; free some on its file system (" + cause + ")";
     else if (status.IsCorruption())
-      error = path + " is damaged (" + cause +
-              "); restore it from a backup, or move it away: routes are learnt again, events and "
-              "knowledge in it are not";
+      error = path + " is damaged (" + cause + ")" + kWayOut;
     else
-      error = "cannot open " + path + ": " + cause;
+      error = "cannot open " + path + ": " + cause + kWayOut;
     return nullptr;
   }
   error = database->check_format(false);
@@ -352,7 +364,7 @@ std::unique_ptr<Database> Database::open(const StoreOptions& options, std::strin
   const rocksdb::Status history = database->open_history();
   if (!history.ok()) {
     error = "cannot read the history in " + (options.path / "history").string() + ": " +
-            history.ToString() + "; restore it from a backup, or move it away";
+            history.ToString() + kWayOut;
     return nullptr;
   }
   database->recovery_report_ = database->read_marker();
@@ -360,8 +372,8 @@ std::unique_ptr<Database> Database::open(const StoreOptions& options, std::strin
   return database;
 }
 
-std::unique_ptr<Database> Database::open_read_only(const StoreOptions& options,
-                                                   std::string& error) {
+std::unique_ptr<Database> Database::open_read_only(const StoreOptions& options, std::string& error,
+                                                   rocksdb::WALRecoveryMode mode) {
   constexpr int kTries = 5;
   std::unique_ptr<Database> database(new Database(options));
   const std::string path = (options.path / "db").string();
@@ -372,6 +384,7 @@ std::unique_ptr<Database> Database::open_read_only(const StoreOptions& options,
   }
   // All files stay open: the other process may delete them at any time.
   database->db_options_.max_open_files = -1;
+  database->db_options_.wal_recovery_mode = mode;
   rocksdb::Status status;
   for (int i = 0; i < kTries; ++i) {
     // Between reading the list of files and opening them, one may have gone.
@@ -384,6 +397,16 @@ std::unique_ptr<Database> Database::open_read_only(const StoreOptions& options,
   }
   error = database->check_format(true);
   if (!error.empty()) return nullptr;
+  return database;
+}
+
+std::unique_ptr<Database> Database::open_to_check(const StoreOptions& options,
+                                                  std::string& error) {
+  auto database = open_read_only(options, error, rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords);
+  if (database) return database;
+  std::string cause;
+  database = open_read_only(options, cause);
+  if (database) error = "the write-ahead log is damaged: " + error;
   return database;
 }
 

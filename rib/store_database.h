@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <shared_mutex>
 #include <string>
 #include <string_view>
@@ -53,7 +54,14 @@ class Database {
   static std::unique_ptr<Database> open(const StoreOptions& options, std::string& error);
   /// The same to read from only: nothing is created, locked or written, and another process may have
   /// it open. What that process writes later is not seen.
-  static std::unique_ptr<Database> open_read_only(const StoreOptions& options, std::string& error);
+  static std::unique_ptr<Database> open_read_only(
+      const StoreOptions& options, std::string& error,
+      rocksdb::WALRecoveryMode mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery);
+  /// As that, to look for faults: where the write-ahead log is damaged before its end, `error` says
+  /// so, and what stands before that is opened.
+  static std::unique_ptr<Database> open_to_check(const StoreOptions& options, std::string& error);
+  /// What the marker says; none where it is not there, empty or damaged.
+  static std::optional<std::uint64_t> synced_group(const std::filesystem::path& path);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <optional>
 #include <utility>
 
 #include "rib/store_codec.h"
@@ -54,6 +55,26 @@ std::string nlri_text(const bgp::NlriKey& nlri) {
   return {buffer, static_cast<std::size_t>(write_nlri(buffer, nlri, false) - buffer)};
 }
 
+// Leaves the first `size` octets, durably.
+rocksdb::Status cut_file(rocksdb::Env& env, const std::string& path, std::uint64_t size) {
+  std::error_code failed;
+  std::filesystem::resize_file(path, size, failed);
+  if (failed) return rocksdb::Status::IOError(path, failed.message());
+  std::unique_ptr<rocksdb::WritableFile> file;
+  rocksdb::Status status = env.ReopenWritableFile(path, &file, rocksdb::EnvOptions());
+  if (status.ok()) status = file->Sync();
+  if (status.ok()) status = file->Close();
+  return status;
+}
+
+std::optional<std::uint64_t> first_row_of(std::string_view name) {
+  if (!name.ends_with(kSuffix)) return std::nullopt;
+  std::uint64_t row = 0;
+  const char* const end = name.data() + name.size() - kSuffix.size();
+  const auto parsed = std::from_chars(name.data(), end, row, 16);
+  return parsed.ec == std::errc{} && parsed.ptr == end ? std::optional(row) : std::nullopt;
+}
+
 std::string file_name(std::uint64_t first_row) {
   char name[16 + 1];
   std::snprintf(name, sizeof name, "%016llx", static_cast<unsigned long long>(first_row));
@@ -61,6 +82,12 @@ std::string file_name(std::uint64_t first_row) {
 }
 
 }  // namespace
+
+rocksdb::Status sync_directory(rocksdb::Env& env, const std::filesystem::path& path) {
+  std::unique_ptr<rocksdb::Directory> directory;
+  const rocksdb::Status status = env.NewDirectory(path.string(), &directory);
+  return status.ok() ? directory->Fsync() : status;
+}
 
 struct HistoryBlocks::Packer {
   Packer() : context(ZSTD_createCCtx()) {}
@@ -193,19 +220,28 @@ rocksdb::Status HistoryLog::open(rocksdb::Env& env, const std::filesystem::path&
   std::vector<std::string> names;
   if (status.ok()) status = env.GetChildren(directory.string(), &names);
   std::unique_ptr<HistoryLog> log(new HistoryLog(env, directory));
-  std::sort(names.begin(), names.end());
+  std::vector<std::pair<std::uint64_t, std::string>> segments;
   for (const std::string& name : names)
-    if (status.ok() && name.ends_with(kSuffix)) status = log->load(name, next_row, warn);
+    if (const auto first_row = first_row_of(name)) segments.emplace_back(*first_row, name);
+  std::sort(segments.begin(), segments.end());
+  bool cut = false;
+  for (std::size_t i = 0; status.ok() && i < segments.size(); ++i) {
+    // A group that failed was written again to the segment after it, with the same rows.
+    const bool is_last = i + 1 == segments.size();
+    const std::uint64_t end = is_last ? next_row : std::min(next_row, segments[i + 1].first);
+    status = log->load(segments[i].second, segments[i].first, end, warn, cut);
+  }
+  // Rows with these numbers will be committed soon: what was cut off must not come back then.
+  if (status.ok() && cut) status = sync_directory(env, directory);
   if (status.ok()) out = std::move(log);
   return status;
 }
 
-rocksdb::Status HistoryLog::load(const std::string& name, std::uint64_t next_row,
-                                 const std::function<void(std::string_view)>& warn) {
+rocksdb::Status HistoryLog::load(const std::string& name, std::uint64_t first_row,
+                                 std::uint64_t end,
+                                 const std::function<void(std::string_view)>& warn, bool& cut) {
   auto segment = std::make_shared<Segment>();
-  const char* const end = name.data() + name.size() - kSuffix.size();
-  const auto parsed = std::from_chars(name.data(), end, segment->first_row, 16);
-  if (parsed.ec != std::errc{} || parsed.ptr != end) return rocksdb::Status::OK();
+  segment->first_row = first_row;
   segment->path = (directory_ / name).string();
   std::uint64_t size = 0;
   rocksdb::Status status = env_.GetFileSize(segment->path, &size);
@@ -222,18 +258,16 @@ rocksdb::Status HistoryLog::load(const std::string& name, std::uint64_t next_row
            std::to_string(size) + "; the history that stands behind that is lost");
       break;
     }
-    if (block.base_row >= next_row) break;
+    if (block.base_row >= end) break;
     segment->bytes += block.size;
     segment->last_micros = std::max(segment->last_micros, block.last_micros);
     segment->blocks.push_back(std::move(block));
   }
   if (!status.ok()) return status;
+  cut |= segment->bytes < size || segment->blocks.empty();
   if (segment->blocks.empty()) return env_.DeleteFile(segment->path);
-  if (segment->bytes < size) {
-    std::error_code failed;
-    std::filesystem::resize_file(segment->path, segment->bytes, failed);
-    if (failed) return rocksdb::Status::IOError(segment->path, failed.message());
-  }
+  if (segment->bytes < size) status = cut_file(env_, segment->path, segment->bytes);
+  if (!status.ok()) return status;
   segments_.emplace(segment->first_row, std::move(segment));
   return rocksdb::Status::OK();
 }
@@ -252,9 +286,7 @@ rocksdb::Status HistoryLog::begin_segment(std::uint64_t first_row) {
   rocksdb::Status status = env_.NewWritableFile(segment->path, &file_, options);
   if (status.ok())
     status = env_.NewRandomAccessFile(segment->path, &segment->file, rocksdb::EnvOptions());
-  std::unique_ptr<rocksdb::Directory> directory;
-  if (status.ok()) status = env_.NewDirectory(directory_.string(), &directory);
-  if (status.ok()) status = directory->Fsync();
+  if (status.ok()) status = sync_directory(env_, directory_);
   if (!status.ok()) {
     file_.reset();
     return status;
@@ -366,6 +398,69 @@ rocksdb::Status HistoryLog::read_block(const Segment& segment, const Block& bloc
   if (whole && unpacked == block.unpacked) return read;
   return rocksdb::Status::Corruption(segment.path,
                                      "block at octet " + std::to_string(block.offset));
+}
+
+rocksdb::Status HistoryLog::check_segment(rocksdb::Env& env, const std::string& path,
+                                          std::uint64_t end, bool is_last, Findings& out) {
+  Segment segment;
+  segment.path = path;
+  std::string octets;
+  rocksdb::Status status = rocksdb::ReadFileToString(&env, path, &octets);
+  if (status.ok()) status = env.NewRandomAccessFile(path, &segment.file, rocksdb::EnvOptions());
+  if (!status.ok()) return status;
+  std::string rows;
+  Block block;
+  for (std::size_t at = 0; at < octets.size(); at += block.size) {
+    const std::string_view left = std::string_view(octets).substr(at);
+    const std::string where = path + ", block at octet " + std::to_string(at);
+    if (!block.read_header(left, at) || block.size > left.size()) {
+      // Cut short while it was written: nothing else can stand behind it.
+      const bool torn = is_last && left.size() < kMaxHeader + kMaxBlock &&
+                        std::string_view("LWH1").starts_with(left.substr(0, 4)) &&
+                        left.find("LWH1", 1) == left.npos;
+      (torn ? out.notes : out.faults)
+          .push_back(where + (torn ? ": was not written to its end" : ": its header is damaged"));
+      return status;
+    }
+    if (block.base_row >= end) {
+      out.notes.push_back(where + ": was not committed");
+      return status;
+    }
+    if (const rocksdb::Status read = read_block(segment, block, rows); !read.ok()) {
+      out.faults.push_back(where + ": its checksum is wrong");
+      continue;
+    }
+    OctetReader in(rows);
+    LoggedRow row;
+    while (!in.empty()) {
+      if (!read_row(in, block.base_row, block.base_micros, row)) {
+        out.faults.push_back(where + ": a row is damaged");
+        break;
+      }
+      ++out.rows;
+    }
+  }
+  return status;
+}
+
+rocksdb::Status HistoryLog::check(rocksdb::Env& env, const std::filesystem::path& directory,
+                                  std::uint64_t next_row, Findings& out) {
+  std::vector<std::string> names;
+  rocksdb::Status status = env.GetChildren(directory.string(), &names);
+  if (status.IsNotFound() || status.IsPathNotFound()) return rocksdb::Status::OK();
+  std::vector<std::pair<std::uint64_t, std::string>> segments;
+  for (const std::string& name : names)
+    if (const auto first_row = first_row_of(name)) segments.emplace_back(*first_row, name);
+  std::sort(segments.begin(), segments.end());
+  for (std::size_t i = 0; status.ok() && i < segments.size(); ++i) {
+    const bool is_last = i + 1 == segments.size();
+    const std::uint64_t end = is_last ? next_row : std::min(next_row, segments[i + 1].first);
+    const std::string path = (directory / segments[i].second).string();
+    status = check_segment(env, path, end, is_last, out);
+    // A Lapwing that runs lets old files go.
+    if (!status.ok() && env.FileExists(path).IsNotFound()) status = rocksdb::Status::OK();
+  }
+  return status;
 }
 
 rocksdb::Status HistoryLog::read(const bgp::NlriKey* prefix, std::uint64_t from,

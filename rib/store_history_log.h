@@ -30,6 +30,9 @@
 
 namespace lapwing::rib {
 
+/// Makes durable which files and directories are in it.
+rocksdb::Status sync_directory(rocksdb::Env& env, const std::filesystem::path& path);
+
 /// A change of a route as the history keeps it: what was before it.
 struct LoggedRow {
   std::uint64_t row = 0;
@@ -75,6 +78,14 @@ class HistoryLog {
                               std::uint64_t next_row,
                               const std::function<void(std::string_view)>& warn,
                               std::unique_ptr<HistoryLog>& out);
+  struct Findings {
+    std::uint64_t rows = 0;
+    std::vector<std::string> faults;  // damage, and where
+    std::vector<std::string> notes;   // what a crash leaves
+  };
+  /// Reads every block; changes nothing.
+  static rocksdb::Status check(rocksdb::Env& env, const std::filesystem::path& directory,
+                               std::uint64_t next_row, Findings& out);
   ~HistoryLog();
 
   /// Writes and syncs the blocks of one group, whose first row is `first_row`.
@@ -99,10 +110,13 @@ class HistoryLog {
   struct Block;
   struct Segment;
   HistoryLog(rocksdb::Env& env, std::filesystem::path directory);
-  rocksdb::Status load(const std::string& name, std::uint64_t next_row,
-                       const std::function<void(std::string_view)>& warn);
+  /// Rows from `end` on are cut off; `cut` then becomes true.
+  rocksdb::Status load(const std::string& name, std::uint64_t first_row, std::uint64_t end,
+                       const std::function<void(std::string_view)>& warn, bool& cut);
   rocksdb::Status begin_segment(std::uint64_t first_row);
   void remove_first();
+  static rocksdb::Status check_segment(rocksdb::Env& env, const std::string& path,
+                                       std::uint64_t end, bool is_last, Findings& out);
   static rocksdb::Status read_block(const Segment& segment, const Block& block, std::string& rows);
 
   rocksdb::Env& env_;

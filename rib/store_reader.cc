@@ -264,7 +264,8 @@ void read_matches(const Database& database, const rocksdb::ReadOptions& options,
 bool fail(std::string& error, std::string_view what, const rocksdb::Status& status) {
   error = "cannot read the stored " + std::string(what) + ": " +
           (status.ok() ? "a record is damaged" : status.ToString()) +
-          "; restore the database from a backup, or move it away to begin anew";
+          "; `lapwing db check` says where; restore the database from a backup, or move it away to "
+          "begin anew";
   return false;
 }
 

@@ -70,6 +70,15 @@ TEST_CASE("command line: replay takes times, what to watch, and whether to merge
   CHECK(usage_error("replay --watch AS0 a").find("neither an AS number") != std::string::npos);
 }
 
+TEST_CASE("command line: db check has the default configuration") {
+  CHECK((good("db check").verb == Verb::kDbCheck));
+  CHECK_EQ(good("db check").config_path, kDefaultConfigPath);
+  CHECK_EQ(good("db ch -c x.toml").config_path, "x.toml");
+  CHECK(usage_error("db") != "");
+  CHECK((candidates({"db", ""}, [] { return std::vector<std::string>(); }) ==
+         std::vector<std::string>{"check"}));
+}
+
 TEST_CASE("command line: dump has the default configuration and writes to standard output") {
   const auto plain = good("dump");
   CHECK(plain.verb == Verb::kDump);
@@ -187,7 +196,7 @@ TEST_CASE("command line: what is missing, unknown or senseless is a usage error"
 TEST_CASE("command line: a word that is no command gets the nearest one, or all of them") {
   CHECK(usage_error("shwo peers").find("no command \"shwo\"; did you mean \"show\"?") !=
         std::string::npos);
-  CHECK(usage_error("dance").find("known: run, check, replay, dump, show, monitor") != std::string::npos);
+  CHECK(usage_error("dance").find("known: run, check, replay, dump, db, show, monitor") != std::string::npos);
 }
 
 TEST_CASE("command line: prefixes, addresses and AS numbers are checked before anything is asked") {

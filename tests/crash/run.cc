@@ -1,0 +1,55 @@
+#include "tests/crash/run.h"
+
+#include <chrono>
+#include <stdexcept>
+#include <thread>
+
+#include "tests/crash/model.h"
+
+namespace lapwing::crash {
+
+Run::Run(const rib::StoreOptions& options, const std::filesystem::path& sink_file,
+         Progress& progress)
+    : progress_(progress) {
+  std::string error;
+  store_ = rib::Store::open(options, error);
+  if (!store_) throw std::runtime_error(error);
+  engine_ = make_engine(*store_);
+  if (error = restore(*store_, *engine_); !error.empty()) throw std::runtime_error(error);
+  store_->start(*engine_);
+  engine_->end_restore();
+  subscription_ =
+      store_->journal().subscribe([this] { progress_.told.store(store_->journal().last()); });
+  sinks_ = std::make_unique<sinks::SinkSet>(store_->journal(), sinks::Program{"lapwing", "0"});
+  Settings settings;
+  settings.set("path", sink_file.string());
+  if (!sinks_->add("jsonl", settings)) throw std::runtime_error("no jsonl sink");
+  sinks_->start();
+}
+
+Run::~Run() { stop(); }
+
+void Run::hear(const bgp::RecordBatch& batch) {
+  engine_->process(batch);
+  progress_.batches.fetch_add(1);
+  progress_.durable.store(store_->durable_sequence());
+}
+
+bool Run::settle() {
+  if (!rib::test::wait_durable(*store_, engine_->submit_open())) return false;
+  for (int i = 0; i < 3000; ++i) {
+    const auto status = sinks_->status();
+    if (!status.empty() && status[0].cursor == store_->journal().last()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return false;
+}
+
+void Run::stop() {
+  if (std::exchange(stopped_, true)) return;
+  sinks_->stop();
+  store_->journal().unsubscribe(subscription_);
+  store_->stop();
+}
+
+}  // namespace lapwing::crash
