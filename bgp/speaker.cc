@@ -45,6 +45,8 @@ void refuse(int fd) {
   ::close(fd);
 }
 
+}  // namespace
+
 /// What `statuses` gives, for every thread.
 class StatusBoard {
  public:
@@ -79,8 +81,6 @@ class StatusBoard {
   mutable std::mutex mutex_;
   std::map<Key, PeerStatus> entries_;  // guarded by mutex_
 };
-
-}  // namespace
 
 class Speaker::Impl : public std::enable_shared_from_this<Speaker::Impl> {
  public:

@@ -35,7 +35,7 @@ Config read_root(const Node& root_table, Notes& notes, const LoadOptions& option
   Config config;
   config.file = notes.file();
   config.store.path = "/var/lib/lapwing";
-  config.http.listen = {{{}, std::string(kDefaultSocket)}};
+  config.http.listen.emplace_back().unix_path = kDefaultSocket;
   TableReader root(root_table, "the file", notes);
   if (const Node* speaker = table_of(root, "speaker"))
     read_speaker(*speaker, notes, config);

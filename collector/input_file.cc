@@ -20,22 +20,22 @@
 
 namespace lapwing::collector {
 
-namespace {
-
-class Descriptor {
+class InputDescriptor {
  public:
-  Descriptor(int fd, bool owned) : fd_(fd), owned_(owned) {}
-  ~Descriptor() {
+  InputDescriptor(int fd, bool owned) : fd_(fd), owned_(owned) {}
+  ~InputDescriptor() {
     if (owned_ && fd_ >= 0) ::close(fd_);
   }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
+  InputDescriptor(const InputDescriptor&) = delete;
+  InputDescriptor& operator=(const InputDescriptor&) = delete;
   int get() const { return fd_; }
 
  private:
   int fd_;
   bool owned_;
 };
+
+namespace {
 
 std::string error_text(int number) { return std::strerror(number); }
 
@@ -207,8 +207,8 @@ class InputFile::Reader {
     return waiting_ && ready_.empty();
   }
 
-  Descriptor file_;
-  Descriptor wake_;
+  InputDescriptor file_;
+  InputDescriptor wake_;
   std::atomic<std::uint64_t> consumed_{0};
   // Reader thread only.
   std::array<std::uint8_t, 128 * 1024> in_{};

@@ -19,12 +19,10 @@
 
 namespace lapwing::sinks {
 
-namespace {
-
 namespace asio = boost::asio;
 using boost::system::error_code;
 
-struct ListenAddress {
+struct HttpListenAddress {
   bool local = false;
   bool tls = false;
   std::string path;  // local
@@ -33,39 +31,11 @@ struct ListenAddress {
   bool loopback() const { return local || endpoint.address().is_loopback(); }
 };
 
-std::optional<ListenAddress> parse_listen(std::string_view text) {
-  ListenAddress address;
-  if (text.starts_with("unix:")) {
-    address.local = true;
-    address.path = text.substr(5);
-    const bool fits = address.path.starts_with('/') && address.path.size() <= 107;
-    return fits ? std::optional(address) : std::nullopt;
-  }
-  if (text.starts_with("tls:")) {
-    address.tls = true;
-    text.remove_prefix(4);
-  }
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) return std::nullopt;
-  std::string_view host = text.substr(0, colon);
-  const bool brackets = host.starts_with('[') && host.ends_with(']');
-  if (brackets) host = host.substr(1, host.size() - 2);
-  error_code error;
-  const auto ip = asio::ip::make_address(std::string(host), error);
-  if (error || ip.is_v6() != brackets) return std::nullopt;
-  std::uint16_t port = 0;
-  const char* end = text.data() + text.size();
-  const auto [rest, wrong] = std::from_chars(text.data() + colon + 1, end, port);
-  if (wrong != std::errc{} || rest != end) return std::nullopt;
-  address.endpoint = {ip, port};
-  return address;
-}
-
-class Listener {
+class HttpListener {
  public:
-  Listener(HttpShared& shared, ListenAddress address)
+  HttpListener(HttpShared& shared, HttpListenAddress address)
       : shared_(shared), address_(std::move(address)), acceptor_(shared.io), timer_(shared.io) {}
-  ~Listener() {
+  ~HttpListener() {
     struct stat now {};
     if (bound_ && address_.local && ::stat(address_.path.c_str(), &now) == 0 &&
         now.st_ino == inode_)
@@ -159,12 +129,42 @@ class Listener {
   }
 
   HttpShared& shared_;
-  const ListenAddress address_;
+  const HttpListenAddress address_;
   Acceptor acceptor_;
   asio::steady_timer timer_;
   ino_t inode_ = 0;
   bool bound_ = false;
 };
+
+namespace {
+
+std::optional<HttpListenAddress> parse_listen(std::string_view text) {
+  HttpListenAddress address;
+  if (text.starts_with("unix:")) {
+    address.local = true;
+    address.path = text.substr(5);
+    const bool fits = address.path.starts_with('/') && address.path.size() <= 107;
+    return fits ? std::optional(address) : std::nullopt;
+  }
+  if (text.starts_with("tls:")) {
+    address.tls = true;
+    text.remove_prefix(4);
+  }
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  std::string_view host = text.substr(0, colon);
+  const bool brackets = host.starts_with('[') && host.ends_with(']');
+  if (brackets) host = host.substr(1, host.size() - 2);
+  error_code error;
+  const auto ip = asio::ip::make_address(std::string(host), error);
+  if (error || ip.is_v6() != brackets) return std::nullopt;
+  std::uint16_t port = 0;
+  const char* end = text.data() + text.size();
+  const auto [rest, wrong] = std::from_chars(text.data() + colon + 1, end, port);
+  if (wrong != std::errc{} || rest != end) return std::nullopt;
+  address.endpoint = {ip, port};
+  return address;
+}
 
 }  // namespace
 
@@ -198,7 +198,7 @@ class HttpServer::Impl {
         return "'" + text + "' is no loopback address: set a token as well";
       if (address->tls && !shared_->tls)
         if (std::string wrong = load_certificate(); !wrong.empty()) return wrong;
-      listeners_.push_back(std::make_unique<Listener>(*shared_, std::move(*address)));
+      listeners_.push_back(std::make_unique<HttpListener>(*shared_, std::move(*address)));
       if (std::string wrong = listeners_.back()->bind(); !wrong.empty()) {
         listeners_.clear();
         return wrong;
@@ -253,7 +253,7 @@ class HttpServer::Impl {
   }
 
   std::unique_ptr<HttpShared> shared_;  // none after `stop`
-  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::vector<std::unique_ptr<HttpListener>> listeners_;
   std::thread thread_;
   int subscription_ = 0;
 };
