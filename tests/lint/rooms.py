@@ -58,6 +58,10 @@ RULES = (
     Rule("collector/client", EVERY_ROOM, ANY, ("rocksdb/",)),
     Rule("collector/", EVERY_ROOM, ANY, ("rocksdb/", "boost/beast")),
 )
+# Operations on streams cost the compiler minutes for each kind of stream: they have one, ByteStream.
+COMPOSED = re.compile(r"boost/(asio/ssl(/stream)?\.hpp|asio/(read|write|connect)\.hpp|beast/http\.hpp"
+                      r"|beast/http/(read|write)\.hpp|beast/core/(basic|tcp)_stream|beast/ssl)")
+COMPOSED_IN = ("sinks/byte_stream.cc", "sinks/http_wire.cc")
 CLOCK = re.compile(r"(system|steady|high_resolution|utc)_clock::now|\bgettimeofday\b"
                    r"|\bclock_gettime\b|std::time\s*\(|[^\w.>:]time\s*\(\s*(nullptr|NULL|0)\s*\)"
                    r"|std::random_device|\bstd::rand\b")
@@ -183,6 +187,9 @@ class Lint:
                   and not self.is_session(path)):
                 self.say(path, number, f"the wire part may not include the session part: {name}")
             return
+        if COMPOSED.match(name) and path not in COMPOSED_IN:
+            self.say(path, number, f"<{name}> is for {' and '.join(COMPOSED_IN)}: use ByteStream")
+            return
         is_std = re.fullmatch(r"[a-z_0-9]+", name) or name in ISO_C
         if is_std:
             return
@@ -203,6 +210,8 @@ PLANTED = {  # file: (text, what must be said)
     "detectors/a.cc": ('#include "bgp/record.h"', "may not include bgp/record.h"),
     "detectors/b.cc": ("  const auto now = time(nullptr);", "a clock or randomness"),
     "detectors/c.cc": ("#include <boost/json.hpp>", "may not include <boost/json.hpp>"),
+    "sinks/d.cc": ("#include <boost/asio/ssl.hpp>", "use ByteStream"),
+    "collector/client.cc": ("#include <boost/beast/http/read.hpp>", "use ByteStream"),
     "sinks/a.cc": ('#include "collector/config.h"', "may not include collector/config.h"),
     "collector/run.cc": ("#include <boost/beast.hpp>", "may not include <boost/beast.hpp>"),
     "include/lapwing/x.h": ("#pragma once\n#include <fmt/core.h>", "may not include <fmt/core.h>"),
