@@ -105,10 +105,14 @@ Endpoint from_socket_address(const sockaddr_storage& storage) {
 }
 
 std::string format_endpoint(const Endpoint& endpoint) {
-  const std::string port = ":" + std::to_string(endpoint.port);
-  if (endpoint.address.version == IpVersion::kV4) return format_address(endpoint.address) + port;
-  const std::string scope = endpoint.scope.empty() ? "" : "%" + endpoint.scope;
-  return "[" + format_address(endpoint.address) + scope + "]" + port;
+  const bool v6 = endpoint.address.version == IpVersion::kV6;
+  std::string text;
+  if (v6) text += '[';
+  text += format_address(endpoint.address);
+  if (v6 && !endpoint.scope.empty()) text.append("%").append(endpoint.scope);
+  if (v6) text += ']';
+  text += ':';
+  return text += std::to_string(endpoint.port);
 }
 
 SocketError prepare_outgoing(int fd, const NeighborConfig& neighbor) {
