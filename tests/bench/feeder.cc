@@ -7,9 +7,9 @@
 // Neighbour i speaks from 127.1.0.(i + 1) as AS 64601 + i, with 4-octet ASNs and both families.
 // Everything is made before the first message, from the seed alone. The table: prefix lengths as
 // they are in the Internet, about 0.19 attribute sets a route, as many NLRI in an UPDATE as share a
-// set. Churn: UPDATEs with other paths for one to three prefixes, and withdrawals that are taken
-// back soon; UPDATE i comes from neighbour i modulo N, and in the end each neighbour withdraws
-// kMarks prefixes, by which it can be seen that all has arrived.
+// set. Churn: UPDATEs with another way to the same origin for one to three prefixes, and
+// withdrawals that are taken back soon; UPDATE i comes from neighbour i modulo N, and in the end
+// each neighbour withdraws kMarks prefixes, by which it can be seen that all has arrived.
 //
 // Commands on standard input, one a line: load, churn, withdraw, quit. Answers on standard output:
 // "up N"; "sent PHASE SECONDS ROUTES" once the last octet was given to the kernel, with the number
@@ -288,35 +288,40 @@ class Tables {
     const auto marks = static_cast<std::uint32_t>(std::min<std::size_t>(kMarks, order_.size() / 2));
     const std::uint32_t movable = static_cast<std::uint32_t>(order_.size()) - marks;
     struct Gone {
-      std::uint32_t route, since;
+      std::uint32_t at, since;  // in order_
+    };
+    std::vector<std::uint32_t> group_of(order_.size());
+    for (std::uint32_t g = 0; g < groups_.size(); ++g)
+      std::fill_n(group_of.begin() + groups_[g].first, groups_[g].count, g);
+    // Another way to the same upstream and origin.
+    const auto moved = [&](std::uint32_t at) {
+      Set set = sets_[group_of[at]];
+      set.path[0] = 1000 + below(500);
+      return set;
     };
     std::vector<std::vector<Gone>> gone(arguments_.neighbors);
     for (std::uint32_t n = 0; n < arguments_.churn; ++n) {
       const unsigned who = n % arguments_.neighbors;
       Stream& out = churn[who];
-      Set set = sets_[below(static_cast<std::uint32_t>(sets_.size()))];
-      set.path[0] = 1000 + below(500);
-      set.path[1] = 1000 + below(500);
       if (!gone[who].empty() && gone[who].front().since + 20 * arguments_.neighbors < n) {
-        announce(out, set, &gone[who].front().route, 1);
+        const std::uint32_t back = gone[who].front().at;
+        announce(out, moved(back), &order_[back], 1);
         gone[who].erase(gone[who].begin());
         continue;
       }
       const std::uint32_t at = marks + below(movable - 3);
       if (below(33) == 0) {
         withdraw(out, &order_[at], 1);
-        gone[who].push_back({order_[at], n});
+        gone[who].push_back({at, n});
         continue;
       }
       std::uint32_t count = 1;
-      while (count < 3 && below(3) == 0 &&
-             routes_[order_[at + count]].ipv6 == routes_[order_[at]].ipv6)
-        ++count;
-      announce(out, set, &order_[at], count);
+      while (count < 3 && below(3) == 0 && group_of[at + count] == group_of[at]) ++count;
+      announce(out, moved(at), &order_[at], count);
     }
     std::size_t octets = 0;
     for (unsigned who = 0; who < arguments_.neighbors; ++who) {
-      for (const Gone& g : gone[who]) announce(churn[who], sets_[0], &g.route, 1);
+      for (const Gone& g : gone[who]) announce(churn[who], moved(g.at), &order_[g.at], 1);
       withdraw(churn[who], order_.data(), marks);
       octets += churn[who].octets.size();
     }
