@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "rib/store.h"
+#include "rib/store_check.h"
 #include "tests/crash/model.h"
 #include "tests/crash/run.h"
 
@@ -159,6 +160,11 @@ struct Lives {
       was_in_step = session.in_step();
     }
     in_step += was_in_step ? 1 : 0;
+    // Before anything is healed: what a crash leaves is no damage.
+    if (random() % 8 == 0) {
+      const rib::StoreCheck check = rib::check_store(dir.path() / "store");
+      if (!check.sound()) return "the check finds damage: " + check.faults[0];
+    }
     const auto store = rib::test::open_store(dir.path() / "store");
     if (!store->recovery_report().empty()) return store->recovery_report();
     if (auto text = model->advance_to(*store, progress->durable, random()); !text.empty())
