@@ -55,7 +55,7 @@ if(TARGET lapwing)
   foreach(case journald webhook)
     lapwing_program_test(NAME interop_${case} LABEL interop SCRIPT interop/${case}.py TIMEOUT 240)
   endforeach()
-  foreach(case api notify reload slow ten tls)
+  foreach(case api hostile notify reload slow ten tls)
     lapwing_program_test(NAME interop_${case} LABEL interop SCRIPT interop/${case}.py TIMEOUT 180)
   endforeach()
   # Half a minute of a day; `tests/interop/soak.py --binary lapwing --seconds 1800` by hand.
