@@ -14,6 +14,7 @@
 // Owns: the database and the store thread.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>

@@ -77,8 +77,10 @@ bool fingerprint_matches(SSL* tls, std::string_view wanted) {
 std::string tls_failure(SSL* tls) {
   std::string text = "TLS handshake failed";
   const long result = SSL_get_verify_result(tls);
-  if (result != X509_V_OK)
-    text += std::string(" (the receiver's certificate: ") + X509_verify_cert_error_string(result) + ")";
+  // Unspecified: OpenSSL found nothing, and then the comparison of the name refused it.
+  const char* why = result == X509_V_ERR_UNSPECIFIED ? "it is for another name"
+                                                     : X509_verify_cert_error_string(result);
+  if (result != X509_V_OK) text += std::string(" (the receiver's certificate: ") + why + ")";
   return text;
 }
 

@@ -33,19 +33,29 @@ if(TARGET lapwing)
       transport withdraw)
     lapwing_program_test(NAME interop_${case} LABEL interop SCRIPT interop/${case}.py TIMEOUT 90)
   endforeach()
+  lapwing_program_test(NAME interop_tables_full LABEL interop SCRIPT interop/tables.py ARGS --full
+    TIMEOUT 240)
   # Routers of others: the walk of tests/interop/routers.py, and 100,000 routes.
   foreach(router exabgp frr gobgp openbgpd)
     lapwing_program_test(NAME interop_${router} LABEL interop SCRIPT interop/${router}.py TIMEOUT 240)
   endforeach()
-  foreach(router exabgp frr openbgpd)
+  # GoBGP takes half a minute to say what it sends.
+  foreach(router exabgp frr gobgp openbgpd)
     lapwing_program_test(NAME interop_${router}_full LABEL interop SCRIPT interop/${router}.py
-      ARGS --full TIMEOUT 240)
+      ARGS --full TIMEOUT 400)
   endforeach()
   lapwing_program_test(NAME interop_sink_judges LABEL interop SCRIPT interop/sink_judges.py
     TIMEOUT 300)
+  # By hand with --full: two minutes for each outage of a receiver and of the disk.
   lapwing_program_test(NAME interop_sink_outages LABEL interop SCRIPT interop/sink_outages.py
-    TIMEOUT 300)
-  foreach(case api notify reload slow slow_plugin tls)
+    TIMEOUT 400)
+  lapwing_program_test(NAME interop_sink_bgp LABEL interop SCRIPT interop/sink_bgp.py TIMEOUT 240)
+  lapwing_program_test(NAME interop_sink_bgp_disk LABEL interop SCRIPT interop/sink_bgp.py ARGS --disk
+    TIMEOUT 240)
+  foreach(case journald webhook)
+    lapwing_program_test(NAME interop_${case} LABEL interop SCRIPT interop/${case}.py TIMEOUT 240)
+  endforeach()
+  foreach(case api hostile notify reload slow slow_plugin ten tls)
     lapwing_program_test(NAME interop_${case} LABEL interop SCRIPT interop/${case}.py TIMEOUT 180)
   endforeach()
   # Half a minute of a day; `tests/interop/soak.py --binary lapwing --seconds 1800` by hand.

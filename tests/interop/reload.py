@@ -4,7 +4,8 @@
 import os
 import signal
 
-from case import (NEW, OLD, ORIGIN, STAR, Net, check, check_equal, run, table, wait_for)
+from case import (NEW, OLD, ORIGIN, STAR, Net, check, check_equal, free_port, run, table,
+                  wait_for)
 
 
 def reload(scratch, binary):
@@ -114,6 +115,50 @@ def reload(scratch, binary):
     reload_by_cli()
     check_equal(len(lapwing.get("sinks")[1]["sinks"]), 1, "sinks after the second one was removed")
     check_equal(established(), untouched, "the untouched session at the end")
+    net.lapwing.stop()
 
 
-run(reload, __doc__)
+def removed_sink(scratch, binary):
+    """A sink whose receiver is away holds the journal; once a reload has removed it, it does not."""
+    net = Net(scratch, binary, name="holding")
+    bird = net.add_bird("bird", 64501, table())
+    bird.start()
+    net.start_lapwing()
+    lapwing = net.lapwing
+    lapwing.storage_extra = "event-limit = 4\n"
+    lapwing.stop()
+    lapwing.extra = f'\n[[sink.syslog]]\nname = "away"\ntarget = "tcp://127.0.0.1:{free_port()}"\n'
+    lapwing.start()
+    lapwing.wait_routes(len(bird.routes))
+    upstream = 64700
+
+    def raise_events(count):
+        nonlocal upstream
+        for _ in range(count):
+            upstream += 1
+            bird.set_routes({**bird.routes, STAR[0]: (1103, upstream, ORIGIN)})
+            wait_for(lambda: any(e.get("upstream_as") == upstream for e in lapwing.events()), 20,
+                     f"an event about AS{upstream}", lapwing.process.log)
+
+    def kept():
+        return [e["number"] for e in lapwing.get("events", limit=1000)[1]["events"]]
+
+    raise_events(6)
+    away = next(s for s in lapwing.get("sinks")[1]["sinks"] if s["name"] == "away")
+    check(away["waiting"] > 4 and min(kept()) <= away["cursor"] + 1,
+          f"the sink holds what waits for it: {away}, {kept()}")
+    lapwing.extra = ""
+    lapwing.write_config()
+    said = lapwing.cli("reload")
+    check("1 ended" in said.stdout, f"reload: {said}")
+    raise_events(2)
+    check(min(kept()) > away["cursor"] + 1, f"it holds nothing any more: {away}, {kept()}")
+    lapwing.stop()
+
+
+def reloads(scratch, binary):
+    reload(scratch, binary)
+    removed_sink(scratch, binary)
+
+
+run(reloads, __doc__)

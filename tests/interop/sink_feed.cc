@@ -165,9 +165,10 @@ std::vector<Event> sample_events() {
   std::uint64_t number = 0;
   for (const char* type :
        {"new-upstream", "upstream-share", "upstream-gone", "upstream-returned", "single-homed",
-        "upstream-flap", "upstream-storm", "path-change", "origin-change", "moas", "more-specific",
-        "new-prefix", "visibility-lost", "visibility-regained", "prefix-flap", "route-leak",
-        "reserved-as", "peer-down", "peer-up", "peer-blind", "detector-disabled", "events-lost"}) {
+        "upstream-flap", "upstream-storm", "path-change", "origin-change", "more-specific",
+        "new-prefix", "visibility-lost", "visibility-regained", "visibility-flap", "prefix-flap",
+        "route-leak", "reserved-as", "peer-down", "peer-up", "peer-blind", "event-storm", "max-prefix",
+        "detector-failed", "events-lost"}) {
     Event e = sighted(type, ++number);
     e.fields = {{"count", std::int64_t{-7}},
                 {"mixed", true},

@@ -1,16 +1,30 @@
 #!/usr/bin/env python3
-"""rsyslog and syslog-ng parse every message, by UDP, TCP and TLS: each type and hostile values.
+"""rsyslog and syslog-ng parse every message, by UDP, TCP and TLS: each type of docs/EVENTS.md and
+hostile values.
 
 What they understood equals the event, field by field; two judges because each has its own parser.
 """
 
-from case import check, check_equal, parse_time, run, wait_for
+import os
+import re
+
+from case import HERE, check, check_equal, parse_time, run, wait_for
 from feed import SEVERITIES, Certificates, Feed, params_of, printable
 from syslog_judges import judge_of
 
 LOCAL7 = 23
 TRANSPORTS = ("tcp", "udp", "tls")
 SD = "lapwing@32473"
+
+
+def documented_types():
+    """All types of events that docs/EVENTS.md tells of."""
+    with open(os.path.join(HERE, "..", "..", "docs", "EVENTS.md"), encoding="utf-8") as source:
+        text = source.read()
+    types = set(re.findall(r"^\| `([a-z-]+)` \| (?:raise|update|clear)", text, re.M))
+    types.update(re.findall(r"^(?:## )?`([a-z]+-[a-z]+)`(?:$|:| \()", text, re.M))
+    check(len(types) > 22, f"types in docs/EVENTS.md: {sorted(types)}")
+    return types
 
 
 def check_message(what, message, event):
@@ -48,7 +62,8 @@ def judge(scratch, binary, name, certificates):
     feed = Feed(scratch, binary, sinks, store=scratch.file(f"store-{name}"),
                 arguments=["--samples", "--rate", "100"], name=f"feed-{name}")
     events = feed.events()
-    check(len({e["type"] for e in events}) > 20, "too few types in the samples")
+    check_equal(sorted(documented_types() - {e["type"] for e in events}), [],
+                "types that are documented and not among the samples")
     for transport in TRANSPORTS:
         wait_for(lambda t=transport: len(receiver.messages(t)) >= len(events), 90,
                  f"{name} has every event by {transport}",

@@ -194,7 +194,7 @@ TEST_CASE("RFC 5425 5.2: another name than that of the certificate is refused") 
   const Certificate own(folder.path, "log.example.net");
   TlsReceiver receiver(own);
   Bench bench(receiver.port(), {{"ca-file", own.file}, {"server-name", "other.example.net"}});
-  CHECK(bench.fails_with("certificate verify failed"));
+  CHECK(bench.fails_with("for another name"));
   CHECK(receiver.messages().empty());
 }
 
