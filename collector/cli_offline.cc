@@ -88,6 +88,10 @@ void OfflineCommands::add_dump(CLI::App& app, CommandLine& line) {
       ->type_name("NAME")
       ->expected(1)
       ->take_all();
+  dump.add_option_function<std::string>(
+          "--at", [&line](const std::string& text) { set_time(text, line.dump.at); },
+          "as the tables were at that time, by the history")
+      ->type_name("TIME");
   dump.callback([&line] {
     line.verb = Verb::kDump;
     if (line.config_path.empty()) line.config_path = kDefaultConfigPath;

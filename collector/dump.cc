@@ -166,14 +166,21 @@ int dump(const Config& config, const DumpOptions& options) {
   Output output(options.output);
   if (!output.error().empty()) return fail(options.output + ": " + output.error());
 
-  const Timestamp time = store->alive_until();
+  const Timestamp now = store->alive_until();
+  const Timestamp time = options.at.value_or(now);
+  if (time > now)
+    return fail(fmt::format("the tables are known up to {} only", format_rfc3339(now)));
   append_peers(peers, time, config.speaker.router_id, output.buffer());
   std::vector<PeerId> ids;
   for (const rib::PeerRecord& peer : peers) ids.push_back(peer.id);
   TableWriter table(time, peers, output);
-  store->routes(ids, [&table](PeerId peer, const bgp::NlriKey& key, Octets path, Timestamp since) {
+  const auto add = [&table](PeerId peer, const bgp::NlriKey& key, Octets path, Timestamp since) {
     return table.add(peer, key, path, since);
-  });
+  };
+  if (!options.at)
+    store->routes(ids, add);
+  else if (!store->routes_at(ids, time, add, error))
+    return fail(error);
   table.end();
   if (!output.close()) return fail(options.output + ": " + output.error());
   fmt::print(stderr, "time={} peers={} prefixes={} routes={}\n", format_rfc3339(time), peers.size(),

@@ -23,6 +23,7 @@ struct ReplayOptions {
 struct DumpOptions {
   std::string output = "-";         // "-" is standard output
   std::vector<std::string> peers;   // by name; none: all
+  std::optional<Timestamp> at;      // as it was then; none: as it is
 };
 
 }  // namespace lapwing::collector

@@ -172,4 +172,22 @@ void read_history(const Database& database, const Prefix& prefix, Timestamp from
       .walk(std::max(oldest, stored_micros(from)), stored_micros(to), fn);
 }
 
+rocksdb::Status read_changes_after(const Database& database, const rocksdb::ReadOptions& options,
+                                   const HistoryLog& log, std::uint64_t micros,
+                                   const HistoryLog::RowFn& fn) {
+  const std::unique_ptr<rocksdb::Iterator> at(
+      database.db()->NewIterator(options, database.handle(Cf::kHistory)));
+  Row row;
+  for (at->Seek(slice(be32_key(history_hour(micros)))); at->Valid(); at->Next()) {
+    row.before.reset();
+    if (!read_row(view(at->key()), view(at->value()), row) || row.key.micros <= micros) continue;
+    LoggedRow out{row.key.row, row.key.micros, row.peer, row.key.nlri, row.before.has_value(), {}};
+    if (row.before) out.before = as_octets(*row.before);
+    fn(out);
+  }
+  const std::uint64_t next_row = database.meta_number(meta_key::kHistoryRow, 0, options);
+  const rocksdb::Status logged = log.read(nullptr, micros + 1, next_row, fn);
+  return at->status().ok() ? logged : at->status();
+}
+
 }  // namespace lapwing::rib

@@ -217,29 +217,48 @@ rocksdb::Status HistoryLog::open(rocksdb::Env& env, const std::filesystem::path&
                                  const std::function<void(std::string_view)>& warn,
                                  std::unique_ptr<HistoryLog>& out) {
   rocksdb::Status status = env.CreateDirIfMissing(directory.string());
-  std::vector<std::string> names;
-  if (status.ok()) status = env.GetChildren(directory.string(), &names);
   std::unique_ptr<HistoryLog> log(new HistoryLog(env, directory));
-  std::vector<std::pair<std::uint64_t, std::string>> segments;
-  for (const std::string& name : names)
-    if (const auto first_row = first_row_of(name)) segments.emplace_back(*first_row, name);
-  std::sort(segments.begin(), segments.end());
   bool cut = false;
-  for (std::size_t i = 0; status.ok() && i < segments.size(); ++i) {
-    // A group that failed was written again to the segment after it, with the same rows.
-    const bool is_last = i + 1 == segments.size();
-    const std::uint64_t end = is_last ? next_row : std::min(next_row, segments[i + 1].first);
-    status = log->load(segments[i].second, segments[i].first, end, warn, cut);
-  }
+  if (status.ok()) status = log->load_all(next_row, warn, &cut);
   // Rows with these numbers will be committed soon: what was cut off must not come back then.
   if (status.ok() && cut) status = sync_directory(env, directory);
   if (status.ok()) out = std::move(log);
   return status;
 }
 
+rocksdb::Status HistoryLog::open_to_read(rocksdb::Env& env, const std::filesystem::path& directory,
+                                         std::uint64_t next_row,
+                                         const std::function<void(std::string_view)>& warn,
+                                         std::unique_ptr<HistoryLog>& out) {
+  std::unique_ptr<HistoryLog> log(new HistoryLog(env, directory));
+  const rocksdb::Status status = log->load_all(next_row, warn, nullptr);
+  if (status.ok()) out = std::move(log);
+  return status;
+}
+
+rocksdb::Status HistoryLog::load_all(std::uint64_t next_row,
+                                     const std::function<void(std::string_view)>& warn, bool* cut) {
+  std::vector<std::string> names;
+  rocksdb::Status status = env_.GetChildren(directory_.string(), &names);
+  if (cut == nullptr && status.IsNotFound()) return rocksdb::Status::OK();  // of an older store
+  std::vector<std::pair<std::uint64_t, std::string>> segments;
+  for (const std::string& name : names)
+    if (const auto first_row = first_row_of(name)) segments.emplace_back(*first_row, name);
+  std::sort(segments.begin(), segments.end());
+  for (std::size_t i = 0; status.ok() && i < segments.size(); ++i) {
+    // A group that failed was written again to the segment after it, with the same rows.
+    const bool is_last = i + 1 == segments.size();
+    const std::uint64_t end = is_last ? next_row : std::min(next_row, segments[i + 1].first);
+    status = load(segments[i].second, segments[i].first, end, warn, cut);
+    // A Lapwing that writes may have let it go since.
+    if (cut == nullptr && (status.IsPathNotFound() || status.IsNotFound())) status = {};
+  }
+  return status;
+}
+
 rocksdb::Status HistoryLog::load(const std::string& name, std::uint64_t first_row,
                                  std::uint64_t end,
-                                 const std::function<void(std::string_view)>& warn, bool& cut) {
+                                 const std::function<void(std::string_view)>& warn, bool* cut) {
   auto segment = std::make_shared<Segment>();
   segment->first_row = first_row;
   segment->path = (directory_ / name).string();
@@ -264,10 +283,12 @@ rocksdb::Status HistoryLog::load(const std::string& name, std::uint64_t first_ro
     segment->blocks.push_back(std::move(block));
   }
   if (!status.ok()) return status;
-  cut |= segment->bytes < size || segment->blocks.empty();
-  if (segment->blocks.empty()) return env_.DeleteFile(segment->path);
-  if (segment->bytes < size) status = cut_file(env_, segment->path, segment->bytes);
-  if (!status.ok()) return status;
+  if (cut != nullptr) {
+    *cut |= segment->bytes < size || segment->blocks.empty();
+    if (segment->blocks.empty()) return env_.DeleteFile(segment->path);
+    if (segment->bytes < size) status = cut_file(env_, segment->path, segment->bytes);
+    if (!status.ok()) return status;
+  }
   segments_.emplace(segment->first_row, std::move(segment));
   return rocksdb::Status::OK();
 }

@@ -78,6 +78,11 @@ class HistoryLog {
                               std::uint64_t next_row,
                               const std::function<void(std::string_view)>& warn,
                               std::unique_ptr<HistoryLog>& out);
+  /// The same to read from only, beside a Lapwing that writes: nothing is cut off.
+  static rocksdb::Status open_to_read(rocksdb::Env& env, const std::filesystem::path& directory,
+                                      std::uint64_t next_row,
+                                      const std::function<void(std::string_view)>& warn,
+                                      std::unique_ptr<HistoryLog>& out);
   struct Findings {
     std::uint64_t rows = 0;
     std::vector<std::string> faults;  // damage, and where
@@ -110,9 +115,11 @@ class HistoryLog {
   struct Block;
   struct Segment;
   HistoryLog(rocksdb::Env& env, std::filesystem::path directory);
-  /// Rows from `end` on are cut off; `cut` then becomes true.
+  /// Rows from `end` on are cut off; `*cut` then becomes true. Null: they are left alone.
   rocksdb::Status load(const std::string& name, std::uint64_t first_row, std::uint64_t end,
-                       const std::function<void(std::string_view)>& warn, bool& cut);
+                       const std::function<void(std::string_view)>& warn, bool* cut);
+  rocksdb::Status load_all(std::uint64_t next_row,
+                           const std::function<void(std::string_view)>& warn, bool* cut);
   rocksdb::Status begin_segment(std::uint64_t first_row);
   void remove_first();
   static rocksdb::Status check_segment(rocksdb::Env& env, const std::string& path,

@@ -31,6 +31,11 @@ std::vector<BlindInterval> read_blind(const Database& database, PeerId peer);
 void read_history(const Database& database, const Prefix& prefix, Timestamp from, Timestamp to,
                   const Store::HistoryFn& fn);
 
+/// Every kept change after `micros`, in no order. Not OK: what could be read was told.
+rocksdb::Status read_changes_after(const Database& database, const rocksdb::ReadOptions& options,
+                                   const HistoryLog& log, std::uint64_t micros,
+                                   const HistoryLog::RowFn& fn);
+
 /// Fills in what RocksDB says of itself.
 void read_measures(const Database& database, StoreMeasures& out);
 

@@ -25,6 +25,12 @@ class StoreView {
   virtual Timestamp alive_until() const = 0;
   /// In ascending order of NLRI, then peer; `fn` returns false to end.
   virtual void routes(const std::vector<PeerId>& peers, const Store::RouteFn& fn) const = 0;
+  /// The same as it was at that moment: the table of today with all later changes undone. A route that
+  /// has changed since is told with `at` as the time of its last change. A neighbour's first table is
+  /// no change: of a time before it, routes that changed after it are told although they were not
+  /// there yet. False and a sentence where the history does not reach that far, or cannot be read.
+  virtual bool routes_at(const std::vector<PeerId>& peers, Timestamp at, const Store::RouteFn& fn,
+                         std::string& error) const = 0;
 };
 
 }  // namespace lapwing::rib

@@ -202,26 +202,34 @@ class StreamLink final : public SyslogLink, public std::enable_shared_from_this<
   }
 
   void look() {
+    const auto self = shared_from_this();  // the owner may drop the link while it is told
+    if (!tell_arrived()) return;           // the read will fail
+    if (owner_ != nullptr && !ends_.empty()) look_later();
+  }
+
+  // False: what has arrived is unknown.
+  bool tell_arrived() {
     const std::optional<std::uint64_t> octets = delivered();
-    if (!octets) return;  // the read will fail
+    if (!octets) return false;
     std::size_t messages = 0;
     while (!ends_.empty() && ends_.front() <= *octets) {
       ends_.pop_front();
       ++messages;
     }
-    const auto self = shared_from_this();  // the owner may drop the link while it is told
-    if (messages > 0) {
-      pause_ = kFirstLook;
-      owner_->arrived(messages);
-    }
-    if (owner_ != nullptr && !ends_.empty()) look_later();
+    if (messages == 0) return true;
+    pause_ = kFirstLook;
+    owner_->arrived(messages);
+    return true;
   }
 
   void fail(const error_code& error, const std::string& what) {
     const auto self = shared_from_this();
     const bool reset = error == asio::error::connection_reset || error == asio::error::timed_out ||
                        error == asio::error::broken_pipe;
+    // A receiver that closes has acknowledged what it took, perhaps just now.
+    if (up_ && !reset) tell_arrived();
     Owner* owner = std::exchange(owner_, nullptr);
+    if (owner == nullptr) return;
     timer_.cancel();
     stream_.close();
     const Ending ending = error.value() == EPROTOTYPE ? Ending::kWrongKind

@@ -6,7 +6,9 @@ a first table raises nothing.
 """
 
 import subprocess
+import time
 from collections import Counter
+from datetime import datetime, timezone
 
 from case import Net, check, check_equal, run, table
 from bird import NEXT_HOP, family_of
@@ -53,6 +55,30 @@ def case(scratch, binary):
     unknown = subprocess.run([binary, "dump", "-c", config, "-o", scratch.file("none.mrt"), "--peer",
                               "nobody"], capture_output=True, text=True, timeout=60)
     check(unknown.returncode == 1 and "nobody" in unknown.stderr, f"an unknown neighbour: {unknown}")
+
+    # As it was before the router changed half of its routes, lost some and gained some.
+    settled = net.lapwing.status()
+    then = datetime.now(timezone.utc).isoformat()
+    time.sleep(2.5)  # until the store knows that the table still held then
+    first = net.birds[0]
+    routes = dict(first.routes)
+    for n, prefix in enumerate(sorted(routes)):
+        if n % 4 == 0:
+            routes[prefix] = (3333, *routes[prefix])
+        elif n % 4 == 1:
+            del routes[prefix]
+    routes["192.0.2.0/24"] = (3333,)
+    first.set_routes(routes)
+    net.settle()
+    check(net.lapwing.status() != settled, "the table has changed")
+    past = dump(binary, config, scratch.file("past.mrt"), "--at", then)
+    check_equal(dict(rows_of(past)), dict(wanted), "the table as it was")
+    future = subprocess.run([binary, "dump", "-c", config, "-o", scratch.file("none.mrt"), "--at",
+                             "2199-01-01T00:00:00Z"], capture_output=True, text=True, timeout=60)
+    check(future.returncode == 1 and "known up to" in future.stderr, f"a time to come: {future}")
+    wanted = Counter({k: n for k, n in wanted.items() if k[0] != first.local_as})
+    for prefix in first.exported_routes():
+        wanted[first.local_as, prefix, first.path_of(prefix), "IGP", NEXT_HOP[family_of(prefix)]] += 1
 
     net.lapwing.stop()
     stopped = dump(binary, config, scratch.file("stopped.mrt"))

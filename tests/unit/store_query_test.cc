@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "rib/store_view.h"
 #include "tests/unit/store_support.h"
 
 namespace lapwing::rib::test {
@@ -234,6 +235,36 @@ TEST_CASE("history: what each route was before and after each change, newest fir
            std::vector<Change>(all.begin() + 1, all.begin() + 3)));
     CHECK(ask_history(*store, "192.0.2.0/25", 0, t0 + kDay).size() == 1);
     CHECK(ask_history(*store, "192.0.2.0/26", 0, t0 + kDay).empty());
+    // The whole table of a moment: today's, with all later changes undone.
+    std::string error;
+    const auto view = StoreView::open(dir.path(), error);
+    REQUIRE_MESSAGE(view, error);
+    const auto table_at = [&](std::int64_t micros, const std::vector<PeerId>& peers) {
+      std::vector<std::string> rows;
+      const bool read = view->routes_at(
+          peers, from_unix_micros(micros),
+          [&](PeerId peer, const bgp::NlriKey& key, Octets path, Timestamp) {
+            rows.push_back(format_prefix(bgp::to_nlri(key).prefix) + " " + std::to_string(peer) +
+                           " " + std::string(as_text(path)));
+            return true;
+          },
+          error);
+      CHECK_MESSAGE(read, error);
+      return rows;
+    };
+    using Texts = std::vector<std::string>;
+    CHECK(table_at(t0 - 1, {0}) == Texts{"192.0.2.0/24 0 A"});  // changed since: see StoreView
+    CHECK(table_at(t0, {0, 1}) == Texts{"192.0.2.0/24 0 A", "192.0.2.0/24 1 B"});
+    // The history's times follow its order: 192.0.2.0/25 stands behind a change at t0 + 6.
+    CHECK(table_at(t0 + 5, {0, 1}) == Texts{"192.0.2.0/24 0 B", "192.0.2.0/24 1 B"});
+    CHECK(table_at(t0 + 6, {0}) == Texts{"192.0.2.0/24 0 A", "192.0.2.0/25 0 B"});
+    CHECK(table_at(t0 + 3 * kHour, {1}) == Texts{"192.0.2.0/24 1 "});
+    CHECK(table_at(t0 + 4 * kHour, {1}).empty());
+    const Texts before = table_at(t0, {9}), after = table_at(t0 + 4 * kHour, {9});
+    CHECK(before.size() == others);
+    CHECK(after.size() == others);
+    CHECK(std::all_of(before.begin(), before.end(), [](const auto& row) { return row.ends_with(" 9 A"); }));
+    CHECK(std::all_of(after.begin(), after.end(), [](const auto& row) { return row.ends_with(" 9 B"); }));
     // Rows go on being numbered after a restart.
     store.reset();
     store = open_store(dir.path());
