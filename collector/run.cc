@@ -20,6 +20,7 @@
 #include "collector/queues.h"
 #include "collector/recorder.h"
 #include "collector/removed_peers.h"
+#include "collector/restore.h"
 #include "collector/service.h"
 #include "collector/setup.h"
 #include "collector/supervisor.h"
@@ -35,33 +36,6 @@ namespace {
 
 /// Records on their way to the engine; beyond it sockets are not read.
 constexpr std::size_t kMaxQueuedOctets = 16u << 20;
-
-/// What the store kept, on its way into the engine.
-class Restore final : public rib::LoadVisitor {
- public:
-  explicit Restore(rib::Engine& engine) : engine_(engine) {}
-  void on_meta(Timestamp alive_until) override { engine_.restore_meta(alive_until); }
-  void on_peer(const rib::PeerRecord& record) override {
-    bad_ += engine_.restore_peer(record) ? 0 : 1;
-  }
-  void on_path(PathId id, Octets octets) override {
-    bad_ += engine_.restore_path(id, octets) ? 0 : 1;
-  }
-  void on_route(PeerId peer, const bgp::NlriKey& key, PathId path, Timestamp) override {
-    ++routes_;
-    bad_ += engine_.restore_route(peer, key, path) ? 0 : 1;
-  }
-  void on_state(std::string_view detector, std::string_view key, std::string_view value) override {
-    engine_.restore_state(detector, key, value);
-  }
-  std::uint64_t routes() const { return routes_; }
-  std::uint64_t bad() const { return bad_; }
-
- private:
-  rib::Engine& engine_;
-  std::uint64_t routes_ = 0;
-  std::uint64_t bad_ = 0;
-};
 
 std::int64_t monotonic_usec() {
   return std::chrono::duration_cast<std::chrono::microseconds>(
@@ -120,7 +94,8 @@ class Collector {
     if (recorder_) recorder_->stop();
     if (engine_thread_) engine_thread_->stop();
     if (store_) store_->stop();
-    if (sinks_) sinks_->stop();
+    if (sinks_) sinks_->stop();  // they deliver the last events
+    if (store_) store_->save_cursors();
   }
 
  private:
@@ -149,7 +124,9 @@ class Collector {
     if (has_errors(diagnostics)) return report(diagnostics);
     Restore restore(*engine_);
     std::string error;
-    if (!store_->load(restore, error)) {
+    const bool loaded = store_->load(restore, error);
+    restore.finish();
+    if (!loaded) {
       log().error("store", "{}", error);
       return false;
     }

@@ -277,12 +277,13 @@ void NewUpstream::prefetch(PrefixId prefix, PathId before, int step) const noexc
   if (step == 0) {
     __builtin_prefetch(&by_path_[before]);
     sightings_.prefetch(prefix);
-  } else if (step == 2) {
-    sightings_.prefetch_neighbors(prefix);
-  } else if (const std::uint32_t n = by_path_[before]; n < kByPeer) {
-    knowledge_.prefetch(n);
-    sightings_.prefetch(prefix, n);
+    return;
   }
+  const std::uint32_t n = by_path_[before];
+  if (n >= kByPeer) return;
+  if (step == 2) return sightings_.prefetch_neighbors(prefix, n);
+  knowledge_.prefetch(n);
+  sightings_.prefetch(prefix, n);
 }
 
 void NewUpstream::path_released(PathId path) {

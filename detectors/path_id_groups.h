@@ -18,9 +18,8 @@ class PathIdGroups {
 
   /// Of every route that is announced where there was none.
   void note(PrefixId prefix) {
-    const Nlri nlri = host_->nlri(prefix);
-    if (!nlri.has_path_id) return;
-    const Nlri key = without_path_id(nlri);
+    if (!host_->has_path_id(prefix)) return;
+    const Nlri key = without_path_id(host_->nlri(prefix));
     if (!keys_.emplace(prefix, key).second) return;
     groups_[key].push_back(prefix);
   }

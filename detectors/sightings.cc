@@ -89,8 +89,8 @@ std::uint32_t& Sightings::head_of(PrefixId prefix) {
 }
 
 void Sightings::resolve(PrefixId prefix) {
-  const Nlri nlri = host_->nlri(prefix);
-  if (!nlri.has_path_id && !indexed_) {
+  const bool has_path_id = host_->has_path_id(prefix);
+  if (!has_path_id && !indexed_) {
     slots_[prefix] = kEnd | prefix;
     return;
   }
@@ -98,9 +98,9 @@ void Sightings::resolve(PrefixId prefix) {
     indexed_ = true;
     reindex(slots_.size());
   }
-  const Nlri key = without_path_id(nlri);
+  const Nlri key = without_path_id(host_->nlri(prefix));
   const std::uint32_t same = find_same_prefix(hash_nlri(seed_, key), key);
-  if (same == IdTable::kNone && !nlri.has_path_id) {
+  if (same == IdTable::kNone && !has_path_id) {
     slots_[prefix] = kEnd | prefix;
     index(kEnd | prefix, key);
     return;

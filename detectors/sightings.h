@@ -39,8 +39,11 @@ class Sightings {
     __builtin_prefetch(&adjacencies_[adjacency]);
     if (prefix < slots_.size() && is_node(slots_[prefix])) __builtin_prefetch(&nodes_[slots_[prefix]]);
   }
-  /// Reads the node: those beside it in the list of its adjacency change with it.
-  void prefetch_neighbors(PrefixId prefix) const {
+  /// Reads the node: those beside it in the list of its adjacency change with it, or the first one of
+  /// the list where it is new.
+  void prefetch_neighbors(PrefixId prefix, AdjacencyNumber adjacency) const {
+    if (const std::uint32_t head = adjacencies_[adjacency].head; head != kNil)
+      __builtin_prefetch(&nodes_[head]);
     if (prefix >= slots_.size() || !is_node(slots_[prefix])) return;
     const Node& node = nodes_[slots_[prefix]];
     if (node.previous != kNil) __builtin_prefetch(&nodes_[node.previous]);

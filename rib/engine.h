@@ -26,6 +26,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -110,11 +111,18 @@ class Engine final : public Dictionary {
   /// EventFilter judges the events of all others.
   void add_detector(std::unique_ptr<Detector> detector);
 
-  // Restoring, in this order; see rib::LoadVisitor. False: contradictory data.
+  // Restoring: meta, peers, paths, states, routes, as rib::LoadVisitor. False: contradictory data.
   void restore_meta(Timestamp alive_until);
   bool restore_peer(const PeerRecord& record);
   bool restore_path(PathId id, Octets octets);
   bool restore_route(PeerId peer, const bgp::NlriKey& key, PathId path);
+  struct RestoredRoute {
+    PeerId peer = 0;
+    PathId path = kNoPath;
+    bgp::NlriKey key;
+  };
+  /// The same for many, which costs less; the number of those that contradict others.
+  std::size_t restore_routes(std::span<const RestoredRoute> routes);
   void restore_state(std::string_view detector, std::string_view key, std::string_view value);
   /// Tells the detectors what was restored and starts them.
   void end_restore();
@@ -203,6 +211,7 @@ class Engine final : public Dictionary {
     PeerCounters* counters = nullptr;
   };
 
+  bool restore_route(PeerId peer, const bgp::NlriKey& key, std::uint64_t hash, PathId path);
   void process_record(const bgp::RecordBatch& batch, const bgp::Record& record);
   void fire_timers(Timestamp until);
   void declare_peer(std::uint32_t source_number, const bgp::PeerDetail& detail);

@@ -247,10 +247,39 @@ bool Engine::restore_path(PathId id, Octets octets) {
 }
 
 bool Engine::restore_route(PeerId peer, const bgp::NlriKey& key, PathId path) {
+  return restore_route(peer, key, PrefixTable::hash(key), path);
+}
+
+std::size_t Engine::restore_routes(std::span<const RestoredRoute> routes) {
+  constexpr std::size_t kSlot = 24, kRecord = 18, kPath = 12;
+  std::size_t bad = 0;
+  hashes_.resize(routes.size());
+  for (std::size_t i = 0; i < routes.size(); ++i) hashes_[i] = PrefixTable::hash(routes[i].key);
+  const auto ask_detectors = [&](const RestoredRoute& next, int step) {
+    if (!paths_.contains(next.path)) return;
+    if (step == 0) paths_.prefetch_entry(next.path);
+    for (DetectorHost* host : baseline_listeners_)
+      host->detector().prefetch(PrefixTable::kNone, next.path, step);
+  };
+  for (std::size_t i = 0; i < routes.size(); ++i) {
+    if (i + kSlot < routes.size()) prefixes_.prefetch(hashes_[i + kSlot]);
+    if (i + kRecord < routes.size()) prefixes_.prefetch_record(hashes_[i + kRecord]);
+    if (i + kPath < routes.size()) ask_detectors(routes[i + kPath], 0);
+    for (const int step : {1, 2})
+      if (const std::size_t next = i + (step == 1 ? 7u : 3u); next < routes.size())
+        ask_detectors(routes[next], step);
+    const RestoredRoute& route = routes[i];
+    bad += restore_route(route.peer, route.key, hashes_[i], route.path) ? 0 : 1;
+  }
+  return bad;
+}
+
+bool Engine::restore_route(PeerId peer, const bgp::NlriKey& key, std::uint64_t hash, PathId path) {
   if (peer >= peers_.size() || !peers_[peer] || !paths_.contains(path)) return false;
-  const PrefixId prefix = prefixes_.intern(key, PrefixTable::hash(key));
+  const PrefixId prefix = prefixes_.intern(key, hash);
   AdjRibIn& rib = peers_[peer]->rib;
-  if (prefix == PrefixTable::kNone || rib.insert(prefix, path) != kNoPath) return false;
+  if (prefix == PrefixTable::kNone || rib.find(prefix) != kNoPath) return false;
+  rib.insert(prefix, path);
   rib.mark_stale(prefix);
   FamilyState& family = family_of(*peers_[peer], key.family());
   ++family.routes;

@@ -36,6 +36,10 @@ class PrefixTable {
   PrefixId intern(const bgp::NlriKey& key, std::uint64_t hash);
   bgp::NlriKey key(PrefixId id) const;
   Family family(PrefixId id) const;
+  bool has_path_id(PrefixId id) const {
+    const Record& record = records_[id];
+    return record.kind == Kind::kExtended && extended_[record.high].has_path_id != 0;
+  }
 
   void acquire(PrefixId id) { ++records_[id].references; }
   /// `commit`: number of the commit being built.

@@ -22,6 +22,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr milliseconds kIdle{100};
 constexpr milliseconds kSyncInterval{1000};  // of groups without an event
+constexpr milliseconds kTidyAfter{5000};
+constexpr std::size_t kManyChanges = 4096;
 constexpr milliseconds kFirstRetry{100};
 constexpr milliseconds kLastRetry{5000};
 constexpr std::chrono::seconds kStopPatience{10};
@@ -54,6 +56,7 @@ class StoreImpl : public Store {
     thread_ = std::thread([this] { run(); });
   }
   void stop() override;
+  void save_cursors() override;
 
   void submit(Commit&& commit) override { queue_.push(std::move(commit)); }
   std::uint64_t durable_sequence() const override {
@@ -109,6 +112,7 @@ class StoreImpl : public Store {
   bool well_ = true;
   Clock::time_point last_sync_ = Clock::now();
   Clock::time_point last_heal_ = Clock::now();
+  Clock::time_point last_change_ = Clock::now();
   std::optional<Clock::time_point> give_up_at_;  // set when `stop` finds the disk ill
 };
 
@@ -128,6 +132,13 @@ void StoreImpl::stop() {
   thread_.join();
 }
 
+void StoreImpl::save_cursors() {
+  if (thread_.joinable() || !journal_.cursors_moved()) return;
+  rocksdb::Status status = writer_.write_cursors();
+  if (status.ok()) status = writer_.sync();
+  if (!status.ok()) note_error(status);
+}
+
 void StoreImpl::run() {
   name_thread("store");
   std::vector<Commit> group;
@@ -142,6 +153,8 @@ void StoreImpl::run() {
       batch_changes_.observe(static_cast<double>(changes));
       durable_.store(group.back().sequence, std::memory_order_release);
       queue_.written(group);
+      last_change_ = Clock::now();
+      if (changes >= kManyChanges) database_->tidy(false);
       group.clear();
     } else if (queue_.stopped()) {
       break;
@@ -203,6 +216,8 @@ void StoreImpl::idle_work() {
     note_error(status);
   else if (!well_)
     note_well();
+  // A start reads all routes: the fewer tables, the sooner it is ready.
+  if (well_ && now - last_change_ >= kTidyAfter) database_->tidy(true);
 }
 
 void StoreImpl::note_error(const rocksdb::Status& status) {

@@ -9,8 +9,8 @@
 // back-off, and `error()` says what is wrong; detection goes on. Beyond `max_pending_bytes` the
 // oldest waiting commits without events are joined, the last route of a neighbour and prefix stays;
 // events are never dropped. `stop` gives an ill disk ten more seconds.
-// Thread: `submit` engine thread; `load`, `start`, `stop` the thread that owns the store; all else
-// any thread.
+// Thread: `submit` engine thread; `load`, `start`, `stop`, `save_cursors` the thread that owns the
+// store; all else any thread.
 // Owns: the database and the store thread.
 #pragma once
 
@@ -89,6 +89,8 @@ class Store : public CommitSink {
   virtual void start(const Dictionary& dictionary) = 0;
   /// Writes what is pending, ends the thread.
   virtual void stop() = 0;
+  /// After `stop`: keeps where the sinks have come to since.
+  virtual void save_cursors() = 0;
 
   /// Blocks while `max_pending_bytes` are waiting and the disk is well; when it is not, see
   /// "Failure" above.

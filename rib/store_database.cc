@@ -26,6 +26,8 @@ namespace lapwing::rib {
 namespace {
 
 constexpr std::uint64_t kFormatMajor = 1;
+// Each group with many routes is one more table; so many are merged at once while there is much to do.
+constexpr int kRouteTables = 24;
 
 constexpr const char* kWayOut =
     "; `lapwing db check` says where; restore it from a backup, or move it away: routes are learnt "
@@ -171,8 +173,7 @@ rocksdb::ColumnFamilyOptions Database::cf_options(Cf cf) const {
   options.target_file_size_base = 32u << 20;
   options.compression = rocksdb::kNoCompression;
   if (cf == Cf::kHistory || cf == Cf::kEvents) options.compression = rocksdb::kLZ4Compression;
-  // Each group with many routes is one more table.
-  if (cf == Cf::kRoutes) options.level0_file_num_compaction_trigger = 24;
+  if (cf == Cf::kRoutes) options.level0_file_num_compaction_trigger = kRouteTables;
   if (cf == Cf::kHistory) {
     // Hours hardly overlap and are seldom read: sorting them again is not worth much time.
     options.level0_file_num_compaction_trigger = 24;
@@ -410,6 +411,15 @@ std::unique_ptr<Database> Database::open_to_check(const StoreOptions& options,
   return database;
 }
 
+void Database::tidy(bool now) {
+  if (now == tidy_ || db_ == nullptr) return;
+  tidy_ = now;
+  const int tables = now ? 2 : kRouteTables;
+  db_->SetOptions(handle(Cf::kRoutes),
+                  {{"level0_file_num_compaction_trigger", std::to_string(tables)}})
+      .PermitUncheckedError();
+}
+
 bool Database::recover(std::string& error) {
   // Opening writes what the log holds to table files. Until there is room for that, the database
   // stays open for readers.
@@ -420,6 +430,7 @@ bool Database::recover(std::string& error) {
   }
   const std::unique_lock lock(mutex_);
   close_db();
+  tidy_ = false;
   rocksdb::Status opened = open_db(false);
   if (opened.ok()) opened = open_history();
   if (!opened.ok()) close_db();  // never open without its history

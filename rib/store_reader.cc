@@ -333,6 +333,12 @@ bool load_all(const Database& database, LoadVisitor& visitor, std::string& error
                 visitor.on_path(id, *path);
                 return true;
               }) &&
+         load_states(
+             database,
+             [&](std::string_view detector, std::string_view key, std::string_view value) {
+               visitor.on_state(detector, key, value);
+             },
+             error) &&
          scan(database, Cf::kRoutes, "routes", error,
               [&](std::string_view key, std::string_view value) {
                 PeerId peer = 0;
@@ -343,13 +349,7 @@ bool load_all(const Database& database, LoadVisitor& visitor, std::string& error
                   return false;
                 visitor.on_route(peer, nlri, path, since);
                 return true;
-              }) &&
-         load_states(
-             database,
-             [&](std::string_view detector, std::string_view key, std::string_view value) {
-               visitor.on_state(detector, key, value);
-             },
-             error);
+              });
 }
 
 void read_routes(const Database& database, const std::optional<Prefix>& prefix, Match match,

@@ -109,6 +109,8 @@ class Host {
   virtual Timestamp now() const = 0;
   virtual PathView path(PathId) const = 0;
   virtual Nlri nlri(PrefixId) const = 0;
+  /// Its NLRI has a path identifier (RFC 7911); cheaper than the whole.
+  virtual bool has_path_id(PrefixId id) const { return nlri(id).has_path_id; }
   virtual const PeerInfo& peer(PeerId) const = 0;
   virtual const Watch& watch() const = 0;
   /// Origin ASNs of route servers, left out of paths ([speaker] route-server-as).

@@ -486,8 +486,9 @@ TEST_CASE("restored routes are stale until announced again; identical ones are n
   CHECK(b.engine.restore_path(9, set));
   b.engine.restore_state("recorder", "a", "b");
   b.engine.restore_state("other", "a", "b");
-  CHECK(b.engine.restore_route(4, key_of(kP), 9));
-  CHECK(b.engine.restore_route(4, key_of(kQ), 9));
+  const std::vector<Engine::RestoredRoute> routes = {
+      {4, 9, key_of(kP)}, {4, 9, key_of(kQ)}, {4, 9, key_of(kQ)}, {5, 9, key_of(kQ)}, {4, 99, key_of("10.0.0.0/8")}};
+  CHECK(b.engine.restore_routes(routes) == 3);  // twice the same, no such neighbour, no such path
   CHECK_FALSE(b.engine.restore_route(4, key_of(kQ), 8));
   CHECK_FALSE(b.engine.restore_route(5, key_of(kQ), 9));
   b.engine.end_restore();

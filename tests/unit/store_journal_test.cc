@@ -41,6 +41,20 @@ TEST_CASE("journal: numbers start at 1 and go on after a restart") {
   }
 }
 
+TEST_CASE("journal: where a sink comes to after the store has stopped is kept") {
+  const TempDir dir;
+  FakeDictionary dictionary;
+  auto store = open_store(dir.path());
+  store->start(dictionary);
+  CHECK(store->journal().cursor("syslog") == 0);
+  store->stop();
+  store->journal().set_cursor("syslog", 7);
+  store->save_cursors();
+  store.reset();
+  store = open_store(dir.path());
+  CHECK(store->journal().cursor("syslog") == 7);
+}
+
 TEST_CASE("journal: an event whose id is there already gets no second number") {
   const TempDir dir;
   FakeDictionary dictionary;

@@ -90,6 +90,8 @@ struct Loaded : LoadVisitor {
     table[name] = {paths.at(path), since};
   }
   void on_state(std::string_view d, std::string_view k, std::string_view v) override {
+    // What a detector knows comes before the routes that it is told to count.
+    in_order = in_order && table.empty();
     states[{std::string(d), std::string(k)}] = v;
   }
   Timestamp alive_until;
