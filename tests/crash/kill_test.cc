@@ -253,6 +253,7 @@ TEST_CASE("kill -9 at any moment leaves a prefix in time, with every event that 
   const std::uint64_t seed = number_from(kSeed, 20171001);
   Lives lives(seed);
   const std::uint64_t count = kills();
+  bool large_groups = false;  // their history has files of its own, which leave by age
   for (std::uint64_t kill = 1; kill <= count; ++kill) {
     std::string wrong;
     try {
@@ -262,6 +263,7 @@ TEST_CASE("kill -9 at any moment leaves a prefix in time, with every event that 
     }
     INFO("seed ", seed, ", to be repeated with ", std::string(kSeed), "; kill ", kill);
     REQUIRE(wrong == "");
+    large_groups |= !std::filesystem::is_empty(lives.dir.path() / "store" / "history");
   }
   CHECK(lives.live_to_the_end() == "");
   // What a kill cut off was delivered again: it is a line of its own.
@@ -269,7 +271,7 @@ TEST_CASE("kill -9 at any moment leaves a prefix in time, with every event that 
   // It was no idle story.
   CHECK(lives.in_step > static_cast<int>(count / 3));
   CHECK(lives.model->contents().events.size() > count);
-  CHECK_FALSE(std::filesystem::is_empty(lives.dir.path() / "store" / "history"));
+  CHECK(large_groups);
   MESSAGE("events: ", lives.model->contents().events.size(),
           ", knowledge: ", lives.model->contents().states.size(),
           ", changes of the feeder: ", lives.beginning.changes);

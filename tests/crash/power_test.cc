@@ -107,7 +107,11 @@ TEST_CASE(
     "a power failure at any moment leaves a prefix in time, with all that was called durable") {
   const std::uint64_t seed = number_from(kSeed, 20171002);
   Lives lives(seed);
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  const std::uint64_t count = number_from(kCount, 20);
+#else
   const std::uint64_t count = number_from(kCount, 60);
+#endif
   for (std::uint64_t n = 1; n <= count; ++n) {
     std::string wrong;
     try {

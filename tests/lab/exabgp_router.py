@@ -147,8 +147,9 @@ neighbor {s.peer_address} {{
         self.say(f"neighbor {session.peer_address} teardown 2")
 
     def shown(self, text):
-        """With graceful restart agreed upon, it closes without a NOTIFICATION."""
-        return "connection closed by the neighbor"
+        """With graceful restart agreed upon, it closes without a NOTIFICATION, and what it has not read
+        resets the connection."""
+        return "connection closed by the neighbor", "Connection reset by peer"
 
     def no_shut_down(self, session):
         """A teardown of ExaBGP's is followed by a new session at once."""

@@ -100,8 +100,8 @@ class Router:
         return ""
 
     def shown(self, text):
-        """What Lapwing must show of a shutdown with this text."""
-        return text
+        """What Lapwing must show of a shutdown with this text: one of these."""
+        return (text,)
 
     def stop(self):
         for feeder in self.feeders:

@@ -226,8 +226,8 @@ TEST_CASE("RFC 4486: clear is Cease/4, removal Cease/3, too many prefixes Cease/
     bench.speaker().stop_for_max_prefix("edge1", kIpv6Unicast, 1000);
     CHECK(peer.notification() == "6/1");
     CHECK(peer.data == from_hex("000201000003e8"));  // RFC 4486 4: family and upper bound
-    CHECK(bench.status().last_error == "more than 1000 routes of ipv6-unicast");
     REQUIRE(bench.wait_state("Idle"));
+    CHECK(bench.status().last_error == "more than 1000 routes of ipv6-unicast");
     Peer refused = bench.connect();
     CHECK(refused.notification() == "closed");
     bench.speaker().clear("edge1");
