@@ -45,8 +45,8 @@ void DetectorWatch::compare(const Summaries& summaries, std::chrono::microsecond
     const auto before = microseconds_.find(d.name);
     // After a reload its count begins anew.
     if (before == microseconds_.end() || d.microseconds < before->second) continue;
-    const double part = static_cast<double>(d.microseconds - before->second) /
-                        static_cast<double>(passed.count());
+    const double part =
+        static_cast<double>(d.microseconds - before->second) / static_cast<double>(passed.count());
     if (part > kSlowPart)
       report(d.name,
              fmt::format("took {:.0f} % of the last {} s: it slows the reading of every neighbour",

@@ -1,10 +1,9 @@
 // Says which detector makes the engine slow, and in which one it hangs.
 //
 // Detectors run on the engine's thread: a slow one slows the reading of every neighbour, one that
-// never returns stops it. Neither can be interrupted; both can be named. A report comes at most once
-// a minute for each detector.
-// Usage: `look` once a second.
-// Thread: one for `look`; `ask` may answer on any. Owns: nothing.
+// never returns stops it. Neither can be interrupted; both can be named. A report comes at most
+// once a minute for each detector. Usage: `look` once a second. Thread: one for `look`; `ask` may
+// answer on any. Owns: nothing.
 #pragma once
 
 #include <chrono>
@@ -32,7 +31,8 @@ class DetectorWatch {
     std::function<std::string()> running;
     std::function<void(const std::string& detector, const std::string& text)> report;
   };
-  /// One that takes more than this part of the time is slow; an engine that is silent that long hangs.
+  /// One that takes more than this part of the time is slow; an engine that is silent that long
+  /// hangs.
   static constexpr double kSlowPart = 0.5;
   static constexpr std::chrono::seconds kPeriod{10};
 

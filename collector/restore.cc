@@ -44,7 +44,10 @@ void Restore::restore(const Batch& batch) {
   std::uint32_t at = 0;
   for (const Batch::Path& path : batch.paths) {
     const std::string_view text = octets.substr(at, path.end - at);
-    bad_ += engine_.restore_path(path.id, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}) ? 0 : 1;
+    bad_ += engine_.restore_path(path.id,
+                                 {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()})
+                ? 0
+                : 1;
     at = path.end;
   }
   for (const Batch::State& state : batch.states) {

@@ -115,9 +115,10 @@ class OriginChange final : public Detector {
   PathIdGroups groups_;
   Matters<Key> standing_{kMaxStanding};
   // Looked up only: no order of hashing reaches a result.
-  std::unordered_map<Claim, Standing, ClaimHash> matter_of_{0, ClaimHash{seed_of(this)}};  // to new origins
-  std::unordered_map<Claim, std::uint32_t, ClaimHash> flapping_{0, ClaimHash{seed_of(this)}};  // back too
-                                                          // soon to be told; how often
+  template <typename Value>
+  using ByClaim = std::unordered_map<Claim, Value, ClaimHash>;
+  ByClaim<Standing> matter_of_{0, ClaimHash{seed_of(this)}};      // by prefix and new origin
+  ByClaim<std::uint32_t> flapping_{0, ClaimHash{seed_of(this)}};  // back too soon to tell; times
   PastOrigins past_{kMaxPast};
   std::map<Key, News> news_;                       // of this UPDATE, or of a window
   std::map<Key, Gone> gone_;                       // of this UPDATE

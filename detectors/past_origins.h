@@ -47,9 +47,9 @@ class PastOrigins {
   void make_room();
 
   const std::size_t limit_;
-  std::vector<Entry> entries_;         // as they came, at most twice the limit
-  std::vector<std::uint32_t> slots_;   // newest entry by hash of the NLRI
-  std::size_t indexed_ = 0;            // entries before this one are found by `slots_`
+  std::vector<Entry> entries_;        // as they came, at most twice the limit
+  std::vector<std::uint32_t> slots_;  // newest entry by hash of the NLRI
+  std::size_t indexed_ = 0;           // entries before this one are found by `slots_`
 };
 
 }  // namespace lapwing::detectors

@@ -122,7 +122,7 @@ std::uint32_t Sightings::find_same_prefix(std::uint64_t hash, const Nlri& key) c
 
 void Sightings::index(std::uint32_t id, const Nlri& key) {
   if (index_.full()) reindex(slots_.size());  // drops what has been released
-  index_.insert(hash_nlri(seed_, key), id);               // a second time at worst, which harms nothing
+  index_.insert(hash_nlri(seed_, key), id);       // a second time at worst, which harms nothing
 }
 
 void Sightings::reindex(std::size_t room) {

@@ -22,8 +22,7 @@ class StoreViewImpl final : public StoreView {
     return load_peers(*database_, out, error);
   }
   Timestamp alive_until() const override {
-    return from_unix_micros(
-        static_cast<std::int64_t>(database_->meta_number(meta_key::kAlive, 0)));
+    return from_unix_micros(static_cast<std::int64_t>(database_->meta_number(meta_key::kAlive, 0)));
   }
   void routes(const std::vector<PeerId>& peers, const Store::RouteFn& fn) const override {
     read_routes(*database_, std::nullopt, Match::kExact, peers, fn, std::nullopt);
@@ -62,8 +61,7 @@ bool StoreViewImpl::read_changes(const std::vector<PeerId>& peers, Timestamp at,
   std::unique_ptr<HistoryLog> log;
   std::string damage;
   rocksdb::Status status = HistoryLog::open_to_read(
-      *rocksdb::Env::Default(), path / "history",
-      database_->meta_number(meta_key::kHistoryRow, 0),
+      *rocksdb::Env::Default(), path / "history", database_->meta_number(meta_key::kHistoryRow, 0),
       [&damage](std::string_view text) { damage = text; }, log);
   if (status.ok())
     status = read_changes_after(

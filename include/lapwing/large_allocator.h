@@ -1,9 +1,10 @@
-// Memory for tables of many megabytes that are read at random: huge pages where the kernel has them.
+// Memory for tables of many megabytes that are read at random: huge pages where the kernel has
+// them.
 //
-// Such a table read with pages of 4 KiB costs a walk of the page tables for nearly every look-up, and
-// in a virtual machine two. Blocks from 2 MiB on are mapped by themselves, aligned, and marked for
-// huge pages (madvise(2), MADV_HUGEPAGE); smaller ones come from the heap as always.
-// Thread: any. Owns: nothing.
+// Such a table read with pages of 4 KiB costs a walk of the page tables for nearly every look-up,
+// and in a virtual machine two. Blocks from 2 MiB on are mapped by themselves, aligned, and marked
+// for huge pages (madvise(2), MADV_HUGEPAGE); smaller ones come from the heap as always. Thread:
+// any. Owns: nothing.
 #pragma once
 
 #include <sys/mman.h>
@@ -57,13 +58,13 @@ struct LargeAllocator {
     if (count > SIZE_MAX / sizeof(T) - kHugePage) throw std::bad_alloc();
     const std::size_t bytes = count * sizeof(T);
     if (!detail::kMapLarge || bytes < kHugePage)
-      return static_cast<T*>(::operator new(bytes, std::align_val_t{alignof(T)}));
+      return static_cast<T*>(::operator new (bytes, std::align_val_t{alignof(T)}));
     return static_cast<T*>(detail::map_large(detail::whole_pages(bytes)));
   }
   void deallocate(T* block, std::size_t count) noexcept {
     const std::size_t bytes = count * sizeof(T);
     if (!detail::kMapLarge || bytes < kHugePage)
-      ::operator delete(block, std::align_val_t{alignof(T)});
+      ::operator delete (block, std::align_val_t{alignof(T)});
     else
       ::munmap(block, detail::whole_pages(bytes));
   }
