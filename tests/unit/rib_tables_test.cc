@@ -96,7 +96,7 @@ TEST_CASE("PrefixTable: released twice while in quarantine, freed once, by the l
   PrefixTable table;
   const bgp::NlriKey key = key_of("192.0.2.0/24");
   const PrefixId id = intern(table, key);
-  for (const std::uint64_t commit : {1, 2}) {
+  for (const std::uint64_t commit : {1u, 2u}) {
     table.acquire(id);
     table.release(id, commit);
   }

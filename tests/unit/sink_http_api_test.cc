@@ -305,7 +305,7 @@ TEST_CASE("SSE: updates as they happen, filtered, with a word about what was los
   update.nlri.family = kIpv4Unicast;
   update.nlri.prefix = prefix("175.45.176.0/24");
   update.after = attributes();
-  const auto follow = [&bench](Client& client, const std::string& query) {
+  const auto follow = [](Client& client, const std::string& query) {
     client.send("GET /api/v1/updates/stream" + query + " HTTP/1.1\r\nHost: localhost\r\n\r\n");
     REQUIRE(client.wait_for("\r\n\r\n"));
     client.input.clear();

@@ -136,7 +136,7 @@ class FakeReader : public Reader {
   }
   Measures measures() const override {
     Measures m;
-    m.engine.emplace();
+    m.engine = Measures::Engine{};
     m.engine->prefix_bytes = 36;
     m.engine->routes = {{"edge 1/a", {{kIpv4Unicast, 5}, {kIpv6Unicast, 2}}}};
     m.changes = 9;

@@ -234,7 +234,9 @@ TEST_CASE("http: malformed requests are refused and the connection ends") {
       {"POST /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length: 70000\r\n\r\n" + std::string(70000, 'x'), 413},
       {"POST /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999999999999\r\n\r\n", 400},
   };
-  for (const auto& [text, status] : cases) {
+  for (const auto& [request, wanted] : cases) {
+    const auto& text = request;
+    const auto& status = wanted;
     Client client(bench.endpoint);
     client.send(text);
     const Answer a = client.read();

@@ -179,8 +179,10 @@ TEST_CASE("metrics: both formats are right to the letter, with the same families
   CHECK(b.wrong == "");
   CHECK(a.names == b.names);
   CHECK(a.families.size() > 45);
-  for (const auto& [name, family] : a.families)
+  for (const auto& entry : a.families) {
+    const std::string& name = entry.first;
     CHECK_MESSAGE((name.starts_with("lapwing_") || name.starts_with("process_")), name);
+  }
 }
 
 TEST_CASE("metrics: what was measured is there") {

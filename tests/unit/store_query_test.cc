@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "rib/store_codec.h"
 #include "rib/store_view.h"
 #include "tests/unit/store_support.h"
 
