@@ -85,6 +85,7 @@ void Engine::call(DetectorHost& host, Fn&& fn) {
   if (!host.enabled()) return;
   const bool timed = host.is_sample() && options_.stopwatch != nullptr;
   const std::uint64_t begin = timed ? options_.stopwatch() : 0;
+  const std::string* const outer = running_.load(std::memory_order_relaxed);
   running_.store(&host.name(), std::memory_order_relaxed);
   try {
     fn(host.detector());
@@ -93,6 +94,7 @@ void Engine::call(DetectorHost& host, Fn&& fn) {
   } catch (...) {
     host.disable("an exception that is no std::exception");
   }
+  running_.store(outer, std::memory_order_relaxed);
   if (timed) host.add_time(options_.stopwatch() - begin);
 }
 

@@ -51,7 +51,6 @@ void Engine::process(const bgp::RecordBatch& batch) {
     tick |= record.kind == bgp::RecordKind::kTick;
     process_record(batch, record);
   }
-  running_.store(nullptr, std::memory_order_relaxed);
   flush(tick);
   publish();
 }

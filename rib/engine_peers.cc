@@ -345,8 +345,10 @@ EventId Engine::id_in_moment(const Event& event) {
   if (times == 1) return event.id;
   EventId id = event.id;
   for (std::size_t half = 0; half < id.bytes.size(); half += 8) {
-    const std::uint64_t hash = bgp::hash_octets(half + times, {event.id.bytes.data(), event.id.bytes.size()});
-    for (std::size_t i = 0; i < 8; ++i) id.bytes[half + i] = static_cast<std::uint8_t>(hash >> 8 * i);
+    const std::uint64_t hash =
+        bgp::hash_octets(half + times, {event.id.bytes.data(), event.id.bytes.size()});
+    for (std::size_t i = 0; i < 8; ++i)
+      id.bytes[half + i] = static_cast<std::uint8_t>(hash >> 8 * i);
   }
   return id;
 }

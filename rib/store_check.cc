@@ -149,15 +149,10 @@ class Checker {
   void check_history() {
     const std::uint64_t next_row = database_.meta_number(meta_key::kHistoryRow, 0);
     scan(Cf::kHistory, "a row of history", [&](std::string_view key, std::string_view value) {
-      HistoryKey row;
-      OctetReader in(value);
-      std::uint32_t number = 0;
-      std::uint8_t flags = 0;
+      HistoryEntry entry;
       ++out_.history_rows;
-      if (!read_history_key(key, row) || row.row >= next_row) return false;
-      if (!in.varint32(number) || !in.octet(flags)) return false;
-      if ((flags & 2) != 0 && !in.varint32(number)) return false;
-      return (flags & 1) != 0 ? is_canonical(as_octets(in.rest())) : in.empty();
+      return read_history_entry(key, value, entry) && entry.key.row < next_row &&
+             (!entry.before || is_canonical(as_octets(*entry.before)));
     });
     HistoryLog::Findings findings;
     const rocksdb::Status status = HistoryLog::check(

@@ -33,6 +33,12 @@ constexpr const char* kWayOut =
     "; `lapwing db check` says where; restore it from a backup, or move it away: routes are learnt "
     "again, events and knowledge in it are not";
 
+// Nothing where the file system refuses: a permission, or a disk that fails, is not mended so. A file
+// that is not there is damage.
+const char* way_out(const rocksdb::Status& status) {
+  return status.IsIOError() && !status.IsPathNotFound() ? "" : kWayOut;
+}
+
 constexpr std::array<std::string_view, kCfCount> kCfNames = {
     "default", "peers", "routes", "paths", "state", "history", "events", "cursors", "blind"};
 
@@ -297,7 +303,7 @@ std::string Database::check_format(bool read_only) {
         db_->Put(write, handle(Cf::kMeta), slice(meta_key::kFormat), std::to_string(kFormatMajor));
     return put.ok() ? std::string() : "cannot write to " + path + ": " + put.ToString();
   }
-  if (!status.ok()) return "cannot read " + path + ": " + status.ToString() + kWayOut;
+  if (!status.ok()) return "cannot read " + path + ": " + status.ToString() + way_out(status);
   std::uint64_t major = 0;
   const auto [end, bad] = std::from_chars(value.data(), value.data() + value.size(), major);
   if (bad != std::errc{} || end != value.data() + value.size() || major == 0)
@@ -357,7 +363,7 @@ std::unique_ptr<Database> Database::open(const StoreOptions& options, std::strin
     else if (status.IsCorruption())
       error = path + " is damaged (" + cause + ")" + kWayOut;
     else
-      error = "cannot open " + path + ": " + cause + kWayOut;
+      error = "cannot open " + path + ": " + cause + way_out(status);
     return nullptr;
   }
   error = database->check_format(false);
@@ -365,7 +371,7 @@ std::unique_ptr<Database> Database::open(const StoreOptions& options, std::strin
   const rocksdb::Status history = database->open_history();
   if (!history.ok()) {
     error = "cannot read the history in " + (options.path / "history").string() + ": " +
-            history.ToString() + kWayOut;
+            history.ToString() + way_out(history);
     return nullptr;
   }
   database->recovery_report_ = database->read_marker();
@@ -411,10 +417,10 @@ std::unique_ptr<Database> Database::open_to_check(const StoreOptions& options,
   return database;
 }
 
-void Database::tidy(bool now) {
-  if (now == tidy_ || db_ == nullptr) return;
-  tidy_ = now;
-  const int tables = now ? 2 : kRouteTables;
+void Database::tidy(bool eagerly) {
+  if (eagerly == tidy_ || db_ == nullptr) return;
+  tidy_ = eagerly;
+  const int tables = eagerly ? 2 : kRouteTables;
   db_->SetOptions(handle(Cf::kRoutes),
                   {{"level0_file_num_compaction_trigger", std::to_string(tables)}})
       .PermitUncheckedError();

@@ -85,9 +85,9 @@ class Database {
 
   /// Notes in the marker that groups up to `group` are synced.
   void mark_synced(std::uint64_t group);
-  /// Lets RocksDB merge the tables of routes that are few or many now: while nothing else is to do,
-  /// or later. Store thread.
-  void tidy(bool now);
+  /// From now on RocksDB merges the tables of routes as soon as there are two (nothing else is to be
+  /// done), or only when there are many. Store thread.
+  void tidy(bool eagerly);
   /// After a failed write: closes and opens again once the file system takes writes. True where
   /// that worked; otherwise `error` says what failed.
   bool recover(std::string& error);
@@ -123,7 +123,7 @@ class Database {
   std::unique_ptr<HistoryLog> history_log_;  // guarded as db_ is
   std::string recovery_report_;
   int marker_ = -1;
-  bool tidy_ = false;
+  bool tidy_ = false;  // eagerly
 };
 
 inline rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }

@@ -11,7 +11,6 @@ namespace lapwing::rib {
 
 namespace {
 
-
 struct Row {
   HistoryKey key;  // `hour` counts in rows of the column family only
   PeerId peer = 0;
@@ -19,19 +18,6 @@ struct Row {
 };
 
 bool is_newer(const Row& a, const Row& b) { return a.key.row > b.key.row; }
-
-bool read_row(std::string_view key, std::string_view value, Row& out) {
-  OctetReader reader(value);
-  std::uint8_t flags = 0;
-  if (!read_history_key(key, out.key) || !reader.varint32(out.peer) || !reader.octet(flags))
-    return false;
-  if ((flags & 2) != 0) {
-    out.key.nlri.has_path_id = 1;
-    if (!reader.varint32(out.key.nlri.path_id)) return false;
-  }
-  if ((flags & 1) != 0) out.before = std::string(reader.rest());
-  return true;
-}
 
 // Walks the hours from the newest to the oldest; in each the families and RDs in which the prefix
 // may stand. Rows of large groups, from the log, are told in between by their number.
@@ -107,8 +93,10 @@ class HistoryWalk {
       const std::string start = history_prefix(hour, wanted);
       for (at_->Seek(slice(start)); at_->Valid() && at_->key().starts_with(slice(start));
            at_->Next()) {
-        Row row;
-        if (read_row(view(at_->key()), view(at_->value()), row)) rows.push_back(std::move(row));
+        HistoryEntry entry;
+        if (!read_history_entry(view(at_->key()), view(at_->value()), entry)) continue;
+        Row& row = rows.emplace_back(Row{entry.key, entry.peer, {}});
+        if (entry.before) row.before = std::string(*entry.before);
       }
       const std::size_t space = 4 + 2 + (has_rd(wanted.safi) ? 8u : 0u);
       at_->Seek(slice(key_after(start.substr(0, space))));
@@ -172,18 +160,32 @@ void read_history(const Database& database, const Prefix& prefix, Timestamp from
       .walk(std::max(oldest, stored_micros(from)), stored_micros(to), fn);
 }
 
+bool read_history_entry(std::string_view key, std::string_view value, HistoryEntry& out) {
+  OctetReader reader(value);
+  std::uint8_t flags = 0;
+  if (!read_history_key(key, out.key) || !reader.varint32(out.peer) || !reader.octet(flags))
+    return false;
+  if ((flags & 2) != 0) {
+    out.key.nlri.has_path_id = 1;
+    if (!reader.varint32(out.key.nlri.path_id)) return false;
+  }
+  out.before.reset();
+  if ((flags & 1) != 0) out.before = reader.rest();
+  return (flags & 1) != 0 || reader.empty();
+}
+
 rocksdb::Status read_changes_after(const Database& database, const rocksdb::ReadOptions& options,
                                    const HistoryLog& log, std::uint64_t micros,
                                    const HistoryLog::RowFn& fn) {
   const std::unique_ptr<rocksdb::Iterator> at(
       database.db()->NewIterator(options, database.handle(Cf::kHistory)));
-  Row row;
+  HistoryEntry entry;
   for (at->Seek(slice(be32_key(history_hour(micros)))); at->Valid(); at->Next()) {
-    row.before.reset();
-    if (!read_row(view(at->key()), view(at->value()), row) || row.key.micros <= micros) continue;
-    LoggedRow out{row.key.row, row.key.micros, row.peer, row.key.nlri, row.before.has_value(), {}};
-    if (row.before) out.before = as_octets(*row.before);
-    fn(out);
+    if (!read_history_entry(view(at->key()), view(at->value()), entry) ||
+        entry.key.micros <= micros)
+      continue;
+    fn({entry.key.row, entry.key.micros, entry.peer, entry.key.nlri, entry.before.has_value(),
+        as_octets(entry.before.value_or(std::string_view()))});
   }
   const std::uint64_t next_row = database.meta_number(meta_key::kHistoryRow, 0, options);
   const rocksdb::Status logged = log.read(nullptr, micros + 1, next_row, fn);

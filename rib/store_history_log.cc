@@ -83,6 +83,31 @@ std::string file_name(std::uint64_t first_row) {
 
 }  // namespace
 
+struct HistoryLog::File {
+  std::uint64_t first_row = 0;
+  std::uint64_t end = 0;  // rows from here on are not its own, or not committed
+  std::string path;
+  bool is_last = false;
+};
+
+rocksdb::Status HistoryLog::list(rocksdb::Env& env, const std::filesystem::path& directory,
+                                 std::uint64_t next_row, std::vector<File>& out) {
+  std::vector<std::string> names;
+  const rocksdb::Status status = env.GetChildren(directory.string(), &names);
+  // A store that was written before there was this history.
+  if (status.IsNotFound() || status.IsPathNotFound()) return rocksdb::Status::OK();
+  for (const std::string& name : names)
+    if (const auto first_row = first_row_of(name))
+      out.push_back({*first_row, next_row, (directory / name).string(), false});
+  std::sort(out.begin(), out.end(),
+            [](const File& a, const File& b) { return a.first_row < b.first_row; });
+  // A group that failed was written again to the segment after it, with the same rows.
+  for (std::size_t i = 0; i + 1 < out.size(); ++i)
+    out[i].end = std::min(next_row, out[i + 1].first_row);
+  if (!out.empty()) out.back().is_last = true;
+  return status;
+}
+
 rocksdb::Status sync_directory(rocksdb::Env& env, const std::filesystem::path& path) {
   std::unique_ptr<rocksdb::Directory> directory;
   const rocksdb::Status status = env.NewDirectory(path.string(), &directory);
@@ -238,30 +263,23 @@ rocksdb::Status HistoryLog::open_to_read(rocksdb::Env& env, const std::filesyste
 
 rocksdb::Status HistoryLog::load_all(std::uint64_t next_row,
                                      const std::function<void(std::string_view)>& warn, bool* cut) {
-  std::vector<std::string> names;
-  rocksdb::Status status = env_.GetChildren(directory_.string(), &names);
-  if (cut == nullptr && status.IsNotFound()) return rocksdb::Status::OK();  // of an older store
-  std::vector<std::pair<std::uint64_t, std::string>> segments;
-  for (const std::string& name : names)
-    if (const auto first_row = first_row_of(name)) segments.emplace_back(*first_row, name);
-  std::sort(segments.begin(), segments.end());
-  for (std::size_t i = 0; status.ok() && i < segments.size(); ++i) {
-    // A group that failed was written again to the segment after it, with the same rows.
-    const bool is_last = i + 1 == segments.size();
-    const std::uint64_t end = is_last ? next_row : std::min(next_row, segments[i + 1].first);
-    status = load(segments[i].second, segments[i].first, end, warn, cut);
-    // A Lapwing that writes may have let it go since.
-    if (cut == nullptr && (status.IsPathNotFound() || status.IsNotFound())) status = {};
+  std::vector<File> files;
+  rocksdb::Status status = list(env_, directory_, next_row, files);
+  for (std::size_t i = 0; status.ok() && i < files.size(); ++i) {
+    status = load(files[i], warn, cut);
+    if (cut == nullptr && env_.FileExists(files[i].path).IsNotFound()) {
+      warn(files[i].path + " has gone since: a running Lapwing lets old history go");
+      status = rocksdb::Status::OK();
+    }
   }
   return status;
 }
 
-rocksdb::Status HistoryLog::load(const std::string& name, std::uint64_t first_row,
-                                 std::uint64_t end,
+rocksdb::Status HistoryLog::load(const File& listed,
                                  const std::function<void(std::string_view)>& warn, bool* cut) {
   auto segment = std::make_shared<Segment>();
-  segment->first_row = first_row;
-  segment->path = (directory_ / name).string();
+  segment->first_row = listed.first_row;
+  segment->path = listed.path;
   std::uint64_t size = 0;
   rocksdb::Status status = env_.GetFileSize(segment->path, &size);
   if (status.ok())
@@ -277,7 +295,7 @@ rocksdb::Status HistoryLog::load(const std::string& name, std::uint64_t first_ro
            std::to_string(size) + "; the history that stands behind that is lost");
       break;
     }
-    if (block.base_row >= end) break;
+    if (block.base_row >= listed.end) break;
     segment->bytes += block.size;
     segment->last_micros = std::max(segment->last_micros, block.last_micros);
     segment->blocks.push_back(std::move(block));
@@ -421,8 +439,8 @@ rocksdb::Status HistoryLog::read_block(const Segment& segment, const Block& bloc
                                      "block at octet " + std::to_string(block.offset));
 }
 
-rocksdb::Status HistoryLog::check_segment(rocksdb::Env& env, const std::string& path,
-                                          std::uint64_t end, bool is_last, Findings& out) {
+rocksdb::Status HistoryLog::check_segment(rocksdb::Env& env, const File& listed, Findings& out) {
+  const std::string& path = listed.path;
   Segment segment;
   segment.path = path;
   std::string octets;
@@ -436,14 +454,14 @@ rocksdb::Status HistoryLog::check_segment(rocksdb::Env& env, const std::string& 
     const std::string where = path + ", block at octet " + std::to_string(at);
     if (!block.read_header(left, at) || block.size > left.size()) {
       // Cut short while it was written: nothing else can stand behind it.
-      const bool torn = is_last && left.size() < kMaxHeader + kMaxBlock &&
+      const bool torn = listed.is_last && left.size() < kMaxHeader + kMaxBlock &&
                         std::string_view("LWH1").starts_with(left.substr(0, 4)) &&
                         left.find("LWH1", 1) == left.npos;
       (torn ? out.notes : out.faults)
           .push_back(where + (torn ? ": was not written to its end" : ": its header is damaged"));
       return status;
     }
-    if (block.base_row >= end) {
+    if (block.base_row >= listed.end) {
       out.notes.push_back(where + ": was not committed");
       return status;
     }
@@ -466,20 +484,12 @@ rocksdb::Status HistoryLog::check_segment(rocksdb::Env& env, const std::string& 
 
 rocksdb::Status HistoryLog::check(rocksdb::Env& env, const std::filesystem::path& directory,
                                   std::uint64_t next_row, Findings& out) {
-  std::vector<std::string> names;
-  rocksdb::Status status = env.GetChildren(directory.string(), &names);
-  if (status.IsNotFound() || status.IsPathNotFound()) return rocksdb::Status::OK();
-  std::vector<std::pair<std::uint64_t, std::string>> segments;
-  for (const std::string& name : names)
-    if (const auto first_row = first_row_of(name)) segments.emplace_back(*first_row, name);
-  std::sort(segments.begin(), segments.end());
-  for (std::size_t i = 0; status.ok() && i < segments.size(); ++i) {
-    const bool is_last = i + 1 == segments.size();
-    const std::uint64_t end = is_last ? next_row : std::min(next_row, segments[i + 1].first);
-    const std::string path = (directory / segments[i].second).string();
-    status = check_segment(env, path, end, is_last, out);
+  std::vector<File> files;
+  rocksdb::Status status = list(env, directory, next_row, files);
+  for (std::size_t i = 0; status.ok() && i < files.size(); ++i) {
+    status = check_segment(env, files[i], out);
     // A Lapwing that runs lets old files go.
-    if (!status.ok() && env.FileExists(path).IsNotFound()) status = rocksdb::Status::OK();
+    if (!status.ok() && env.FileExists(files[i].path).IsNotFound()) status = rocksdb::Status::OK();
   }
   return status;
 }

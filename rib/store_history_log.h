@@ -115,15 +115,18 @@ class HistoryLog {
   struct Block;
   struct Segment;
   HistoryLog(rocksdb::Env& env, std::filesystem::path directory);
-  /// Rows from `end` on are cut off; `*cut` then becomes true. Null: they are left alone.
-  rocksdb::Status load(const std::string& name, std::uint64_t first_row, std::uint64_t end,
-                       const std::function<void(std::string_view)>& warn, bool* cut);
+  struct File;
+  /// The segments that are there, in order.
+  static rocksdb::Status list(rocksdb::Env& env, const std::filesystem::path& directory,
+                              std::uint64_t next_row, std::vector<File>& out);
+  /// Rows beyond its end are cut off; `*cut` then becomes true. Null: they are left alone.
+  rocksdb::Status load(const File& listed, const std::function<void(std::string_view)>& warn,
+                       bool* cut);
   rocksdb::Status load_all(std::uint64_t next_row,
                            const std::function<void(std::string_view)>& warn, bool* cut);
   rocksdb::Status begin_segment(std::uint64_t first_row);
   void remove_first();
-  static rocksdb::Status check_segment(rocksdb::Env& env, const std::string& path,
-                                       std::uint64_t end, bool is_last, Findings& out);
+  static rocksdb::Status check_segment(rocksdb::Env& env, const File& listed, Findings& out);
   static rocksdb::Status read_block(const Segment& segment, const Block& block, std::string& rows);
 
   rocksdb::Env& env_;

@@ -68,7 +68,8 @@ void StoreJournal::add(const Event& event, std::uint64_t& last, std::vector<Entr
 }
 
 void StoreJournal::collect_ids() {
-  const std::uint64_t held = last_.load(std::memory_order_relaxed) + 1 - first_.load(std::memory_order_relaxed);
+  const std::uint64_t held =
+      last_.load(std::memory_order_relaxed) + 1 - first_.load(std::memory_order_relaxed);
   if (ids_.outgrown(held)) ids_.clear();
   if (ids_.complete() || database_.db() == nullptr) return;
   const std::string prefix = event_id_key({}).substr(0, 1);

@@ -3,8 +3,8 @@
 //
 // A cursor holds the journal if its sink has asked for it since the start and was not removed since;
 // cursors that nobody has asked for yet hold it for the first ten minutes, so that a sink removed
-// from the configuration does not fill the disk. An event that leaves before a sink had it is counted, and told of by an
-// event of its own, `events-lost`, which is committed with the removal.
+// from the configuration does not fill the disk. An event that leaves before a sink had it is
+// counted, and told of by an event of its own, `events-lost`, which is committed with the removal.
 // Thread: store.
 #pragma once
 

@@ -4,11 +4,14 @@
 // Owns: nothing.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "rib/store.h"
 #include "rib/store_database.h"
+#include "rib/store_keys.h"
 
 namespace lapwing::rib {
 
@@ -30,6 +33,14 @@ std::vector<BlindInterval> read_blind(const Database& database, PeerId peer);
 /// See Store::history.
 void read_history(const Database& database, const Prefix& prefix, Timestamp from, Timestamp to,
                   const Store::HistoryFn& fn);
+
+/// An entry of column family `history`; `before` points into the value.
+struct HistoryEntry {
+  HistoryKey key;
+  PeerId peer = 0;
+  std::optional<std::string_view> before;  // none: there was no route
+};
+bool read_history_entry(std::string_view key, std::string_view value, HistoryEntry& out);
 
 /// Every kept change after `micros`, in no order. Not OK: what could be read was told.
 rocksdb::Status read_changes_after(const Database& database, const rocksdb::ReadOptions& options,

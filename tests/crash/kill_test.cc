@@ -31,19 +31,6 @@ constexpr const char* kSeed = "LAPWING_KILL_SEED";    // another seed than the u
 constexpr const char* kKills = "LAPWING_KILLS";       // another number of kills
 constexpr std::int64_t kBegin = 1'700'000'000'000'000;
 
-std::uint64_t number_from(const char* variable, std::uint64_t fallback) {
-  const char* text = std::getenv(variable);
-  return text != nullptr ? std::stoull(text) : fallback;
-}
-
-std::uint64_t kills() {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  return number_from(kKills, 40);
-#else
-  return number_from(kKills, 200);
-#endif
-}
-
 Progress* map_progress(const std::filesystem::path& file) {
   const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (fd < 0 || ::ftruncate(fd, sizeof(Progress)) != 0) return nullptr;
@@ -252,7 +239,7 @@ TEST_CASE("kill: the one that is killed" * doctest::skip()) {
 TEST_CASE("kill -9 at any moment leaves a prefix in time, with every event that a sink has seen") {
   const std::uint64_t seed = number_from(kSeed, 20171001);
   Lives lives(seed);
-  const std::uint64_t count = kills();
+  const std::uint64_t count = deaths(kKills, 200, 40);
   bool large_groups = false;  // their history has files of its own, which leave by age
   for (std::uint64_t kill = 1; kill <= count; ++kill) {
     std::string wrong;

@@ -19,11 +19,6 @@ using rib::test::TempDir;
 constexpr const char* kSeed = "LAPWING_POWER_SEED";
 constexpr const char* kCount = "LAPWING_POWER_FAILURES";
 
-std::uint64_t number_from(const char* variable, std::uint64_t fallback) {
-  const char* text = std::getenv(variable);
-  return text != nullptr ? std::stoull(text) : fallback;
-}
-
 /// One life after the other; each ends with a power failure and goes on with what survived.
 struct Lives {
   explicit Lives(std::uint64_t the_seed) : seed(the_seed), random(the_seed) {
@@ -107,11 +102,7 @@ TEST_CASE(
     "a power failure at any moment leaves a prefix in time, with all that was called durable") {
   const std::uint64_t seed = number_from(kSeed, 20171002);
   Lives lives(seed);
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  const std::uint64_t count = number_from(kCount, 20);
-#else
-  const std::uint64_t count = number_from(kCount, 60);
-#endif
+  const std::uint64_t count = deaths(kCount, 60, 20);
   for (std::uint64_t n = 1; n <= count; ++n) {
     std::string wrong;
     try {

@@ -1,12 +1,27 @@
 #include "tests/crash/run.h"
 
 #include <chrono>
+#include <cstdlib>
 #include <stdexcept>
 #include <thread>
 
 #include "tests/crash/model.h"
 
 namespace lapwing::crash {
+
+std::uint64_t number_from(const char* variable, std::uint64_t fallback) {
+  const char* text = std::getenv(variable);
+  return text != nullptr ? std::stoull(text) : fallback;
+}
+
+std::uint64_t deaths(const char* variable, std::uint64_t plain,
+                     [[maybe_unused]] std::uint64_t sanitized) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return number_from(variable, sanitized);
+#else
+  return number_from(variable, plain);
+#endif
+}
 
 Run::Run(const rib::StoreOptions& options, const std::filesystem::path& sink_file,
          Progress& progress)

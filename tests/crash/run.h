@@ -23,6 +23,11 @@ struct Progress {
   std::atomic<std::uint64_t> told{0};     // the highest event that a sink was told to be durable
 };
 
+/// A number from the environment, to repeat a failure with.
+std::uint64_t number_from(const char* variable, std::uint64_t fallback);
+/// As many deaths as a test tries: fewer where sanitizers make each life slow.
+std::uint64_t deaths(const char* variable, std::uint64_t plain, std::uint64_t sanitized);
+
 class Run {
  public:
   /// Throws where the store or the file of the sink cannot be opened.

@@ -430,6 +430,8 @@ TEST_CASE("what begins again at one moment is another event; what is said twice 
   CHECK(last[1].id == last[2].id);
   CHECK(detector.while_running == "alternating");
   CHECK(b.engine.running_detector().empty());
+  b.engine.query("nothing", "");
+  CHECK(b.engine.running_detector().empty());
 }
 
 std::uint64_t nanoseconds_now = 0;

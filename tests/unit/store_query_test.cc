@@ -221,7 +221,7 @@ TEST_CASE("history: what each route was before and after each change, newest fir
       store->submit(std::move(c));
       REQUIRE(wait_durable(*store, sequence));
     };
-    commit(t0, {{0, p, kNoPath, a, 0}, {1, p, kNoPath, b, 0}}, false);
+    commit(t0, {{0, p, kNoPath, a, 0}, {1, p, kNoPath, b, 0}, {2, q, kNoPath, a, 0}}, false);
     // Two changes in one commit: the table keeps the last, the history both.
     commit(t0 + 5, {{0, p, a, b, 0}, {0, p, b, a, 1}, {0, q, kNoPath, b, 0}, {1, p, b, b, 2}});
     commit(t0 + 3 * kHour, {{1, p, b, none, 0}});
@@ -255,6 +255,8 @@ TEST_CASE("history: what each route was before and after each change, newest fir
     };
     using Texts = std::vector<std::string>;
     CHECK(table_at(t0 - 1, {0}) == Texts{"192.0.2.0/24 0 A"});  // changed since: see StoreView
+    CHECK(table_at(t0 - 1, {2}).empty());
+    CHECK(table_at(t0, {2}) == Texts{"192.0.2.0/25 2 A"});
     CHECK(table_at(t0, {0, 1}) == Texts{"192.0.2.0/24 0 A", "192.0.2.0/24 1 B"});
     // The history's times follow its order: 192.0.2.0/25 stands behind a change at t0 + 6.
     CHECK(table_at(t0 + 5, {0, 1}) == Texts{"192.0.2.0/24 0 B", "192.0.2.0/24 1 B"});
