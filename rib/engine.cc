@@ -42,8 +42,7 @@ void Engine::process(const bgp::RecordBatch& batch) {
   for (std::size_t i = 0; i < batch.records.size(); ++i) {
     constexpr std::size_t kSlot = 6, kEntry = 3;
     const bgp::Record& record = batch.records[i];
-    if (i + kSlot < batch.records.size())
-      paths_.prefetch(batch.records[i + kSlot].attributes_hash);
+    if (i + kSlot < batch.records.size()) paths_.prefetch(batch.records[i + kSlot].attributes_hash);
     if (i + kEntry < batch.records.size())
       paths_.prefetch_candidate(batch.records[i + kEntry].attributes_hash);
     fire_timers(record.time);
@@ -189,8 +188,7 @@ void Engine::announce(Peer& peer, FamilyState& family, const bgp::NlriKey& key, 
   change.after = path;
   change.cause = options_.replay ? Cause::kReplay : Cause::kLive;
   change.baseline = !family.baseline_done && (!peer.joined_midway || before == kNoPath);
-  if (family.synchronizing && !family.refresh &&
-      (before == kNoPath || peer.rib.is_stale(prefix))) {
+  if (family.synchronizing && !family.refresh && (before == kNoPath || peer.rib.is_stale(prefix))) {
     change.cause = Cause::kResync;
     change.last_known = family.last_known;
   }
@@ -313,11 +311,12 @@ void Engine::replace_detectors(EngineOptions options,
   });
   for (const auto& peer : peers_) {
     if (!peer) continue;
-    peer->rib.for_each([&](PrefixId prefix, PathId path, bool stale) {
-      const RouteView view{peer->info.id, prefix, path, stale};
+    for (const PrefixId prefix : routes_in_order(*peer)) {
+      const RouteView view{peer->info.id, prefix, peer->rib.find(prefix),
+                           peer->rib.is_stale(prefix)};
       for (DetectorHost* host : baseline_listeners_)
         call(*host, [&](Detector& d) { d.restore_route(view); });
-    });
+    }
   }
   for (const auto& host : detectors_) call(*host, [](Detector& d) { d.start_up(); });
   flush(false);

@@ -87,15 +87,15 @@ struct PeerSummary {
   std::string name;
   Asn as = 0;
   bool up = false;
-  Timestamp last_change;                  // of `up`; the epoch where it was never up
-  std::optional<Timestamp> blind_since;   // none: heard now, or never yet
+  Timestamp last_change;                 // of `up`; the epoch where it was never up
+  std::optional<Timestamp> blind_since;  // none: heard now, or never yet
   std::string blind_reason;
   std::vector<std::pair<Family, std::uint64_t>> routes;
 };
 
 struct DetectorSummary {
   std::string name;
-  bool enabled = true;             // false: it threw and is not called any more
+  bool enabled = true;  // false: it threw and is not called any more
   std::uint64_t calls = 0;
   std::uint64_t microseconds = 0;  // spent in it, from a sample of its calls
 };
@@ -129,8 +129,8 @@ class Engine final : public Dictionary {
 
   /// Other settings and detectors in place of the present ones, as a restart with them would have
   /// it. `stored` tells what the store keeps of the detectors; what was submitted must be durable.
-  using StateFn = std::function<void(std::string_view detector, std::string_view key,
-                                     std::string_view value)>;
+  using StateFn =
+      std::function<void(std::string_view detector, std::string_view key, std::string_view value)>;
   void replace_detectors(EngineOptions options, std::vector<std::unique_ptr<Detector>> detectors,
                          const std::function<void(const StateFn&)>& stored);
   /// Submits what is open. Returns the number of the last commit.
@@ -186,13 +186,13 @@ class Engine final : public Dictionary {
   struct FamilyState {
     Family family;
     bool baseline_done = false;
-    bool synchronizing = false;          // a session is back, or a refresh runs; not swept yet
-    bool refresh = false;                // of synchronizing: by request, nothing was missed
-    std::optional<Timestamp> last_known; // of what is stale
-    std::uint64_t routes = 0;            // of this family in the Adj-RIB-In
-    std::uint64_t kept = 0;              // of these: of a lost session, not announced again
-    std::uint64_t limit = 0;             // 0: none
-    std::uint64_t near = 0;              // a part of it, for a warning
+    bool synchronizing = false;           // a session is back, or a refresh runs; not swept yet
+    bool refresh = false;                 // of synchronizing: by request, nothing was missed
+    std::optional<Timestamp> last_known;  // of what is stale
+    std::uint64_t routes = 0;             // of this family in the Adj-RIB-In
+    std::uint64_t kept = 0;               // of these: of a lost session, not announced again
+    std::uint64_t limit = 0;              // 0: none
+    std::uint64_t near = 0;               // a part of it, for a warning
     LimitLevel level = LimitLevel::kFine;
 
     std::uint64_t announced() const { return routes - kept; }
@@ -220,6 +220,8 @@ class Engine final : public Dictionary {
   void refresh_begin(Peer& peer, Family family);
   void end_of_rib(Peer& peer, Family family, bool refresh_end);
   void sweep(Peer& peer, FamilyState& family);
+  /// By NLRI: the order in which detectors are told.
+  std::vector<PrefixId> routes_in_order(const Peer& peer) const;
   void update(Peer& peer, const bgp::RecordBatch& batch, const bgp::Record& record);
   void look_ahead(const Peer& peer, const bgp::RecordBatch& batch, std::size_t at);
   void announce(Peer& peer, FamilyState& family, const bgp::NlriKey& key, std::uint64_t hash,
@@ -253,7 +255,7 @@ class Engine final : public Dictionary {
 
   EngineOptions options_;
   CommitSink& sink_;
-  std::atomic<const std::string*> running_{nullptr};  // one of detector_names_
+  std::atomic<const std::string*> running_{nullptr};   // one of detector_names_
   std::set<std::string, std::less<>> detector_names_;  // never removed
   // Events of the present moment: what one incident said last, and how often an id stood again.
   struct Said {
@@ -263,32 +265,33 @@ class Engine final : public Dictionary {
   std::map<EventId, Said> said_;
   Timestamp said_at_{};
   std::vector<std::unique_ptr<DetectorHost>> detectors_;
-  std::vector<DetectorHost*> route_listeners_;     // of changes outside first tables
+  std::vector<DetectorHost*> route_listeners_;  // of changes outside first tables
   EventFilter* filter_ = nullptr;
   DetectorHost* filter_host_ = nullptr;
-  std::vector<DetectorHost*> baseline_listeners_;  // of changes in first tables, and of restored routes
+  std::vector<DetectorHost*>
+      baseline_listeners_;  // of changes in first tables, and of restored routes
   PrefixTable prefixes_;
   PathTable paths_;
   EventTimers timers_;
-  std::vector<std::unique_ptr<Peer>> peers_;     // by PeerId; null: removed
-  std::vector<PeerId> source_peers_;             // by number of the source
+  std::vector<std::unique_ptr<Peer>> peers_;  // by PeerId; null: removed
+  std::vector<PeerId> source_peers_;          // by number of the source
   PeerId next_peer_ = 0;
-  std::vector<std::uint64_t> hashes_;            // of the batch's NLRI
+  std::vector<std::uint64_t> hashes_;  // of the batch's NLRI
   struct Ahead {
     PrefixId prefix = PrefixTable::kNone;
     PathId path = kNoPath;
   };
   static constexpr std::size_t kAhead = 16;
-  std::array<Ahead, kAhead> ahead_;              // of the NLRI that come next, by their number
+  std::array<Ahead, kAhead> ahead_;  // of the NLRI that come next, by their number
   Timestamp now_{};
-  bool update_open_ = false;                     // on_route_change without on_update_end yet
-  bool live_update_open_ = false;                // …for a change outside a first table
+  bool update_open_ = false;       // on_route_change without on_update_end yet
+  bool live_update_open_ = false;  // …for a change outside a first table
   Commit commit_;
-  std::uint64_t sequence_ = 1;                   // of commit_
+  std::uint64_t sequence_ = 1;  // of commit_
   EngineCounters counters_;
   std::uint64_t announcements_ = 0, withdrawals_ = 0, duplicates_ = 0, changes_ = 0, routes_ = 0;
   mutable std::mutex peer_counters_mutex_;
-  std::deque<PeerCounters> peer_counters_;       // guarded by peer_counters_mutex_ (the list only)
+  std::deque<PeerCounters> peer_counters_;  // guarded by peer_counters_mutex_ (the list only)
 };
 
 }  // namespace lapwing::rib

@@ -22,9 +22,8 @@ Engine::Peer& Engine::add_peer(PeerId id, const std::string& name) {
 }
 
 Engine::Peer* Engine::find_peer(std::string_view name) {
-  const auto it = std::find_if(peers_.begin(), peers_.end(), [&](const auto& peer) {
-    return peer && peer->info.name == name;
-  });
+  const auto it = std::find_if(peers_.begin(), peers_.end(),
+                               [&](const auto& peer) { return peer && peer->info.name == name; });
   return it == peers_.end() ? nullptr : it->get();
 }
 
@@ -140,11 +139,11 @@ void Engine::sweep(Peer& peer, FamilyState& family) {
   change.cause = Cause::kResync;
   change.baseline = !family.baseline_done;
   change.last_known = family.last_known;
-  for (const PrefixId id : peer.rib.stale_routes()) {
-    if (prefixes_.family(id) != family.family) continue;
-    --family.routes;
-    remove_route(peer, id, change, true);
-  }
+  std::vector<PrefixId> ids = peer.rib.stale_routes();
+  std::erase_if(ids, [&](PrefixId id) { return prefixes_.family(id) != family.family; });
+  prefixes_.sort(ids);
+  family.routes -= ids.size();
+  for (const PrefixId id : ids) remove_route(peer, id, change, true);
   family.kept = 0;
   update_end();
 }
@@ -154,10 +153,7 @@ void Engine::remove_peer(std::string_view name) {
   if (peer == nullptr) return;
   RouteChange change;
   change.baseline = true;
-  std::vector<PrefixId> ids;
-  ids.reserve(peer->rib.size());
-  peer->rib.for_each([&](PrefixId id, PathId, bool) { ids.push_back(id); });
-  for (const PrefixId id : ids) remove_route(*peer, id, change, false);
+  for (const PrefixId id : routes_in_order(*peer)) remove_route(*peer, id, change, false);
   update_end();
   PeerChange removed;
   removed.peer = peer->info.id;
@@ -169,6 +165,14 @@ void Engine::remove_peer(std::string_view name) {
   peers_[peer->info.id].reset();
   flush(false);
   publish();
+}
+
+std::vector<PrefixId> Engine::routes_in_order(const Peer& peer) const {
+  std::vector<PrefixId> ids;
+  ids.reserve(peer.rib.size());
+  peer.rib.for_each([&](PrefixId id, PathId, bool) { ids.push_back(id); });
+  prefixes_.sort(ids);
+  return ids;
 }
 
 std::vector<std::string> Engine::peer_names() const {
@@ -296,8 +300,7 @@ bool Engine::restore_route(PeerId peer, const bgp::NlriKey& key, std::uint64_t h
 void Engine::restore_state(std::string_view detector, std::string_view key,
                            std::string_view value) {
   for (const auto& host : detectors_)
-    if (host->name() == detector)
-      call(*host, [&](Detector& d) { d.restore_state(key, value); });
+    if (host->name() == detector) call(*host, [&](Detector& d) { d.restore_state(key, value); });
 }
 
 void Engine::end_restore() {
@@ -366,8 +369,8 @@ void Engine::DetectorHost::disable(const char* what) {
   event.rule = "a detector that throws is disabled until the next start";
   event.summary = "detector " + name_ + " failed and is disabled: " + what;
   const std::uint64_t time = static_cast<std::uint64_t>(unix_micros(engine_.now_));
-  const std::uint64_t name = bgp::hash_octets(
-      0, {reinterpret_cast<const std::uint8_t*>(name_.data()), name_.size()});
+  const std::uint64_t name =
+      bgp::hash_octets(0, {reinterpret_cast<const std::uint8_t*>(name_.data()), name_.size()});
   for (int i = 0; i < 8; ++i) {
     event.id.bytes[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(name >> 8 * i);
     event.id.bytes[static_cast<std::size_t>(i) + 8] = static_cast<std::uint8_t>(time >> 8 * i);

@@ -1,5 +1,7 @@
 #include "rib/prefix_table.h"
 
+#include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "bgp/hash.h"
@@ -100,6 +102,29 @@ Family PrefixTable::family(PrefixId id) const {
   if (record.kind == Kind::kIpv4) return kIpv4Unicast;
   if (record.kind == Kind::kIpv6) return kIpv6Unicast;
   return extended_[record.high].family();
+}
+
+void PrefixTable::sort(std::vector<PrefixId>& ids) const {
+  struct Item {
+    std::uint64_t high;
+    PrefixId id;
+    std::uint8_t afi, safi, length;
+  };
+  static_assert(sizeof(Item) == 16);
+  std::vector<Item> items;
+  items.reserve(ids.size());
+  for (const PrefixId id : ids) {
+    const bgp::NlriKey k = key(id);
+    items.push_back({k.high, id, k.afi, k.safi, k.length});
+  }
+  std::sort(items.begin(), items.end(), [this](const Item& a, const Item& b) {
+    const auto first = [](const Item& i) { return std::tie(i.afi, i.safi, i.high, i.length); };
+    if (first(a) != first(b)) return first(a) < first(b);
+    const bgp::NlriKey x = key(a.id), y = key(b.id);
+    return std::tie(x.low, x.rd, x.path_id, x.has_path_id) <
+           std::tie(y.low, y.rd, y.path_id, y.has_path_id);
+  });
+  for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = items[i].id;
 }
 
 void PrefixTable::release(PrefixId id, std::uint64_t commit) {

@@ -36,6 +36,9 @@ class PrefixTable {
   PrefixId intern(const bgp::NlriKey& key, std::uint64_t hash);
   bgp::NlriKey key(PrefixId id) const;
   Family family(PrefixId id) const;
+  /// Sorts by NLRI. Ids are given again when the store is done with them: their own order is an
+  /// accident of time, and must not be seen in any result.
+  void sort(std::vector<PrefixId>& ids) const;
   bool has_path_id(PrefixId id) const {
     const Record& record = records_[id];
     return record.kind == Kind::kExtended && extended_[record.high].has_path_id != 0;
@@ -77,9 +80,9 @@ class PrefixTable {
   std::uint32_t extended_used_ = 0;
   LargeVector<Slot> index_;
   std::uint64_t mask_ = 0;
-  std::uint64_t size_ = 0;   // ids in use or in quarantine
-  PrefixId next_ = 0;        // first id never used
-  PrefixId free_ = kNone;    // head of the list of free ids
+  std::uint64_t size_ = 0;  // ids in use or in quarantine
+  PrefixId next_ = 0;       // first id never used
+  PrefixId free_ = kNone;   // head of the list of free ids
   Quarantine quarantine_;
 };
 

@@ -112,8 +112,10 @@ void kill_somewhere(pid_t child, const Progress& progress, std::mt19937_64& rand
     wait_for_batches(progress, 1 + random() % 9);
     std::this_thread::sleep_for(std::chrono::microseconds(random() % 10'000));
   } else {
+    // Large groups wait a quarter of a second for more: some lives outlast that.
+    const std::uint64_t longest = how == 2 ? 600'000 : 110'000;
     wait_for_batches(progress, 10);
-    std::this_thread::sleep_for(std::chrono::microseconds(random() % 110'000));
+    std::this_thread::sleep_for(std::chrono::microseconds(random() % longest));
   }
   ::kill(child, SIGKILL);
 }
@@ -240,7 +242,7 @@ TEST_CASE("kill -9 at any moment leaves a prefix in time, with every event that 
   const std::uint64_t seed = number_from(kSeed, 20171001);
   Lives lives(seed);
   const std::uint64_t count = deaths(kKills, 200, 40);
-  bool large_groups = false;  // their history has files of its own, which leave by age
+  std::uint64_t large_groups = 0;  // lives after which history had files of its own
   for (std::uint64_t kill = 1; kill <= count; ++kill) {
     std::string wrong;
     try {
@@ -250,7 +252,7 @@ TEST_CASE("kill -9 at any moment leaves a prefix in time, with every event that 
     }
     INFO("seed ", seed, ", to be repeated with ", std::string(kSeed), "; kill ", kill);
     REQUIRE(wrong == "");
-    large_groups |= !std::filesystem::is_empty(lives.dir.path() / "store" / "history");
+    large_groups += !std::filesystem::is_empty(lives.dir.path() / "store" / "history");
   }
   CHECK(lives.live_to_the_end() == "");
   // What a kill cut off was delivered again: it is a line of its own.
@@ -258,8 +260,9 @@ TEST_CASE("kill -9 at any moment leaves a prefix in time, with every event that 
   // It was no idle story.
   CHECK(lives.in_step > static_cast<int>(count / 3));
   CHECK(lives.model->contents().events.size() > count);
-  CHECK(large_groups);
-  MESSAGE("events: ", lives.model->contents().events.size(),
+  CHECK(large_groups > 0);
+  MESSAGE("lives with large groups: ", large_groups,
+          ", events: ", lives.model->contents().events.size(),
           ", knowledge: ", lives.model->contents().states.size(),
           ", changes of the feeder: ", lives.beginning.changes);
 }

@@ -14,6 +14,8 @@ class OpenBgpd(Router):
     # Where it listens, this version does not give the kernel the key of a neighbour on Linux.
     CAN = {"md5-connecting", "ttl-security", "ttl-security-internal", "ipv6-transport", "role"}
     CAPABILITIES = ["route-refresh", "4-octet-as", "graceful-restart"]
+    # 7.7 tells everybody, BIRD too, "route refresh: AID IPv4 unicast not negotiated".
+    ANSWERS_REFRESH = False
 
     def __init__(self, *args, **options):
         super().__init__(*args, **options)

@@ -42,12 +42,14 @@ class Router:
     """`feeders`: where they connect from; `feed` starts them.
 
     CAN: what its sessions can have; CAPABILITIES: what Lapwing must see in its OPEN. STAYS_DOWN: a
-    session that was shut down does not come back by itself.
+    session that was shut down does not come back by itself. ANSWERS_REFRESH: it sends its table again
+    when it is asked to.
     """
 
     CAN = set()
     CAPABILITIES = []
     STAYS_DOWN = True
+    ANSWERS_REFRESH = True
     RESET = "internal"  # the session that is reset
 
     def __init__(self, scratch, name, *, asn, sessions, router_id="192.0.2.50",

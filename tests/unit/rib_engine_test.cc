@@ -56,8 +56,7 @@ class Recorder : public Detector {
     std::string line = host_->peer(c.peer).name + " " + prefix(c.prefix) + " " + path(c.before) +
                        " -> " + path(c.after) + " " + std::string(to_string(c.cause));
     if (c.baseline) line += " baseline";
-    if (c.last_known)
-      line += " since " + std::to_string(unix_micros(*c.last_known) / 1000000);
+    if (c.last_known) line += " since " + std::to_string(unix_micros(*c.last_known) / 1000000);
     log_.lines.push_back(line);
     if (path(c.after) == "666") throw std::runtime_error("six six six");
     if (path(c.after) == "777") {
@@ -199,8 +198,8 @@ TEST_CASE("the first table is baseline, later changes are live, repetition is no
   b.start();
   Batch first;
   first.declare(1, "edge1").up(2).announce(3, kP, {1, 2}).end_of_rib(4);
-  CHECK(b.run(first) == Lines{"up", "edge1 192.0.2.0/24 none -> 1 2 live baseline", "end",
-                              "baseline-done"});
+  CHECK(b.run(first) ==
+        Lines{"up", "edge1 192.0.2.0/24 none -> 1 2 live baseline", "end", "baseline-done"});
   CHECK(b.commits.list.size() == 1);
   CHECK_FALSE(b.commits.list[0].record_history);
   Batch second;
@@ -241,6 +240,41 @@ TEST_CASE("what changed in a gap is found as resync, with the time it was last k
                             "edge1 192.0.2.0/24 1 9 -> 1 8 live", "end",
                             "edge1 198.51.100.0/24 1 2 -> none resync since 10", "end",
                             "synchronized"});
+}
+
+TEST_CASE("routes are told in order of NLRI, whatever ids they were given") {
+  const Lines ordered{"10.0.0.0/8", "10.0.0.0/9", "192.0.2.0/24", "198.51.100.0/24"};
+  const auto prefixes_of = [](const Lines& lines) {
+    Lines found;
+    for (const std::string& line : lines) {
+      const std::size_t slash = line.find('/');
+      if (slash == std::string::npos) continue;
+      const std::size_t begin = line.rfind(' ', slash) + 1;
+      found.push_back(line.substr(begin, line.find(' ', slash) - begin));
+    }
+    return found;
+  };
+  const auto filled = [&] {
+    auto b = std::make_unique<Bench>();
+    b->start();
+    Batch first;
+    first.declare(1, "edge1").up(2);
+    for (auto p = ordered.rbegin(); p != ordered.rend(); ++p) first.announce(3, *p, {1});
+    b->run(first.end_of_rib(4));
+    return b;
+  };
+  const auto swept = filled();
+  Batch gap;
+  CHECK(prefixes_of(swept->run(gap.down(10).up(20).end_of_rib(23))) == ordered);
+  const auto removed = filled();
+  removed->engine.remove_peer("edge1");
+  CHECK(prefixes_of(removed->log.take()) == ordered);
+  const auto reloaded = filled();
+  Log log;
+  std::vector<std::unique_ptr<Detector>> others;
+  others.push_back(std::make_unique<Recorder>(log));
+  reloaded->engine.replace_detectors({}, std::move(others), [](const Engine::StateFn&) {});
+  CHECK(prefixes_of(log.take()) == ordered);
 }
 
 TEST_CASE("a neighbour joined midway teaches at first sight of a prefix and alarms after it") {
@@ -409,7 +443,8 @@ TEST_CASE("what begins again at one moment is another event; what is said twice 
   b.start();
   b.run(Batch().declare(1, "r").up(2).end_of_rib(3));
   Batch flap;
-  for (int i = 0; i < 3; ++i) flap.update(10, {}, {"10.0.0.0/8"}, {1}).update(10, {"10.0.0.0/8"}, {}, {});
+  for (int i = 0; i < 3; ++i)
+    flap.update(10, {}, {"10.0.0.0/8"}, {1}).update(10, {"10.0.0.0/8"}, {}, {});
   flap.update(11, {}, {"10.0.0.0/8"}, {1});
   b.run(flap);
   std::vector<EventId> ids;
@@ -488,19 +523,26 @@ TEST_CASE("restored routes are stale until announced again; identical ones are n
   CHECK(b.engine.restore_path(9, set));
   b.engine.restore_state("recorder", "a", "b");
   b.engine.restore_state("other", "a", "b");
-  const std::vector<Engine::RestoredRoute> routes = {
-      {4, 9, key_of(kP)}, {4, 9, key_of(kQ)}, {4, 9, key_of(kQ)}, {5, 9, key_of(kQ)}, {4, 99, key_of("10.0.0.0/8")}};
+  const std::vector<Engine::RestoredRoute> routes = {{4, 9, key_of(kP)},
+                                                     {4, 9, key_of(kQ)},
+                                                     {4, 9, key_of(kQ)},
+                                                     {5, 9, key_of(kQ)},
+                                                     {4, 99, key_of("10.0.0.0/8")}};
   CHECK(b.engine.restore_routes(routes) == 3);  // twice the same, no such neighbour, no such path
   CHECK_FALSE(b.engine.restore_route(4, key_of(kQ), 8));
   CHECK_FALSE(b.engine.restore_route(5, key_of(kQ), 9));
   b.engine.end_restore();
-  CHECK(b.log.take() == Lines{"state a=b", "restore edge1 192.0.2.0/24",
-                              "restore edge1 198.51.100.0/24", "start"});
+  CHECK(b.log.take() ==
+        Lines{"state a=b", "restore edge1 192.0.2.0/24", "restore edge1 198.51.100.0/24", "start"});
   CHECK(b.recorder->host_->is_stale(4, 0));
   Batch batch;
-  batch.declare(60, "edge1").up(60).announce(61, kP, {1, 2}).announce(61, kQ, {1, 3}).end_of_rib(62);
-  CHECK(b.run(batch) == Lines{"up", "edge1 198.51.100.0/24 1 2 -> 1 3 resync since 50", "end",
-                              "synchronized"});
+  batch.declare(60, "edge1")
+      .up(60)
+      .announce(61, kP, {1, 2})
+      .announce(61, kQ, {1, 3})
+      .end_of_rib(62);
+  CHECK(b.run(batch) ==
+        Lines{"up", "edge1 198.51.100.0/24 1 2 -> 1 3 resync since 50", "end", "synchronized"});
   CHECK(b.commits.list.back().routes.size() == 1);
   CHECK(b.commits.list.back().blind[0].range == TimeRange{at(50), at(60)});
 }
@@ -612,7 +654,8 @@ TEST_CASE("how records are grouped into batches changes nothing") {
   CHECK(play(false) == play(true));
 }
 
-TEST_CASE("max-prefix: near the limit and beyond it, a warning each, and an end when there are fewer") {
+TEST_CASE(
+    "max-prefix: near the limit and beyond it, a warning each, and an end when there are fewer") {
   Bench b;
   b.start();
   b.run(Batch().declare_limited(1, 10, false).up(2).announce_many(3, 0, 7, {1}));
@@ -630,11 +673,12 @@ TEST_CASE("max-prefix: near the limit and beyond it, a warning each, and an end 
   Batch fewer;
   for (int n = 6; n < 30; ++n) fewer.update(7, {"10.0." + std::to_string(n) + ".0/24"}, {}, {});
   b.run(fewer);
-  CHECK(b.limit_events() == Lines{"max-prefix raise warning", "max-prefix raise warning",
-                                  "max-prefix clear notice"});
+  CHECK(b.limit_events() ==
+        Lines{"max-prefix raise warning", "max-prefix raise warning", "max-prefix clear notice"});
 }
 
-TEST_CASE("max-prefix: with shutdown not one route more is kept, and nothing until the next session") {
+TEST_CASE(
+    "max-prefix: with shutdown not one route more is kept, and nothing until the next session") {
   Bench b;
   b.start();
   b.run(Batch().declare_limited(1, 10, true).up(2).announce_many(3, 0, 500, {1}));
@@ -650,8 +694,7 @@ TEST_CASE("max-prefix: with shutdown not one route more is kept, and nothing unt
   CHECK(b.engine.counters().prefixes.load() == 10);  // what was refused leaves nothing behind
   b.run(Batch().down(6).up(7).announce_many(8, 0, 5, {1}).end_of_rib(9));
   CHECK(b.routes() == 5);
-  CHECK(b.limit_events() ==
-        Lines{"max-prefix raise warning", "max-prefix raise error"});
+  CHECK(b.limit_events() == Lines{"max-prefix raise warning", "max-prefix raise error"});
 }
 
 TEST_CASE("max-prefix: routes kept from a lost session do not count, but cannot pile up") {
@@ -679,8 +722,12 @@ TEST_CASE("max-prefix: a refresh does not begin the count anew; each family has 
 
   Bench six;
   six.start();
-  six.run(Batch().declare_limited(1, 10, true).up(2).update(
-      3, {}, {"2001:db8:1::/48", "2001:db8:2::/48", "2001:db8:3::/48", "2001:db8:4::/48"}, {1}));
+  six.run(Batch()
+              .declare_limited(1, 10, true)
+              .up(2)
+              .update(3, {},
+                      {"2001:db8:1::/48", "2001:db8:2::/48", "2001:db8:3::/48", "2001:db8:4::/48"},
+                      {1}));
   CHECK(six.routes() == 3);
   CHECK(six.limits.back().family == kIpv6Unicast);
   CHECK(six.limits.back().limit == 3);

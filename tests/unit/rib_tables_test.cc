@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <map>
+#include <numeric>
 #include <random>
 #include <set>
 
@@ -68,6 +70,26 @@ TEST_CASE("PrefixTable: every kind of NLRI has one id and gives its key back") {
     CHECK(bgp::to_key(bgp::to_nlri(key)) == key);
   }
   CHECK(table.size() == keys.size());
+}
+
+TEST_CASE("PrefixTable: ids are sorted by what they stand for") {
+  std::vector<bgp::NlriKey> ordered;
+  for (const char* prefix : {"10.0.0.0/8", "10.0.0.0/9", "10.1.0.0/16"})
+    ordered.push_back(key_of(prefix));
+  ordered.push_back(key_of("10.1.0.0/16", 3, true));
+  ordered.push_back(key_of("10.1.0.0/16", 4, true));
+  for (const char* prefix : {"2001:db8::/32", "2001:db8::1/128", "2001:db8::2/128"})
+    ordered.push_back(key_of(prefix));
+  std::vector<std::size_t> shuffled(ordered.size());
+  std::iota(shuffled.begin(), shuffled.end(), 0);
+  std::shuffle(shuffled.begin(), shuffled.end(), std::mt19937(1));
+  PrefixTable table;
+  std::vector<PrefixId> ids;
+  for (const std::size_t n : shuffled) ids.push_back(intern(table, ordered[n]));
+  table.sort(ids);
+  std::vector<bgp::NlriKey> sorted;
+  for (const PrefixId id : ids) sorted.push_back(table.key(id));
+  CHECK(sorted == ordered);
 }
 
 TEST_CASE("PrefixTable: an id is kept until its release is durable, and revived before that") {
