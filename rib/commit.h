@@ -69,6 +69,7 @@ struct Commit {
   std::vector<RouteWrite> routes;    // in order; the last one of a (peer, prefix) wins
   bool record_history = true;        // false: nothing but first tables in `routes`
   std::vector<PathId> new_paths;     // ids given to a path in this commit
+  std::size_t path_octets = 0;       // what the sets behind these hold in memory
   std::vector<StateWrite> states;    // in order
   std::vector<PeerRecord> peers;
   std::vector<BlindInterval> blind;
@@ -81,6 +82,12 @@ struct Commit {
   }
 };
 
+/// Ids that commits name, each list ascending, without repetition.
+struct CommitNames {
+  std::vector<PathId> paths;
+  std::vector<PrefixId> prefixes;
+};
+
 /// Where commits go. The engine calls from its own thread.
 class CommitSink {
  public:
@@ -88,6 +95,9 @@ class CommitSink {
   virtual void submit(Commit&& commit) = 0;
   /// All commits up to this number are durable: their released ids may be used again.
   virtual std::uint64_t durable_sequence() const = 0;
+  /// While nothing can be made durable, makes what waits as small as it can be and says what it
+  /// still names: any other id that is released may be used again. None: there is no need.
+  virtual std::optional<CommitNames> squeeze() { return std::nullopt; }
 };
 
 /// Reads what ids stand for. [Threading] may be called from the store thread while the engine runs,

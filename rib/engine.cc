@@ -11,6 +11,7 @@ namespace lapwing::rib {
 
 Engine::Engine(EngineOptions options, CommitSink& sink)
     : options_(std::move(options)), sink_(sink) {
+  squeeze_at_ = options_.squeeze_from;
   commit_.record_history = false;
 }
 
@@ -110,7 +111,10 @@ void Engine::update(Peer& peer, const bgp::RecordBatch& batch, const bgp::Record
   if (record.announced > 0) {
     const auto [path, added] = paths_.intern(batch.attributes(record), record.attributes_hash);
     if (path == kNoPath) return;
-    if (added) commit_.new_paths.push_back(path);
+    if (added) {
+      commit_.new_paths.push_back(path);
+      commit_.path_octets += record.attributes_size;
+    }
     paths_.acquire(path);
     for (std::uint32_t i = 0; i < record.announced && !peer.over_limit; ++i, ++at) {
       look_ahead(peer, batch, at);
@@ -268,14 +272,31 @@ void Engine::flush(bool even_if_empty) {
 
 void Engine::recycle() {
   const std::uint64_t durable = sink_.durable_sequence();
-  prefixes_.drain(durable, [this](PrefixId id) {
-    for (DetectorHost* host : route_listeners_)
-      call(*host, [id](Detector& d) { d.prefix_released(id); });
-  });
-  paths_.drain(durable, [this](PathId id) {
-    for (DetectorHost* host : route_listeners_)
-      call(*host, [id](Detector& d) { d.path_released(id); });
-  });
+  prefixes_.drain(durable, [this](PrefixId id) { forget_prefix(id); });
+  paths_.drain(durable, [this](PathId id) { forget_path(id); });
+  if (const std::uint64_t waiting = prefixes_.waiting() + paths_.waiting(); waiting > squeeze_at_)
+    squeeze(waiting);
+}
+
+// While the disk takes nothing, released ids would pile up for as long as neighbours announce new
+// things. Most of them stand in no commit any more once those that wait are joined.
+void Engine::squeeze(std::uint64_t waiting) {
+  if (const auto named = sink_.squeeze()) {
+    prefixes_.free_unnamed(named->prefixes, [this](PrefixId id) { forget_prefix(id); });
+    paths_.free_unnamed(named->paths, [this](PathId id) { forget_path(id); });
+    waiting = prefixes_.waiting() + paths_.waiting();
+  }
+  squeeze_at_ = std::max(options_.squeeze_from, 2 * waiting);
+}
+
+void Engine::forget_prefix(PrefixId id) {
+  for (DetectorHost* host : route_listeners_)
+    call(*host, [id](Detector& d) { d.prefix_released(id); });
+}
+
+void Engine::forget_path(PathId id) {
+  for (DetectorHost* host : route_listeners_)
+    call(*host, [id](Detector& d) { d.path_released(id); });
 }
 
 void Engine::publish() {

@@ -60,6 +60,8 @@ struct EngineOptions {
   std::function<void(const LimitReport&)> on_limit;
   /// Nanoseconds from anywhere, to measure detectors with; nothing else depends on it. May be null.
   std::uint64_t (*stopwatch)() = nullptr;
+  /// While the disk takes nothing: octets of released ids from which on they are looked through.
+  std::uint64_t squeeze_from = 8u << 20;
 };
 
 /// Counters that any thread may read.
@@ -248,6 +250,9 @@ class Engine final : public Dictionary {
   void write_peer(const Peer& peer);
   void flush(bool even_if_empty);
   void recycle();
+  void squeeze(std::uint64_t waiting);
+  void forget_prefix(PrefixId id);
+  void forget_path(PathId id);
   void publish();
 
   /// The id under which an event is kept: its own, or of what came again at one moment.
@@ -287,7 +292,8 @@ class Engine final : public Dictionary {
   bool update_open_ = false;       // on_route_change without on_update_end yet
   bool live_update_open_ = false;  // …for a change outside a first table
   Commit commit_;
-  std::uint64_t sequence_ = 1;  // of commit_
+  std::uint64_t sequence_ = 1;    // of commit_
+  std::uint64_t squeeze_at_ = 0;  // octets of released ids
   EngineCounters counters_;
   std::uint64_t announcements_ = 0, withdrawals_ = 0, duplicates_ = 0, changes_ = 0, routes_ = 0;
   mutable std::mutex peer_counters_mutex_;

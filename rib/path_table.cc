@@ -138,8 +138,23 @@ void PathTable::free_entry(PathId id) {
 void PathTable::release(PathId id, std::uint64_t commit) {
   Entry& entry = entries_[id];
   if (--entry.references != 0) return;
-  ++entry.quarantined;
+  if (entry.quarantined != kMany) ++entry.quarantined;
+  waiting_ += weight(id);
   quarantine_.add(commit, id);
+}
+
+/// Octets that it holds, about.
+std::uint64_t PathTable::weight(PathId id) const {
+  const Entry& entry = entries_[id];
+  return sizeof(Entry) + (entry.units == kLarge ? octets(id).size() : entry.units * sizeof(Unit));
+}
+
+void PathTable::leave_quarantine(PathId id, const std::function<void(PathId)>& fn) {
+  Entry& entry = entries_[id];
+  waiting_ -= weight(id);
+  if (entry.quarantined == kMany || --entry.quarantined != 0 || entry.references != 0) return;
+  fn(id);
+  free_entry(id);
 }
 
 void PathTable::drain(std::uint64_t durable, const std::function<void(PathId)>& fn) {
@@ -149,11 +164,23 @@ void PathTable::drain(std::uint64_t durable, const std::function<void(PathId)>& 
     else
       this->prefetch(entries_[id].hash);
   };
-  quarantine_.drain(durable, prefetch, [&](PathId id) {
+  quarantine_.drain(durable, prefetch, [&](PathId id) { leave_quarantine(id, fn); });
+}
+
+void PathTable::free_unnamed(std::span<const PathId> named, const std::function<void(PathId)>& fn) {
+  waiting_ = 0;
+  quarantine_.reduce([&](PathId id) {
     Entry& entry = entries_[id];
-    if (--entry.quarantined != 0 || entry.references != 0) return;
+    entry.quarantined = 0;
+    if (entry.references != 0) return false;
+    if (std::binary_search(named.begin(), named.end(), id)) {
+      entry.quarantined = 1;
+      waiting_ += weight(id);
+      return true;
+    }
     fn(id);
     free_entry(id);
+    return false;
   });
 }
 

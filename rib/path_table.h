@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "lapwing/chunked_array.h"
@@ -52,6 +53,10 @@ class PathTable {
   void acquire(PathId id) { ++entries_[id].references; }
   void release(PathId id, std::uint64_t commit);
   void drain(std::uint64_t durable, const std::function<void(PathId)>& fn);
+  /// Frees what waits for a commit and is not among `named` (ascending).
+  void free_unnamed(std::span<const PathId> named, const std::function<void(PathId)>& fn);
+  /// Octets that wait for a commit.
+  std::uint64_t waiting() const { return waiting_; }
 
   std::uint64_t size() const { return size_; }
   std::uint64_t footprint() const;
@@ -63,12 +68,13 @@ class PathTable {
   static constexpr unsigned kArenaBits = 19;
   static constexpr std::uint16_t kLarge = 0xffff;
   static constexpr std::uint16_t kUnused = 0;
+  static constexpr std::uint16_t kMany = 0xffff;
 
   struct Entry {
-    std::uint32_t block = 0;        // first unit, or index into large_; next free id while free
+    std::uint32_t block = 0;  // first unit, or index into large_; next free id while free
     std::uint32_t references = 0;
     std::uint32_t hash = 0;
-    std::uint16_t quarantined = 0;
+    std::uint16_t quarantined = 0;  // times in quarantine_; kMany: at least that often, stays
     std::uint16_t units = kUnused;  // of the block, or kLarge
   };
   static_assert(sizeof(Entry) == 16);
@@ -76,6 +82,8 @@ class PathTable {
   bool place(Entry& entry, Octets octets);
   void free_block(Entry& entry);
   void free_entry(PathId id);
+  std::uint64_t weight(PathId id) const;
+  void leave_quarantine(PathId id, const std::function<void(PathId)>& fn);
   void insert_slot(std::uint32_t hash, PathId id);
   void erase_slot(std::uint32_t hash, PathId id);
   void grow();
@@ -93,6 +101,7 @@ class PathTable {
   std::uint64_t size_ = 0;
   PathId next_ = 0;
   PathId free_ = kNoPath;
+  std::uint64_t waiting_ = 0;
   Quarantine quarantine_;
 };
 

@@ -130,8 +130,28 @@ void PrefixTable::sort(std::vector<PrefixId>& ids) const {
 void PrefixTable::release(PrefixId id, std::uint64_t commit) {
   Record& record = records_[id];
   if (--record.references != 0) return;
-  ++record.quarantined;
+  if (record.quarantined != kMany) ++record.quarantined;
+  ++waiting_;
   quarantine_.add(commit, id);
+}
+
+void PrefixTable::leave_quarantine(PrefixId id, const std::function<void(PrefixId)>& fn) {
+  Record& record = records_[id];
+  --waiting_;
+  if (record.quarantined == kMany || --record.quarantined != 0 || record.references != 0) return;
+  free_record(id, fn);
+}
+
+void PrefixTable::free_record(PrefixId id, const std::function<void(PrefixId)>& fn) {
+  Record& record = records_[id];
+  fn(id);
+  erase_slot(hash(key(id)), id);
+  if (record.kind == Kind::kExtended)
+    free_extended_.push_back(static_cast<std::uint32_t>(record.high));
+  record.kind = Kind::kFree;
+  record.references = free_;
+  free_ = id;
+  --size_;
 }
 
 void PrefixTable::drain(std::uint64_t durable, const std::function<void(PrefixId)>& fn) {
@@ -141,17 +161,23 @@ void PrefixTable::drain(std::uint64_t durable, const std::function<void(PrefixId
     else
       this->prefetch(hash(key(id)));
   };
-  quarantine_.drain(durable, prefetch, [&](PrefixId id) {
+  quarantine_.drain(durable, prefetch, [&](PrefixId id) { leave_quarantine(id, fn); });
+}
+
+void PrefixTable::free_unnamed(std::span<const PrefixId> named,
+                               const std::function<void(PrefixId)>& fn) {
+  waiting_ = 0;
+  quarantine_.reduce([&](PrefixId id) {
     Record& record = records_[id];
-    if (--record.quarantined != 0 || record.references != 0) return;
-    fn(id);
-    erase_slot(hash(key(id)), id);
-    if (record.kind == Kind::kExtended)
-      free_extended_.push_back(static_cast<std::uint32_t>(record.high));
-    record.kind = Kind::kFree;
-    record.references = free_;
-    free_ = id;
-    --size_;
+    record.quarantined = 0;
+    if (record.references != 0) return false;
+    if (std::binary_search(named.begin(), named.end(), id)) {
+      record.quarantined = 1;
+      ++waiting_;
+      return true;
+    }
+    free_record(id, fn);
+    return false;
   });
 }
 

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <vector>
 
 #include "bgp/record.h"
@@ -49,6 +50,10 @@ class PrefixTable {
   void release(PrefixId id, std::uint64_t commit);
   /// Frees what commits up to `durable` released; `fn(id)` before an id is free.
   void drain(std::uint64_t durable, const std::function<void(PrefixId)>& fn);
+  /// Frees what waits for a commit and is not among `named` (ascending).
+  void free_unnamed(std::span<const PrefixId> named, const std::function<void(PrefixId)>& fn);
+  /// Octets that wait for a commit.
+  std::uint64_t waiting() const { return waiting_ * (sizeof(Record) + sizeof(Slot)); }
 
   std::uint64_t size() const { return size_; }
   std::uint64_t footprint() const;
@@ -60,7 +65,7 @@ class PrefixTable {
     std::uint32_t references = 0;  // next free id while free
     std::uint8_t length = 0;
     Kind kind = Kind::kFree;
-    std::uint16_t quarantined = 0;
+    std::uint16_t quarantined = 0;  // as in PathTable
   };
   static_assert(sizeof(Record) == 16);
   struct Slot {
@@ -69,10 +74,14 @@ class PrefixTable {
   };
   static_assert(sizeof(Slot) == 8);
 
+  static constexpr std::uint16_t kMany = 0xffff;
+
   static Kind kind_of(const bgp::NlriKey& key);
   bool matches(const Record& record, const bgp::NlriKey& key, Kind kind) const;
   void grow();
   void erase_slot(std::uint64_t hash, PrefixId id);
+  void leave_quarantine(PrefixId id, const std::function<void(PrefixId)>& fn);
+  void free_record(PrefixId id, const std::function<void(PrefixId)>& fn);
 
   ChunkedArray<Record, 17, 15> records_;
   ChunkedArray<bgp::NlriKey, 14, 14> extended_;
@@ -80,9 +89,10 @@ class PrefixTable {
   std::uint32_t extended_used_ = 0;
   LargeVector<Slot> index_;
   std::uint64_t mask_ = 0;
-  std::uint64_t size_ = 0;  // ids in use or in quarantine
-  PrefixId next_ = 0;       // first id never used
-  PrefixId free_ = kNone;   // head of the list of free ids
+  std::uint64_t size_ = 0;     // ids in use or in quarantine
+  PrefixId next_ = 0;          // first id never used
+  PrefixId free_ = kNone;      // head of the list of free ids
+  std::uint64_t waiting_ = 0;  // in quarantine_
   Quarantine quarantine_;
 };
 

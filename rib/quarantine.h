@@ -5,6 +5,7 @@
 // Thread: engine.
 #pragma once
 
+#include <boost/unordered/unordered_flat_set.hpp>
 #include <cstdint>
 #include <deque>
 #include <utility>
@@ -32,6 +33,19 @@ class Quarantine {
         fn(ids[i]);
       }
     }
+  }
+
+  /// Asks `fn(id)` once for each id whether it stays; then it stands in it once, where it was
+  /// released last.
+  template <typename Fn>
+  void reduce(Fn&& fn) {
+    boost::unordered_flat_set<std::uint32_t> seen;
+    for (auto group = groups_.rbegin(); group != groups_.rend(); ++group) {
+      std::erase_if(group->second,
+                    [&](std::uint32_t id) { return !seen.insert(id).second || !fn(id); });
+      group->second.shrink_to_fit();
+    }
+    std::erase_if(groups_, [](const auto& group) { return group.second.empty(); });
   }
 
  private:

@@ -62,6 +62,7 @@ class StoreImpl : public Store {
   std::uint64_t durable_sequence() const override {
     return durable_.load(std::memory_order_acquire);
   }
+  std::optional<CommitNames> squeeze() override { return queue_.squeeze(); }
   std::uint64_t pending() const override { return queue_.pending(); }
   StoreMeasures measures() const override;
   std::uint64_t error_count() const override {

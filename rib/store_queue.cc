@@ -1,5 +1,6 @@
 #include "rib/store_queue.h"
 
+#include <algorithm>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <iterator>
 #include <utility>
@@ -19,12 +20,17 @@ constexpr std::chrono::milliseconds kLingerEvents{50};
 constexpr std::size_t kManyRoutes = 8192;
 
 bool can_join(const Commit& first, const Commit& next) {
-  return first.events.empty() && next.events.empty() &&
-         first.record_history == next.record_history && next.base >= first.base &&
+  // Without routes there is no history, and `base` says nothing.
+  if (first.routes.empty() || next.routes.empty()) return true;
+  return first.record_history == next.record_history && next.base >= first.base &&
          next.base - first.base < std::chrono::minutes(35);
 }
 
 void append(Commit& to, Commit&& from) {
+  if (to.routes.empty()) {
+    to.base = from.base;
+    to.record_history = from.record_history;
+  }
   const auto shift = static_cast<std::uint64_t>((from.base - to.base).count());
   for (RouteWrite& write : from.routes) {
     const std::uint64_t offset = shift + write.time_offset_us;
@@ -40,6 +46,8 @@ void append(Commit& to, Commit&& from) {
   move_all(to.peers, from.peers);
   move_all(to.blind, from.blind);
   move_all(to.removed_peers, from.removed_peers);
+  move_all(to.events, from.events);
+  to.path_octets += from.path_octets;
   to.sequence = from.sequence;
   to.alive_until = from.alive_until;
 }
@@ -59,7 +67,7 @@ void coalesce(Commit& commit) {
   std::size_t kept = 0;
   for (std::size_t i = 0; i < commit.routes.size(); ++i) {
     const Seen& s = seen.find(id(commit.routes[i]))->second;
-    if (s.last != i) continue;
+    if (s.last != i || (s.before == kNoPath && commit.routes[i].after == kNoPath)) continue;
     commit.routes[kept] = commit.routes[i];
     commit.routes[kept++].before = s.before;
   }
@@ -76,13 +84,19 @@ void coalesce(Commit& commit) {
   commit.states = std::move(last);
 }
 
+template <typename Id>
+void sort_unique(std::vector<Id>& ids) {
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+}
+
 }  // namespace
 
 std::size_t footprint(const Commit& commit) {
-  std::size_t n = sizeof(Commit) + commit.routes.capacity() * sizeof(RouteWrite) +
-                  commit.new_paths.capacity() * sizeof(PathId) +
-                  commit.states.capacity() * sizeof(StateWrite) + commit.peers.size() * 256 +
-                  commit.blind.size() * 128 + commit.events.size() * 4096;
+  std::size_t n =
+      sizeof(Commit) + commit.path_octets + commit.routes.capacity() * sizeof(RouteWrite) +
+      commit.new_paths.capacity() * sizeof(PathId) + commit.states.capacity() * sizeof(StateWrite) +
+      commit.peers.size() * 256 + commit.blind.size() * 128 + commit.events.size() * 4096;
   for (const StateWrite& state : commit.states)
     n += state.key.size() + (state.value ? state.value->size() : 0);
   return n;
@@ -113,19 +127,57 @@ void CommitQueue::push(Commit&& commit) {
   waiting_events_ += commit.events.size();
   ++pushes_;
   waiting_.push_back(std::move(commit));
-  if (!well_ && waiting_bytes_ > join_at_) {
-    join_commits(waiting_);
-    waiting_bytes_ = 0;
-    std::size_t routes = 0;
-    for (const Commit& c : waiting_) {
-      waiting_bytes_ += footprint(c);
-      routes += c.routes.size();
-    }
-    pending_.fetch_sub(waiting_routes_ - routes, std::memory_order_release);
-    waiting_routes_ = routes;
-    join_at_ = std::max(max_bytes_, waiting_bytes_ + max_bytes_ / 4);
-  }
+  if (!well_ && waiting_bytes_ > join_at_) join();
   if (waiting_.size() == 1 || waiting_routes_ >= kMaxGroupRoutes) not_empty_.notify_one();
+}
+
+void CommitQueue::join() {
+  join_commits(waiting_);
+  waiting_bytes_ = 0;
+  std::size_t routes = 0;
+  for (const Commit& c : waiting_) {
+    waiting_bytes_ += footprint(c);
+    routes += c.routes.size();
+  }
+  pending_.fetch_sub(waiting_routes_ - routes, std::memory_order_release);
+  waiting_routes_ = routes;
+  join_at_ = std::max(max_bytes_, waiting_bytes_ + max_bytes_ / 4);
+}
+
+std::optional<CommitNames> CommitQueue::squeeze() {
+  const std::lock_guard lock(mutex_);
+  if (well_ || stopped_) return std::nullopt;
+  join();
+  CommitNames names;
+  const auto add = [&](const Commit& commit) {
+    for (const RouteWrite& write : commit.routes) {
+      names.prefixes.push_back(write.prefix);
+      for (const PathId path : {write.before, write.after})
+        if (path != kNoPath) names.paths.push_back(path);
+    }
+  };
+  for (const Commit& commit : waiting_) add(commit);
+  if (taken_ != nullptr) {
+    for (const Commit& commit : *taken_) {
+      add(commit);
+      names.paths.insert(names.paths.end(), commit.new_paths.begin(), commit.new_paths.end());
+    }
+  }
+  sort_unique(names.prefixes);
+  sort_unique(names.paths);
+  // A path that came and went again while it waited: nobody reads its octets, they may go.
+  for (Commit& commit : waiting_) {
+    const std::size_t before = commit.new_paths.size();
+    std::erase_if(commit.new_paths, [&](PathId path) {
+      return !std::binary_search(names.paths.begin(), names.paths.end(), path);
+    });
+    if (before == commit.new_paths.size()) continue;
+    waiting_bytes_ -= footprint(commit);
+    commit.path_octets = commit.path_octets / before * commit.new_paths.size();
+    commit.new_paths.shrink_to_fit();
+    waiting_bytes_ += footprint(commit);
+  }
+  return names;
 }
 
 void CommitQueue::linger(std::unique_lock<std::mutex>& lock) {
@@ -160,6 +212,7 @@ bool CommitQueue::take(std::vector<Commit>& group, std::chrono::milliseconds idl
   waiting_bytes_ -= bytes;
   waiting_routes_ -= routes;
   waiting_events_ -= events;
+  taken_ = &group;
   taken_bytes_ = bytes;
   last_group_ = routes;
   last_taken_ = Clock::now();
@@ -171,6 +224,7 @@ void CommitQueue::written(const std::vector<Commit>& group) {
   for (const Commit& commit : group) routes += commit.routes.size();
   pending_.fetch_sub(routes, std::memory_order_release);
   const std::lock_guard lock(mutex_);
+  taken_ = nullptr;
   taken_bytes_ = 0;
   has_room_.notify_all();
 }

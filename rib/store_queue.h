@@ -1,8 +1,9 @@
 // Commits on their way from the engine to the store thread: engine -> store.
 //
-// Bounded in octets while the disk is well: `push` waits. While it is ill, `push` never waits; the
-// commits without events that wait side by side are joined instead.
-// Thread: `push`, `pending` any; the rest store thread. Owns: the waiting commits.
+// Bounded in octets while the disk is well: `push` waits. While it is ill, `push` never waits;
+// commits that wait side by side are joined instead.
+// Thread: `push`, `squeeze` engine thread; `pending`, `bytes` any; the rest store thread.
+// Owns: the waiting commits.
 #pragma once
 
 #include <atomic>
@@ -11,6 +12,7 @@
 #include <cstdint>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "rib/commit.h"
@@ -19,8 +21,8 @@ namespace lapwing::rib {
 
 /// Octets that a commit holds.
 std::size_t footprint(const Commit& commit);
-/// Joins neighbours without events; of several writes to one route the last stays, with the first
-/// one's `before`.
+/// Joins neighbours; of several writes to one route the last stays, with the first one's `before`,
+/// and none where there was no route before nor after.
 void join_commits(std::deque<Commit>& commits);
 
 class CommitQueue {
@@ -37,7 +39,10 @@ class CommitQueue {
   /// Moves the next group to `group`. False: nothing came for `idle`, or the queue is stopped and
   /// empty. While much is coming it waits a little, to write more at once.
   bool take(std::vector<Commit>& group, std::chrono::milliseconds idle);
-  /// The group taken last is durable.
+  /// While the disk is ill: joins what waits, and says what it and the group taken last name.
+  std::optional<CommitNames> squeeze();
+
+  /// The group taken last is durable. It stays as it is until then.
   void written(const std::vector<Commit>& group);
   void set_well(bool well);
   /// Returns early, and true, when `stop` was called.
@@ -49,6 +54,7 @@ class CommitQueue {
  private:
   using Clock = std::chrono::steady_clock;
   void linger(std::unique_lock<std::mutex>& lock);
+  void join();
 
   const std::size_t max_bytes_;
   mutable std::mutex mutex_;
@@ -58,6 +64,7 @@ class CommitQueue {
   std::size_t waiting_bytes_ = 0;
   std::size_t waiting_routes_ = 0;
   std::size_t waiting_events_ = 0;
+  const std::vector<Commit>* taken_ = nullptr;  // not durable yet
   std::size_t taken_bytes_ = 0;
   std::size_t join_at_;
   std::uint64_t pushes_ = 0;

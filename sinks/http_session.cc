@@ -34,7 +34,8 @@ bool same_secret(std::string_view a, std::string_view b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
-// An address or "localhost", with or without a port: nothing that a foreign name server answers for.
+// An address or "localhost", with or without a port: nothing that a foreign name server answers
+// for.
 bool is_local_host(std::string_view host) {
   if (host.starts_with('[')) {
     const std::size_t end = host.find(']');
@@ -50,9 +51,7 @@ std::string_view view(beast::string_view text) { return {text.data(), text.size(
 class HttpSession : public std::enable_shared_from_this<HttpSession> {
  public:
   HttpSession(HttpShared& shared, ByteStream::Socket socket, HttpTransport transport)
-      : shared_(shared),
-        stream_(std::move(socket)),
-        local_(transport == HttpTransport::kUnix) {
+      : shared_(shared), stream_(std::move(socket)), local_(transport == HttpTransport::kUnix) {
     if (transport == HttpTransport::kTls) stream_.start_tls(*shared_.tls);
     ++shared_.connections;
   }
@@ -97,7 +96,8 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
       return respond(problem(431, "the header is longer than 8 KiB"));
     if (error == http::error::body_limit)
       return respond(problem(413, "the body is longer than 64 KiB"));
-    if (error == http::error::end_of_stream || error == http::error::partial_message) return drain();
+    if (error == http::error::end_of_stream || error == http::error::partial_message)
+      return drain();
     if (error.category() == error_code(http::error::bad_method).category())
       respond(problem(400, error.message()));
   }
@@ -112,8 +112,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
     }
     RouteMatch match =
         match_route(http_routes(), view(message.method_string()), view(message.target()));
-    const auto access =
-        match.route != nullptr ? match.route->access : HttpRoute::Access::kRead;
+    const auto access = match.route != nullptr ? match.route->access : HttpRoute::Access::kRead;
     if (!local_ && access != HttpRoute::Access::kOpen)
       if (const auto refusal = refuse(message)) return respond(*refusal);
     if (!local_ && access == HttpRoute::Access::kWrite && shared_.options.token.empty())
@@ -138,9 +137,8 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
     }
     const std::string_view given = view(message[http::field::authorization]);
     const std::string_view scheme = "Bearer ";
-    const bool bearer =
-        given.size() > scheme.size() &&
-        beast::iequals(beast::string_view(given.data(), scheme.size()), "Bearer ");
+    const bool bearer = given.size() > scheme.size() &&
+                        beast::iequals(beast::string_view(given.data(), scheme.size()), "Bearer ");
     if (bearer && same_secret(given.substr(scheme.size()), shared_.options.token))
       return std::nullopt;
     return problem(401, "a valid token is needed: Authorization: Bearer TOKEN");
@@ -163,24 +161,27 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
       return start_stream(route, request);
     if (shared_.jobs >= shared_.options.max_jobs)
       return respond(problem(503, "too many requests wait"));
-    work([self = shared_from_this(), &route, request = std::move(request)]() mutable {
-      HttpResponse response = self->answer(route, request);
-      self->compress(response);
-      asio::post(self->shared_.io,
-                 [self, response = std::move(response)]() mutable {
-                   self->respond(std::move(response));
-                 });
-    });
+    work(
+        [this, &route, request = std::move(request)] {
+          HttpResponse response = answer(route, request);
+          compress(response);
+          return response;
+        },
+        [this](HttpResponse&& response) { respond(std::move(response)); });
   }
 
-  // Runs `job` on the worker; the connection waits for it without a limit of time.
-  template <typename Job>
-  void work(Job job) {
+  // Runs `job` on the worker and then `then` with its result here; the connection waits for it
+  // without a limit of time. The last reference is never let go of on the worker.
+  template <typename Job, typename Then>
+  void work(Job job, Then then) {
     ++shared_.jobs;
     stream_.expires_never();
-    asio::post(shared_.worker, [&shared = shared_, job = std::move(job)]() mutable {
-      job();
+    asio::post(shared_.worker, [&shared = shared_, self = shared_from_this(), job = std::move(job),
+                                then = std::move(then)]() mutable {
+      auto result = job();
       --shared.jobs;
+      asio::post(shared.io, [self = std::move(self), then = std::move(then),
+                             result = std::move(result)]() mutable { then(std::move(result)); });
     });
   }
 
@@ -263,17 +264,18 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
 
   void after_piece() {
     if (!more_) return end_pieces();
-    work([self = shared_from_this()] {
-      bool failed = false;
-      try {
-        self->next_piece();
-      } catch (const std::exception&) {
-        failed = true;  // the end of the connection without a last chunk says so
-      }
-      asio::post(self->shared_.io, [self, failed] {
-        if (!failed) self->send_piece();
-      });
-    });
+    work(
+        [this] {
+          try {
+            next_piece();
+            return true;
+          } catch (const std::exception&) {
+            return false;  // the end of the connection without a last chunk says so
+          }
+        },
+        [this](bool well) {
+          if (well) send_piece();
+        });
   }
 
   // On the worker.
@@ -322,8 +324,8 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   std::unique_ptr<Gzip> compressor_;
   bool keep_alive_ = true;
   bool head_ = false;
-  bool gzip_ = false;     // the client takes it
-  bool chunked_ = true;   // HTTP/1.1
+  bool gzip_ = false;    // the client takes it
+  bool chunked_ = true;  // HTTP/1.1
 };
 
 }  // namespace

@@ -12,6 +12,9 @@ set_tests_properties(kill_test PROPERTIES LABELS crash TIMEOUT 900)
 lapwing_test(NAME power_test
   SOURCES crash/power_fs.cc crash/power_test.cc
   LIBS lapwing_crash RocksDB::rocksdb)
+lapwing_test(NAME full_disk_test
+  SOURCES crash/full_disk_test.cc
+  LIBS lapwing_crash RocksDB::rocksdb)
 lapwing_test(NAME damage_test SOURCES crash/damage_test.cc LIBS lapwing_store)
 lapwing_test(NAME format_test SOURCES crash/format_test.cc LIBS lapwing_store RocksDB::rocksdb)
 target_compile_definitions(format_test PRIVATE

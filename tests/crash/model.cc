@@ -83,10 +83,22 @@ std::string compare_events(const std::vector<Event>& wanted, std::size_t from, r
          std::to_string(wanted.size());
 }
 
+// Each row begins with what the one before ends with.
+bool is_chain(const std::vector<Change>& rows) {
+  std::map<PeerId, std::optional<std::string>> last;
+  for (const Change& row : rows) {
+    const auto known = last.find(row.name.peer);
+    if (known != last.end() && known->second != row.before) return false;
+    last[row.name.peer] = row.after;
+  }
+  return true;
+}
+
 }  // namespace
 
-std::unique_ptr<rib::Engine> make_engine(rib::CommitSink& sink) {
+std::unique_ptr<rib::Engine> make_engine(rib::CommitSink& sink, std::uint64_t squeeze_from) {
   rib::EngineOptions options;
+  options.squeeze_from = squeeze_from;
   options.watch.prefixes = {*parse_prefix("20.0.1.0/24"), *parse_prefix("20.0.0.0/22")};
   options.watch.origins = {30100, 30101, 30102, 30103};
   auto engine = std::make_unique<rib::Engine>(std::move(options), sink);
@@ -163,6 +175,10 @@ std::string Contents::differs_from(rib::Store& store, std::uint64_t salt, bool a
       return true;
     });
     std::reverse(rows.begin(), rows.end());
+    if (!whole_history) {
+      if (!is_chain(rows)) return "the history of " + format_prefix(prefix) + " is torn";
+      continue;
+    }
     const auto wanted = history.find(prefix);
     const std::size_t count = wanted == history.end() ? 0 : wanted->second.size();
     const std::string what = "the history of " + format_prefix(prefix);

@@ -27,8 +27,9 @@ using rib::test::RouteName;
 using rib::test::RouteState;
 using rib::test::Table;
 
-/// An engine with all detectors that run by default.
-std::unique_ptr<rib::Engine> make_engine(rib::CommitSink& sink);
+/// An engine with all detectors that run by default. `squeeze_from`: see EngineOptions.
+std::unique_ptr<rib::Engine> make_engine(rib::CommitSink& sink,
+                                         std::uint64_t squeeze_from = 8u << 20);
 /// Tells the engine what the store keeps; `end_restore` is left. A sentence where something is
 /// wrong.
 std::string restore(rib::Store& store, rib::Engine& engine);
@@ -60,6 +61,8 @@ struct Contents {
   std::vector<Event> events;
   std::set<EventId> event_ids;
   std::map<Prefix, std::vector<Change>> history;  // of some prefixes, oldest first
+  // False: writes were joined on a full disk. Rows must begin with what the ones before end with.
+  bool whole_history = true;
 
   void apply(const Step& step);
   /// The first difference in words; empty where there is none. Without `all`, of the
@@ -80,6 +83,8 @@ class Model final : public rib::CommitSink {
   std::string advance_to(rib::Store& store, std::uint64_t durable, std::uint64_t salt,
                          bool all = false);
   const Contents& contents() const { return contents_; }
+  void without_history() { contents_.whole_history = false; }
+  const rib::EngineCounters& counters() const { return engine_->counters(); }
   Contents take_contents() { return std::move(contents_); }
   /// Commits that are not applied yet.
   std::size_t ahead() const { return steps_.size(); }

@@ -24,12 +24,12 @@ std::uint64_t deaths(const char* variable, std::uint64_t plain,
 }
 
 Run::Run(const rib::StoreOptions& options, const std::filesystem::path& sink_file,
-         Progress& progress)
+         Progress& progress, std::uint64_t squeeze_from)
     : progress_(progress) {
   std::string error;
   store_ = rib::Store::open(options, error);
   if (!store_) throw std::runtime_error(error);
-  engine_ = make_engine(*store_);
+  engine_ = make_engine(*store_, squeeze_from);
   if (error = restore(*store_, *engine_); !error.empty()) throw std::runtime_error(error);
   store_->start(*engine_);
   engine_->end_restore();

@@ -31,10 +31,12 @@ std::uint64_t deaths(const char* variable, std::uint64_t plain, std::uint64_t sa
 class Run {
  public:
   /// Throws where the store or the file of the sink cannot be opened.
-  Run(const rib::StoreOptions& options, const std::filesystem::path& sink_file, Progress& progress);
+  Run(const rib::StoreOptions& options, const std::filesystem::path& sink_file, Progress& progress,
+      std::uint64_t squeeze_from = 8u << 20);
   ~Run();
   void hear(const bgp::RecordBatch& batch);
   rib::Store& store() { return *store_; }
+  const rib::EngineCounters& counters() const { return engine_->counters(); }
   /// All that was heard is durable, and all events are in the file; false after 30 s.
   bool settle();
   void stop();

@@ -7,47 +7,12 @@
 #include <atomic>
 #include <fstream>
 
+#include "tests/unit/full_file_system.h"
 #include "tests/unit/store_support.h"
 
 namespace lapwing::rib::test {
 
 namespace {
-
-// A file system on which every append fails while `full` is set.
-class FullFile : public rocksdb::FSWritableFileOwnerWrapper {
- public:
-  FullFile(std::unique_ptr<rocksdb::FSWritableFile>&& file, const std::atomic<bool>& full)
-      : FSWritableFileOwnerWrapper(std::move(file)), full_(full) {}
-  rocksdb::IOStatus Append(const rocksdb::Slice& data, const rocksdb::IOOptions& options,
-                           rocksdb::IODebugContext* context) override {
-    if (full_) return rocksdb::IOStatus::NoSpace("no space (test)");
-    return FSWritableFileOwnerWrapper::Append(data, options, context);
-  }
-  rocksdb::IOStatus Append(const rocksdb::Slice& data, const rocksdb::IOOptions& options,
-                           const rocksdb::DataVerificationInfo& info,
-                           rocksdb::IODebugContext* context) override {
-    if (full_) return rocksdb::IOStatus::NoSpace("no space (test)");
-    return FSWritableFileOwnerWrapper::Append(data, options, info, context);
-  }
-
- private:
-  const std::atomic<bool>& full_;
-};
-
-class FullFileSystem : public rocksdb::FileSystemWrapper {
- public:
-  FullFileSystem() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
-  const char* Name() const override { return "full"; }
-  rocksdb::IOStatus NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
-                                    std::unique_ptr<rocksdb::FSWritableFile>* file,
-                                    rocksdb::IODebugContext* context) override {
-    std::unique_ptr<rocksdb::FSWritableFile> inner;
-    const auto status = FileSystemWrapper::NewWritableFile(name, options, &inner, context);
-    if (status.ok()) *file = std::make_unique<FullFile>(std::move(inner), full);
-    return status;
-  }
-  std::atomic<bool> full{false};
-};
 
 Commit one_route(std::uint64_t n, bool with_event) {
   Commit commit;

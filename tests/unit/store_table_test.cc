@@ -172,19 +172,63 @@ TEST_CASE("store: commits joined while the disk is ill mean the same as one by o
     if (i == 4) commit.events = {make_event(4)};
     commits.push_back(std::move(commit));
   }
+  // It came and went while it waited.
+  commits[4].routes.push_back({0, 15, 1, kNoPath, 7});
+  commits.push_back({});
+  commits[6].sequence = 7;
+  commits[6].record_history = false;
+  commits[6].base = commits[5].base;
+  commits[6].routes = {{1, 1, kNoPath, 1, 0}};
+  commits.emplace(commits.begin() + 3);  // no routes, no base
+  commits[3].record_history = false;
   join_commits(commits);
-  REQUIRE(commits.size() == 3);
-  CHECK(commits[0].sequence == 3);
-  CHECK(commits[1].events.size() == 1);
-  CHECK(commits[2].sequence == 6);
-  REQUIRE(commits[0].routes.size() == 4);
-  const RouteWrite& joined = commits[0].routes[2];
+  REQUIRE(commits.size() == 2);  // what is no history stays apart
+  CHECK(commits[1].sequence == 7);
+  CHECK(commits[0].sequence == 6);
+  CHECK(commits[0].events.size() == 1);
+  REQUIRE(commits[0].routes.size() == 6);
+  const RouteWrite& joined = commits[0].routes[4];
   CHECK(joined.prefix == 1);
   CHECK(joined.before == 0);
-  CHECK(joined.after == 3);
-  CHECK(commits[0].base + microseconds(joined.time_offset_us) == from_unix_micros(3005));
+  CHECK(joined.after == 6);
+  CHECK(commits[0].base + microseconds(joined.time_offset_us) == from_unix_micros(6005));
   REQUIRE(commits[0].states.size() == 1);
-  CHECK(commits[0].states[0].value == "3");
+  CHECK(commits[0].states[0].value == "6");
+}
+
+TEST_CASE("store: a full disk keeps what is named, and forgets a path that came and went") {
+  CommitQueue queue(1 << 20);
+  std::vector<Commit> taken;
+  Commit first;
+  first.new_paths = {40, 41};
+  first.routes = {{0, 1, kNoPath, 40, 0}};
+  queue.push(std::move(first));
+  REQUIRE(queue.take(taken, std::chrono::milliseconds(0)));
+  CHECK_FALSE(queue.squeeze().has_value());
+  queue.set_well(false);
+  Commit second;
+  second.new_paths = {42, 43, 44, 45};
+  second.path_octets = 400;
+  second.routes = {{0, 1, 39, 42, 0}, {0, 2, kNoPath, 43, 0}, {0, 3, kNoPath, 44, 0}};
+  queue.push(std::move(second));
+  Commit third;
+  third.routes = {{0, 1, 42, 44, 0}, {0, 2, 43, kNoPath, 0}};
+  queue.push(std::move(third));
+  const auto names = queue.squeeze();
+  REQUIRE(names.has_value());
+  CHECK(names->prefixes == std::vector<PrefixId>{1, 3});
+  CHECK(names->paths == std::vector<PathId>{39, 40, 41, 44});
+  CHECK(queue.pending() == 3);
+  queue.written(taken);
+  queue.set_well(true);
+  REQUIRE(queue.take(taken, std::chrono::milliseconds(0)));
+  REQUIRE(taken.size() == 1);
+  CHECK(taken[0].new_paths == std::vector<PathId>{44});
+  CHECK(taken[0].path_octets == 100);
+  REQUIRE(taken[0].routes.size() == 2);
+  queue.written(taken);
+  CHECK(queue.pending() == 0);
+  CHECK(queue.bytes() == 0);
 }
 
 TEST_CASE("store: a second process is told that the database is in use") {
