@@ -47,6 +47,8 @@ struct MaxPrefix {
 
 /// Ten full tables of each family: where nothing is configured, memory is bounded all the same.
 inline constexpr std::uint64_t kDefaultMaxPrefix = 10'000'000;
+/// Octets of attribute sets that a neighbour may bring in: a full table has 20 MB.
+inline constexpr std::uint64_t kDefaultMaxAttributes = std::uint64_t{1} << 30;
 
 /// One [[neighbor]] table.
 struct NeighborConfig {
@@ -72,6 +74,7 @@ struct NeighborConfig {
   bool extended_messages = true;        // RFC 8654
   std::optional<Role> role;
   MaxPrefix max_prefix{kDefaultMaxPrefix, 80, true, {}};
+  std::uint64_t max_attributes = kDefaultMaxAttributes;
   std::string description;
   friend bool operator==(const NeighborConfig&, const NeighborConfig&) = default;
 };

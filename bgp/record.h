@@ -67,6 +67,7 @@ struct PeerDetail {
   /// sight of a prefix then teaches and does not alarm.
   bool joined_midway = false;
   std::optional<MaxPrefix> max_prefix;  // none: no limit
+  std::uint64_t max_attributes = 0;     // octets of the sets that it brings in; 0: no limit
 };
 
 struct SessionDetail {

@@ -36,6 +36,7 @@ bool same_session(NeighborConfig a, const NeighborConfig& b) {
   a.quiet_period = b.quiet_period;
   a.connect_retry = b.connect_retry;
   a.max_prefix = b.max_prefix;
+  a.max_attributes = b.max_attributes;
   a.dynamic_limit = b.dynamic_limit;
   a.enabled = b.enabled;
   return a == b;
@@ -131,9 +132,9 @@ void Session::accept(int fd) {
   if (refusal != nullptr) {
     std::uint64_t suppressed = 0;
     if (refused_limit_.allow(SteadyClock::now(), suppressed))
-      log(LogLevel::kNotice, std::string("connection refused: ") + refusal +
-                                 (suppressed == 0 ? "" : " (and " + std::to_string(suppressed) +
-                                                             " more before)"));
+      log(LogLevel::kNotice,
+          std::string("connection refused: ") + refusal +
+              (suppressed == 0 ? "" : " (and " + std::to_string(suppressed) + " more before)"));
     close_with_reset(fd);
     if (dynamic_) changed_(*this);
     return;
@@ -186,12 +187,22 @@ void Session::stop_for_max_prefix(Family family, std::uint64_t limit) {
   if (!enabled_) return;
   const std::string why =
       "more than " + std::to_string(limit) + " routes of " + format_family(family);
-  log(LogLevel::kError, why + "; idle until it is cleared or enabled");
   std::vector<std::uint8_t> data;  // RFC 4486 4: AFI, SAFI, upper bound
   put_u16(data, family.afi);
   put_u8(data, family.safi);
   put_u32(data, static_cast<std::uint32_t>(std::min<std::uint64_t>(limit, 0xffffffff)));
-  stop_with(error::kMaxPrefixes, data, why);
+  hold(error::kMaxPrefixes, data, why);
+}
+
+void Session::stop_for_attributes(std::uint64_t limit) {
+  if (!enabled_) return;
+  hold(error::kOutOfResources, {}, "more than " + std::to_string(limit) + " octets of attributes");
+}
+
+void Session::hold(std::uint8_t cease, const std::vector<std::uint8_t>& data,
+                   const std::string& why) {
+  log(LogLevel::kError, why + "; idle until it is cleared or enabled");
+  stop_with(cease, data, why);
   held_ = true;
 }
 
@@ -201,7 +212,8 @@ void Session::reconfigure(NeighborConfig config) {
   if (!same)
     end_all(Event::kManualStop, {error::kCease, error::kConfigurationChange, {}},
             "configuration changed");
-  const bool limits = config.max_prefix != config_.max_prefix;
+  const bool limits =
+      config.max_prefix != config_.max_prefix || config.max_attributes != config_.max_attributes;
   config_ = std::move(config);
   if ((!same && !dynamic_) || (limits && declared_)) {
     declare();
@@ -276,8 +288,8 @@ void Session::on_session_up(Connection& connection, Timestamp time) {
   }
   open_families_ = progress_.size();
   log(families.empty() ? LogLevel::kWarning : LogLevel::kNotice,
-      "established, hold time " + std::to_string(agreed.hold_time) + " s, families: " +
-          (families.empty() ? "none in common" : families));
+      "established, hold time " + std::to_string(agreed.hold_time) +
+          " s, families: " + (families.empty() ? "none in common" : families));
   batch_.add_session(time, peer_, RecordKind::kPeerUp, std::move(detail));
   if (recorded()) recorder_.up(connection, config_, time, batch_.recording);
   std::vector<std::uint8_t> message;
@@ -342,10 +354,11 @@ void Session::declare() {
   PeerDetail detail;
   detail.name = config_.name;
   detail.address = config_.address;
-  detail.as = config_.peer_as != 0 || active_ == nullptr ? config_.peer_as
-                                                         : active_->peer_open().as;
+  detail.as =
+      config_.peer_as != 0 || active_ == nullptr ? config_.peer_as : active_->peer_open().as;
   detail.local_as = config_.local_as;
   detail.max_prefix = config_.max_prefix;
+  detail.max_attributes = config_.max_attributes;
   const Timestamp time = context_->now();
   if (recorded()) recorder_.declare(detail, context_->router_id, time, batch_.recording);
   batch_.add_peer(time, peer_, std::move(detail));
@@ -396,8 +409,7 @@ void Session::deliver(Connection& connection, MessageType type, Octets body, Tim
   }
   const std::size_t first = batch_.records.size();
   context_->update.append_records(time, peer_, batch_);
-  if (recorded())
-    recorder_.message(connection, type, body, time, batch_, first, batch_.recording);
+  if (recorded()) recorder_.message(connection, type, body, time, batch_, first, batch_.recording);
   if (open_families_ != 0) note_progress(first);
 }
 
@@ -432,10 +444,10 @@ void Session::deliver_refresh(Connection& connection, Octets body, Timestamp tim
     connection.send(message);
     return;
   }
-  batch_.add_mark(time, peer_,
-                  refresh->kind == RefreshKind::kBegin ? RecordKind::kRefreshBegin
-                                                       : RecordKind::kRefreshEnd,
-                  refresh->family);
+  batch_.add_mark(
+      time, peer_,
+      refresh->kind == RefreshKind::kBegin ? RecordKind::kRefreshBegin : RecordKind::kRefreshEnd,
+      refresh->family);
 }
 
 void Session::refresh() {
@@ -536,8 +548,7 @@ void Session::add_connection_status(const Connection& connection, PeerStatus& st
   status.messages_sent += connection.messages_sent;
   add_counts(connection.received_by_type, status.received_by_type);
   add_counts(connection.sent_by_type, status.sent_by_type);
-  if (connection.last_heard)
-    status.last_heard = std::max(status.last_heard, connection.last_heard);
+  if (connection.last_heard) status.last_heard = std::max(status.last_heard, connection.last_heard);
 }
 
 PeerStatus Session::status() const {

@@ -46,6 +46,8 @@ class Session final : public ConnectionOwner, public std::enable_shared_from_thi
   void refresh();
   /// Cease/1, and down until `clear` or `enable`.
   void stop_for_max_prefix(Family family, std::uint64_t limit);
+  /// Cease/8, and down until `clear` or `enable`.
+  void stop_for_attributes(std::uint64_t limit);
   /// Takes new settings; begins again if they concern the connection.
   void reconfigure(NeighborConfig config);
 
@@ -77,6 +79,8 @@ class Session final : public ConnectionOwner, public std::enable_shared_from_thi
   void log(LogLevel level, std::string message) const;
   std::vector<std::shared_ptr<Connection>> connections() const;
   bool wins(const Connection& connection, const Connection& other) const;
+  /// Ends and stays down until `clear` or `enable`.
+  void hold(std::uint8_t cease, const std::vector<std::uint8_t>& data, const std::string& why);
   void stop_with(std::uint8_t cease, const std::vector<std::uint8_t>& data, std::string why);
   void end_all(Event event, const Notification& notification, const std::string& why);
   void schedule_start(std::chrono::milliseconds after);
@@ -106,9 +110,9 @@ class Session final : public ConnectionOwner, public std::enable_shared_from_thi
   const bool dynamic_;
   std::function<void(Session&)> changed_;
   bool enabled_ = false;
-  bool held_ = false;            // stopped for its number of prefixes
+  bool held_ = false;  // stopped for its number of prefixes
   bool declared_ = false;
-  bool restarted_;               // R bit, until the first session
+  bool restarted_;  // R bit, until the first session
   std::uint32_t peer_ = 0;
   std::shared_ptr<Connection> outgoing_;
   std::vector<std::shared_ptr<Connection>> incoming_;

@@ -287,8 +287,7 @@ bool Speaker::Impl::make_room(Neighbor& range) {
   auto oldest = range.dynamic.end();
   for (auto it = range.dynamic.begin(); it != range.dynamic.end(); ++it) {
     if (!it->second->idle()) continue;
-    if (oldest == range.dynamic.end() ||
-        it->second->down_since() < oldest->second->down_since())
+    if (oldest == range.dynamic.end() || it->second->down_since() < oldest->second->down_since())
       oldest = it;
   }
   if (oldest == range.dynamic.end()) return false;
@@ -519,8 +518,8 @@ void Speaker::Impl::close() {
 
 Speaker::Speaker(boost::asio::io_context& io, SpeakerConfig config, RecordSink& sink,
                  LogFunction log, SpeakerOptions options)
-    : impl_(std::make_shared<Impl>(io, std::move(config), sink, std::move(log),
-                                   std::move(options))) {
+    : impl_(
+          std::make_shared<Impl>(io, std::move(config), sink, std::move(log), std::move(options))) {
   impl_->begin();
 }
 
@@ -542,9 +541,8 @@ void Speaker::add(NeighborConfig neighbor) {
 }
 
 void Speaker::update(NeighborConfig neighbor) {
-  impl_->post([neighbor = std::move(neighbor)](Impl& impl) mutable {
-    impl.update(std::move(neighbor));
-  });
+  impl_->post(
+      [neighbor = std::move(neighbor)](Impl& impl) mutable { impl.update(std::move(neighbor)); });
 }
 
 void Speaker::remove(std::string name) {
@@ -573,9 +571,12 @@ bool Speaker::disable(std::string_view name, std::string text) {
 }
 
 bool Speaker::stop_for_max_prefix(std::string_view name, Family family, std::uint64_t limit) {
-  return impl_->command(name, [family, limit](Session& session) {
-    session.stop_for_max_prefix(family, limit);
-  });
+  return impl_->command(
+      name, [family, limit](Session& session) { session.stop_for_max_prefix(family, limit); });
+}
+
+bool Speaker::stop_for_attributes(std::string_view name, std::uint64_t limit) {
+  return impl_->command(name, [limit](Session& session) { session.stop_for_attributes(limit); });
 }
 
 std::vector<PeerStatus> Speaker::statuses() const { return impl_->statuses(); }

@@ -83,6 +83,8 @@ class Speaker {
   /// The neighbour announced more routes of this family than it may (`MaxPrefix`): Cease/1 with the
   /// family and the limit as data (RFC 4486 4), idle until `clear` or `enable`.
   bool stop_for_max_prefix(std::string_view name, Family family, std::uint64_t limit);
+  /// It brought in more than `limit` octets of attribute sets: Cease/8, idle as above.
+  bool stop_for_attributes(std::string_view name, std::uint64_t limit);
 
   /// A copy, in the order of configuration; counters are up to a second old, states are not.
   /// `routes` and `stale` are not known here and zero.

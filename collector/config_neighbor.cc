@@ -265,6 +265,7 @@ Placed read_neighbor(const Node& table, Notes& notes, const Config& config) {
   reader.boolean("extended-messages", n.extended_messages);
   read_role(reader, n);
   read_max_prefix(reader, n);
+  reader.size("max-attributes", 1u << 20, std::uint64_t{1} << 40, n.max_attributes);
   if (reader.text("description", n.description) &&
       (n.description.size() > 255 || !is_one_line(n.description)))
     notes.error(table.find("description")->at,

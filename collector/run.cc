@@ -73,9 +73,9 @@ class Collector {
       hangup.cancel();
       speaker_->stop("Lapwing is stopping", [this] { io_.stop(); });
     });
-    supervisor_.emplace(
-        Supervisor::Parts{*reader_, store_->journal(), [this] { drop_removed(); }, detector_watch()},
-        watchdog());
+    supervisor_.emplace(Supervisor::Parts{*reader_, store_->journal(), [this] { drop_removed(); },
+                                          detector_watch()},
+                        watchdog());
     supervisor_->start();
     wait_for_hangup(hangup);
     reader_->set_ready(true);
@@ -185,6 +185,12 @@ class Collector {
   void on_limit(const rib::LimitReport& report) {
     const std::string matter = "peer " + report.peer;
     const std::string family = format_family(report.family);
+    if (report.what == rib::LimitReport::What::kAttributes) {
+      boost::asio::post(io_, [this, report] {
+        if (speaker_) speaker_->stop_for_attributes(report.peer, report.limit);
+      });
+      return;
+    }
     if (report.what == rib::LimitReport::What::kNear)
       log().warning(matter, "{}: {} routes, close to its limit of {}", family, report.routes + 1,
                     report.limit);
@@ -204,12 +210,9 @@ class Collector {
     options.token = config_.http.token;
     options.certificate = config_.http.certificate;
     options.key = config_.http.key;
-    sinks::HttpContext context{*reader_,
-                               store_->journal(),
-                               program_,
-                               [this] { return sinks_->status(); },
-                               &*control_,
-                               &updates_};
+    sinks::HttpContext context{*reader_,   store_->journal(),
+                               program_,   [this] { return sinks_->status(); },
+                               &*control_, &updates_};
     http_ = std::make_unique<sinks::HttpServer>(std::move(options), std::move(context));
     const std::optional<std::string> error = http_->start();
     if (!error) return true;
@@ -242,9 +245,8 @@ class Collector {
 
   DetectorWatch::Parts detector_watch() {
     return {[this](auto answer) {
-              queue_.post([this, answer = std::move(answer)] {
-                answer(engine_->detector_summaries());
-              });
+              queue_.post(
+                  [this, answer = std::move(answer)] { answer(engine_->detector_summaries()); });
             },
             [this] { return engine_->running_detector(); },
             [](const std::string& detector, const std::string& text) {
@@ -260,8 +262,7 @@ class Collector {
     // The engine waits for the store where the disk is slow; the store moves, or has nothing to do,
     // or tries again, or the database is busy making room.
     const auto engine_answered = std::make_shared<std::atomic<bool>>(true);
-    dog.watch_progress("engine or store", [this, engine_answered,
-                                           durable = std::uint64_t{0},
+    dog.watch_progress("engine or store", [this, engine_answered, durable = std::uint64_t{0},
                                            errors = std::uint64_t{0}]() mutable {
       const std::uint64_t durable_now = store_->durable_sequence();
       const std::uint64_t errors_now = store_->error_count();

@@ -110,8 +110,12 @@ void Engine::update(Peer& peer, const bgp::RecordBatch& batch, const bgp::Record
   withdrawals_ += record.withdrawn;
   if (record.announced > 0) {
     const auto [path, added] = paths_.intern(batch.attributes(record), record.attributes_hash);
-    if (path == kNoPath) return;
+    if (path == kNoPath) {
+      exceed_attributes(peer);  // of all neighbours it is the one that wants more than there is
+      return;
+    }
     if (added) {
+      bring_in(peer, path);
       commit_.new_paths.push_back(path);
       commit_.path_octets += record.attributes_size;
     }
@@ -295,6 +299,7 @@ void Engine::forget_prefix(PrefixId id) {
 }
 
 void Engine::forget_path(PathId id) {
+  if (const auto& peer = peers_[brought_in_by_[id]]) peer->attributes -= paths_.weight(id);
   for (DetectorHost* host : route_listeners_)
     call(*host, [id](Detector& d) { d.path_released(id); });
 }

@@ -44,8 +44,13 @@ namespace lapwing::rib {
 
 /// A neighbour and its number of routes of one family, at its limit (bgp::MaxPrefix).
 struct LimitReport {
-  enum class What : std::uint8_t { kNear, kExceeded, kStop };
-  What what = What::kNear;  // kStop: what it announces is ignored until its next session
+  enum class What : std::uint8_t {
+    kNear,
+    kExceeded,
+    kStop,        // what it announces is ignored until its next session
+    kAttributes,  // as kStop, for octets of attribute sets: of no family
+  };
+  What what = What::kNear;
   std::string peer;
   Family family;
   std::uint64_t routes = 0;
@@ -205,6 +210,10 @@ class Engine final : public Dictionary {
     bool joined_midway = false;
     bool over_limit = false;  // stopped: its updates are ignored until its next session
     std::optional<bgp::MaxPrefix> max_prefix;
+    std::uint64_t max_attributes = 0;      // as PeerDetail
+    std::uint64_t attributes = 0;          // octets of sets that it brought in and that are kept
+    std::uint64_t attributes_allowed = 0;  // in this session
+    bool attributes_exceeded = false;      // said
     Timestamp last_change;
     std::optional<Timestamp> blind_since;
     std::string blind_reason;
@@ -234,6 +243,12 @@ class Engine final : public Dictionary {
   /// False: a further route is one too many, the neighbour is to be stopped.
   bool admit(Peer& peer, FamilyState& family);
   void note_fewer(Peer& peer, FamilyState& family);
+  /// The set was not known before: it counts as this neighbour's until it is freed.
+  void bring_in(Peer& peer, PathId path);
+  void exceed_attributes(Peer& peer);
+  void note_fewer_attributes(Peer& peer);
+  void emit_attributes(const Peer& peer, Action action);
+  void tell_limit(Event&& event);
   void report_limit(Peer& peer, FamilyState& family, LimitLevel level);
   void emit_limit(const Peer& peer, const FamilyState& family, LimitLevel level, bool stop);
   void record_write(const RouteChange& change);
@@ -277,6 +292,7 @@ class Engine final : public Dictionary {
       baseline_listeners_;  // of changes in first tables, and of restored routes
   PrefixTable prefixes_;
   PathTable paths_;
+  LargeVector<PeerId> brought_in_by_;  // of each path
   EventTimers timers_;
   std::vector<std::unique_ptr<Peer>> peers_;  // by PeerId; null: removed
   std::vector<PeerId> source_peers_;          // by number of the source

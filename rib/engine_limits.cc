@@ -1,4 +1,5 @@
-// Engine: how many routes a neighbour announces, against its limit (max-prefix).
+// Engine: how many routes a neighbour announces, against its limit (max-prefix), and how many
+// octets of attribute sets it brings in (max-attributes).
 //
 // Counted are the routes of a family that the present session announced. What is kept from a lost
 // session counts only beyond twice the limit, so that a neighbour that comes and goes cannot pile
@@ -12,6 +13,21 @@
 
 namespace lapwing::rib {
 
+namespace {
+
+EventId limit_id(const std::string& text) {
+  EventId id;
+  for (std::size_t half = 0; half < 2; ++half) {
+    const std::uint64_t digest =
+        bgp::hash_octets(half, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+    for (std::size_t i = 0; i < 8; ++i)
+      id.bytes[half * 8 + i] = static_cast<std::uint8_t>(digest >> 8 * i);
+  }
+  return id;
+}
+
+}  // namespace
+
 void Engine::set_limit(const Peer& peer, FamilyState& family) {
   family.limit = peer.max_prefix ? peer.max_prefix->limit_of(family.family) : 0;
   const std::uint64_t percent = peer.max_prefix ? peer.max_prefix->warn_percent : 100;
@@ -22,8 +38,7 @@ void Engine::set_limit(const Peer& peer, FamilyState& family) {
 
 bool Engine::admit(Peer& peer, FamilyState& family) {
   if (family.limit != 0) {
-    const bool too_many =
-        family.announced() >= family.limit || family.routes >= 2 * family.limit;
+    const bool too_many = family.announced() >= family.limit || family.routes >= 2 * family.limit;
     if (too_many && family.level != LimitLevel::kExceeded)
       report_limit(peer, family, LimitLevel::kExceeded);
     else if (family.announced() + 1 >= family.near && family.level == LimitLevel::kFine)
@@ -63,11 +78,9 @@ void Engine::emit_limit(const Peer& peer, const FamilyState& family, LimitLevel 
   Event event;
   event.type = "max-prefix";
   event.action = level == LimitLevel::kFine ? lapwing::Action::kClear : lapwing::Action::kRaise;
-  event.severity = stop                        ? Severity::kError
+  event.severity = stop                         ? Severity::kError
                    : level == LimitLevel::kFine ? Severity::kNotice
                                                 : Severity::kWarning;
-  event.time = now_;
-  event.cause = options_.replay ? Cause::kReplay : Cause::kLive;
   event.peers = {peer.info.name};
   event.fields.push_back({"family", name});
   event.fields.push_back({"routes", static_cast<std::int64_t>(family.announced())});
@@ -89,20 +102,66 @@ void Engine::emit_limit(const Peer& peer, const FamilyState& family, LimitLevel 
                       (stop ? "; the session is ended until an operator clears it" : "");
       break;
   }
-  const auto digest = [](std::uint64_t seed, const std::string& text) {
-    return bgp::hash_octets(seed, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
-  };
-  const auto make_id = [&](const std::string& text) {
-    EventId id;
-    for (std::size_t half = 0; half < 2; ++half)
-      for (std::size_t i = 0; i < 8; ++i)
-        id.bytes[half * 8 + i] = static_cast<std::uint8_t>(digest(half, text) >> 8 * i);
-    return id;
-  };
-  event.incident = make_id("max-prefix " + who);
-  event.id = make_id(event.summary + std::to_string(unix_micros(now_)));
+  event.incident = limit_id("max-prefix " + who);
+  tell_limit(std::move(event));
+}
+
+void Engine::tell_limit(Event&& event) {
+  event.time = now_;
+  event.cause = options_.replay ? Cause::kReplay : Cause::kLive;
+  event.id = limit_id(event.summary + std::to_string(unix_micros(now_)));
   commit_.events.push_back(std::move(event));
   counters_.events.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Engine::bring_in(Peer& peer, PathId path) {
+  if (path >= brought_in_by_.size()) brought_in_by_.resize(path + path / 4 + 1);
+  brought_in_by_[path] = peer.info.id;
+  peer.attributes += paths_.weight(path);
+  if (peer.max_attributes != 0 && peer.attributes > peer.attributes_allowed && peer.up)
+    exceed_attributes(peer);
+}
+
+void Engine::exceed_attributes(Peer& peer) {
+  peer.over_limit = true;
+  peer.attributes_exceeded = true;
+  emit_attributes(peer, Action::kRaise);
+  if (!options_.on_limit) return;
+  LimitReport report;
+  report.what = LimitReport::What::kAttributes;
+  report.peer = peer.info.name;
+  report.limit = peer.max_attributes;
+  options_.on_limit(report);
+}
+
+void Engine::note_fewer_attributes(Peer& peer) {
+  if (!peer.attributes_exceeded || peer.over_limit) return;
+  peer.attributes_exceeded = false;
+  emit_attributes(peer, Action::kClear);
+}
+
+void Engine::emit_attributes(const Peer& peer, Action action) {
+  const bool raise = action == Action::kRaise;
+  Event event;
+  event.type = "max-attributes";
+  event.action = action;
+  event.severity = raise ? Severity::kError : Severity::kNotice;
+  event.peers = {peer.info.name};
+  event.fields.push_back({"octets", static_cast<std::int64_t>(peer.attributes)});
+  event.fields.push_back({"limit", static_cast<std::int64_t>(peer.max_attributes)});
+  event.fields.push_back({"stopped", raise});
+  event.rule = raise ? "more octets of attribute sets than max-attributes, or memory, allows"
+                     : "a table was complete within the limit";
+  event.summary =
+      peer.info.name + ": " +
+      (raise ? (peer.attributes > peer.attributes_allowed
+                    ? "more than " + std::to_string(peer.max_attributes) + " octets of attributes"
+                    : std::string("no room for more attributes")) +
+                   "; the session is ended until an operator clears it"
+             : std::to_string(peer.attributes) + " octets of attributes, the limit is " +
+                   std::to_string(peer.max_attributes));
+  event.incident = limit_id("max-attributes " + peer.info.name);
+  tell_limit(std::move(event));
 }
 
 }  // namespace lapwing::rib

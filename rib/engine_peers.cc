@@ -54,6 +54,8 @@ void Engine::declare_peer(std::uint32_t source_number, const bgp::PeerDetail& de
   peer->info.local_as = detail.local_as;
   peer->info.internal = detail.local_as != 0 && detail.as == detail.local_as;
   peer->max_prefix = detail.max_prefix;
+  peer->max_attributes = detail.max_attributes;
+  peer->attributes_allowed = detail.max_attributes;
   for (FamilyState& state : peer->families) set_limit(*peer, state);
   write_peer(*peer);
 }
@@ -62,6 +64,8 @@ void Engine::peer_up(Peer& peer, const bgp::SessionDetail& detail) {
   if (peer.up) peer_down(peer, "the neighbour opened a new session");
   peer.up = true;
   peer.over_limit = false;
+  // What is kept from a lost session counts only beyond twice the limit, as with max-prefix.
+  peer.attributes_allowed = peer.max_attributes + std::min(peer.max_attributes, peer.attributes);
   if (peer.last_change != Timestamp{}) peer.joined_midway = false;
   PeerChange change;
   change.peer = peer.info.id;
@@ -121,6 +125,7 @@ void Engine::end_of_rib(Peer& peer, Family family, bool refresh_end) {
     if (!state.synchronizing || !refresh_end) return;
   }
   sweep(peer, state);
+  note_fewer_attributes(peer);
   PeerChange change;
   change.peer = peer.info.id;
   change.family = family;
@@ -289,6 +294,7 @@ bool Engine::restore_route(PeerId peer, const bgp::NlriKey& key, std::uint64_t h
   ++family.routes;
   ++family.kept;
   prefixes_.acquire(prefix);
+  if (paths_.references(path) == 0) bring_in(*peers_[peer], path);
   paths_.acquire(path);
   ++routes_;
   const RouteView view{peer, prefix, path, true};

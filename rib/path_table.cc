@@ -143,7 +143,6 @@ void PathTable::release(PathId id, std::uint64_t commit) {
   quarantine_.add(commit, id);
 }
 
-/// Octets that it holds, about.
 std::uint64_t PathTable::weight(PathId id) const {
   const Entry& entry = entries_[id];
   return sizeof(Entry) + (entry.units == kLarge ? octets(id).size() : entry.units * sizeof(Unit));

@@ -50,6 +50,7 @@ class PathTable {
 
   Octets octets(PathId id) const;
   bool contains(PathId id) const { return id < next_ && entries_[id].units != kUnused; }
+  std::uint32_t references(PathId id) const { return entries_[id].references; }
   void acquire(PathId id) { ++entries_[id].references; }
   void release(PathId id, std::uint64_t commit);
   void drain(std::uint64_t durable, const std::function<void(PathId)>& fn);
@@ -57,6 +58,8 @@ class PathTable {
   void free_unnamed(std::span<const PathId> named, const std::function<void(PathId)>& fn);
   /// Octets that wait for a commit.
   std::uint64_t waiting() const { return waiting_; }
+  /// Octets that it holds, about.
+  std::uint64_t weight(PathId id) const;
 
   std::uint64_t size() const { return size_; }
   std::uint64_t footprint() const;
@@ -82,7 +85,6 @@ class PathTable {
   bool place(Entry& entry, Octets octets);
   void free_block(Entry& entry);
   void free_entry(PathId id);
-  std::uint64_t weight(PathId id) const;
   void leave_quarantine(PathId id, const std::function<void(PathId)>& fn);
   void insert_slot(std::uint32_t hash, PathId id);
   void erase_slot(std::uint32_t hash, PathId id);

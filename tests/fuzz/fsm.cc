@@ -148,7 +148,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       if (op >= 128) {
         connection->fire(kEvents[(op & 127) % std::size(kEvents)], {6, 2, {}});
       } else if (at < size) {
-        const std::size_t length = std::min<std::size_t>(op * 256u + data[at++], size - at);
+        const std::size_t wanted = op * 256u + data[at++];
+        const std::size_t length = std::min(wanted, size - at);
         if (::send(fds[1], data + at, length, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) break;
         at += length;
       }

@@ -3,6 +3,7 @@
 
 Every UPDATE has an AS path and communities that nobody had before, 4,000 octets of them, for one of four
 prefixes. Memory stays where it was after the first seconds; a BIRD beside it has its changes read at once.
+Then the same for ever more prefixes: the session ends with Cease/8 where max-attributes says so.
 """
 
 import itertools
@@ -11,31 +12,33 @@ import struct
 import threading
 import time
 
-from case import Neighbor, Net, check, check_equal, run
+from case import Neighbor, Net, check, check_equal, run, wait_for
 from feeder import NEXT_HOP4, attribute, nlri
+from lapwing import quote
 from probe import Probe
 from speaker import END_OF_RIB4, KEEPALIVE, NOTIFICATION, UPDATE, Speaker, message
 
-HOSTILE_AS, SECONDS = 64599, 15
+HOSTILE_AS, HOARDER, SECONDS = 64599, "127.0.0.98", 15
 PREFIXES = [f"20.0.{n}.0/24" for n in range(4)]
 KEPT = {"198.18.0.0/24": (1103,)}
 MORE = {"203.0.113.0/24": (1103, 65000, 64999)}
 
 
-def update(number):
+def update(number, prefix):
     path = struct.pack("!BB251I", 2, 251, HOSTILE_AS, *range(100000 + 250 * number, 100250 + 250 * number))
     communities = struct.pack("!700I", *((700 * number + i) & 0xffffffff for i in range(700)))
     attributes = (attribute(0x40, 1, b"\0") + attribute(0x40, 2, path)
                   + attribute(0x40, 3, socket.inet_aton(NEXT_HOP4)) + attribute(0xc0, 8, communities))
     return message(UPDATE, struct.pack("!HH", 0, len(attributes)) + attributes
-                   + nlri(PREFIXES[number % len(PREFIXES)]))
+                   + nlri(prefix))
 
 
 class Flood(threading.Thread):
-    def __init__(self, port):
+    def __init__(self, port, address="127.0.0.99", prefix_of=lambda n: PREFIXES[n % len(PREFIXES)]):
         super().__init__(daemon=True)
-        self.speaker = Speaker(asn=HOSTILE_AS, address="127.0.0.99", peer_address="127.0.0.1",
+        self.speaker = Speaker(asn=HOSTILE_AS, address=address, peer_address="127.0.0.1",
                                peer_port=port, router_id="192.0.2.99")
+        self.prefix_of = prefix_of
         self.sent = 0
         self._end = threading.Event()
         self.start()
@@ -44,7 +47,10 @@ class Flood(threading.Thread):
         for number in itertools.count():
             if self._end.is_set():
                 break
-            self.speaker.send(update(number))
+            try:
+                self.speaker.send(update(number, self.prefix_of(number)))
+            except OSError:
+                return
             self.sent = number + 1
         self.speaker.send(END_OF_RIB4)
 
@@ -60,16 +66,33 @@ def mebibytes(process):
         return next(int(line.split()[1]) // 1024 for line in status if line.startswith("VmRSS"))
 
 
+def hoard(net, lapwing):
+    flood = Flood(net.port, HOARDER, lambda n: f"21.{n >> 8 & 0xff}.{n & 0xff}.0/24")
+    wait_for(lambda: lapwing.peers()["hoarder"]["last_error"] == "more than 8388608 octets of attributes",
+             20, "the session of the hoarder ends", lambda: str(lapwing.peers()["hoarder"]))
+    flood.join(10)
+    told = [e for e in lapwing.events() if e["type"] == "max-attributes"]
+    check_equal([(e["action"], e["peers"], e["limit"], e["stopped"]) for e in told],
+                [("raise", ["hoarder"], 8 << 20, True)], "events")
+    routes = lapwing.peers()["hoarder"]["routes"]
+    check(1000 < routes < 8000, f"{routes} routes of the hoarder are kept")
+    check_equal(lapwing.peers()["hoarder"]["state"], "Idle", "state")
+    check_equal(lapwing.peers()["bird"]["established"], 1, "sessions of bird")
+    print(f"unique attributes on ever more prefixes: Cease/8 after {routes} routes")
+
+
 def hostile(scratch, binary):
     net = Net(scratch, binary)
     bird = net.add_bird("bird", 64501, {**KEPT, **MORE}, options="hold time 9; keepalive time 3;")
     net.neighbors[0].extra = {"hold-time": 9}
-    net.neighbors.append(Neighbor("hostile", "127.0.0.99", HOSTILE_AS, passive=True,
-                                  local_address="127.0.0.1"))
+    for name, address in (("hostile", "127.0.0.99"), ("hoarder", HOARDER)):
+        net.neighbors.append(Neighbor(name, address, HOSTILE_AS, passive=True,
+                                      local_address="127.0.0.1", extra={"max-attributes": quote("8MiB")}))
     bird.start()
     lapwing = net.start_lapwing()
     flood = Flood(net.port)
-    lapwing.wait_established()
+    wait_for(lambda: all(lapwing.peers()[n]["state"] == "Established" for n in ("bird", "hostile")), 15,
+             "both sessions are established", lambda: str(lapwing.peers()))
     probe = Probe(net, KEPT, MORE)
     time.sleep(SECONDS / 3)
     before, sent, most = mebibytes(lapwing.process), flood.sent, 0
@@ -86,8 +109,10 @@ def hostile(scratch, binary):
     check(most < sent / 2, f"{most} attribute sets are kept of {sent}")
     check(after < before + 64, f"memory grew from {before} to {after} MiB while {sent} UPDATEs came")
     check_equal([m for m in flood.speaker.heard if m[18] == NOTIFICATION], [], "NOTIFICATIONs")
-    for name, peer in lapwing.peers().items():
+    for name in ("bird", "hostile"):
+        peer = lapwing.peers()[name]
         check_equal((peer["state"], peer["established"]), ("Established", 1), name)
+    hoard(net, lapwing)
     print(f"{sent} unique attribute sets ({sent * 4000 >> 20} MiB): at most {most} kept, memory from {before} "
           f"to {after} MiB; {seen}")
     lapwing.stop()

@@ -168,6 +168,7 @@ std::vector<Event> sample_events() {
         "upstream-flap", "upstream-storm", "path-change", "origin-change", "more-specific",
         "new-prefix", "visibility-lost", "visibility-regained", "visibility-flap", "prefix-flap",
         "route-leak", "reserved-as", "peer-down", "peer-up", "peer-blind", "event-storm", "max-prefix",
+        "max-attributes",
         "detector-failed", "events-lost"}) {
     Event e = sighted(type, ++number);
     e.fields = {{"count", std::int64_t{-7}},

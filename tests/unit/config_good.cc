@@ -196,6 +196,7 @@ TEST_CASE("config: every key of a neighbour reaches its place") {
   wanted.extended_messages = false;
   wanted.role = bgp::Role::kRouteServerClient;
   wanted.max_prefix = bgp::MaxPrefix{1000, 75, true, {{kIpv6Unicast, 400}}};
+  wanted.max_attributes = 3u << 20;
   wanted.description = "Zürich";
   const auto found = parse_neighbor(
       "address = \"2001:db8::1\"\nlocal-as = 64999\nport = 1179\n"
@@ -205,7 +206,7 @@ TEST_CASE("config: every key of a neighbour reaches its place") {
       "add-path = [\"ipv6-unicast\"]\nextended-messages = false\nrole = \"rs-client\"\n"
       "max-prefix = { limit = 1000, ipv6-unicast = 400, warn-percent = 75, "
       "action = \"shutdown\" }\n"
-      "description = \"Zürich\"\n");
+      "max-attributes = \"3MiB\"\ndescription = \"Zürich\"\n");
   CHECK((found == wanted));
 }
 

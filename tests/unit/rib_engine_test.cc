@@ -733,6 +733,43 @@ TEST_CASE("max-prefix: a refresh does not begin the count anew; each family has 
   CHECK(six.limits.back().limit == 3);
 }
 
+TEST_CASE("max-attributes: octets count as those of the neighbour that brought them in") {
+  Bench b;
+  b.start();
+  const auto many = [](Batch& batch, std::int64_t t, Asn from, int count) -> Batch& {
+    for (int n = 0; n < count; ++n)
+      batch.announce_many(t, n, n + 1, {3333, from, from + static_cast<Asn>(n)});
+    return batch;
+  };
+  // Each set takes 32 octets.
+  Batch first;
+  first.declare(1, "r");
+  first.peer_details.back().max_attributes = 102 * 32;
+  b.run(many(first.up(2), 3, 70000, 99).end_of_rib(4));
+  CHECK(b.limit_events().empty());
+  Batch more;
+  b.run(many(more, 5, 80000, 3));
+  CHECK(b.limit_events().empty());  // in place of others, which the store still names
+  b.commits.durable = b.commits.list.back().sequence;
+  Batch last;
+  for (Asn n = 0; n < 4; ++n)
+    last.announce_many(6, 200 + static_cast<int>(n), 201 + static_cast<int>(n),
+                       {3333, 90000, n + 90000});
+  b.run(last);
+  CHECK(b.limit_events() == Lines{"max-attributes raise error"});
+  CHECK(b.routes() == 102);
+  REQUIRE(b.limits.size() == 1);
+  CHECK(b.limits[0].what == LimitReport::What::kAttributes);
+  CHECK(b.limits[0].peer == "r");
+  CHECK(b.limits[0].limit == 102 * 32);
+  // It comes back with a table of its own: what is kept from before does not count, and is swept.
+  b.commits.durable = b.commits.list.back().sequence;
+  Batch back;
+  b.run(many(back.down(10).up(11), 12, 60000, 99).end_of_rib(13));
+  CHECK(b.limit_events() == Lines{"max-attributes raise error", "max-attributes clear notice"});
+  CHECK(b.routes() == 99);
+}
+
 TEST_CASE("endless unique attribute sets, on few prefixes, take no more memory than a few") {
   Bench b;
   b.start();

@@ -97,8 +97,8 @@ TEST_CASE("RFC 4271 4.4 and 6.5: keepalives at a third of the hold time; a silen
   CHECK(bench.status().hold_time == 3);
   const auto begin = std::chrono::steady_clock::now();
   unsigned keepalives = 0;
-  std::optional<Message> message;
-  while ((message = peer.receive()) && message->type != MessageType::kNotification)
+  std::optional<Message> message = peer.receive();
+  for (; message && message->type != MessageType::kNotification; message = peer.receive())
     if (message->type == MessageType::kKeepalive) ++keepalives;
   const auto took = std::chrono::steady_clock::now() - begin;
   REQUIRE(message);
@@ -230,6 +230,17 @@ TEST_CASE("RFC 4486: clear is Cease/4, removal Cease/3, too many prefixes Cease/
     CHECK(bench.status().last_error == "more than 1000 routes of ipv6-unicast");
     Peer refused = bench.connect();
     CHECK(refused.notification() == "closed");
+    bench.speaker().clear("edge1");
+    REQUIRE(bench.wait_state("Active"));
+  }
+  {
+    Peer peer = bench.connect();
+    REQUIRE(peer.establish(peer_open()));
+    REQUIRE(bench.wait_state("Established"));
+    bench.speaker().stop_for_attributes("edge1", 1000);
+    CHECK(peer.notification() == "6/8");
+    REQUIRE(bench.wait_state("Idle"));
+    CHECK(bench.status().last_error == "more than 1000 octets of attributes");
     bench.speaker().clear("edge1");
     REQUIRE(bench.wait_state("Active"));
   }
