@@ -55,6 +55,8 @@ if(TARGET lapwing)
   foreach(case journald webhook)
     lapwing_program_test(NAME interop_${case} LABEL interop SCRIPT interop/${case}.py TIMEOUT 240)
   endforeach()
+  lapwing_program_test(NAME interop_hostile_disk LABEL interop SCRIPT interop/hostile.py ARGS --disk
+    TIMEOUT 180)
   foreach(case api hostile notify reload slow slow_plugin ten tls)
     lapwing_program_test(NAME interop_${case} LABEL interop SCRIPT interop/${case}.py TIMEOUT 180)
   endforeach()

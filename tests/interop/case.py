@@ -139,7 +139,7 @@ def run(case, doc):
     parser.add_argument("--binary", required=True)
     parser.add_argument("--keep", action="store_true", help="leave the temporary directory")
     parser.add_argument("--full", action="store_true", help="the test's full measure")
-    parser.add_argument("--disk", action="store_true", help="the disk's outage (sink_bgp.py)")
+    parser.add_argument("--disk", action="store_true", help="with a full disk (sink_bgp.py, hostile.py)")
     args = parser.parse_args()
     try:
         with Scratch(args.keep) as scratch:

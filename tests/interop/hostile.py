@@ -4,11 +4,13 @@
 Every UPDATE has an AS path and communities that nobody had before, 4,000 octets of them, for one of four
 prefixes. Memory stays where it was after the first seconds; a BIRD beside it has its changes read at once.
 Then the same for ever more prefixes: the session ends with Cease/8 where max-attributes says so.
+With --disk the disk is full meanwhile: what neighbours announced does not pile up in memory either.
 """
 
 import itertools
 import socket
 import struct
+import sys
 import threading
 import time
 
@@ -16,6 +18,7 @@ from case import Neighbor, Net, check, check_equal, run, wait_for
 from feeder import NEXT_HOP4, attribute, nlri
 from lapwing import quote
 from probe import Probe
+from small_disk import SmallDisk
 from speaker import END_OF_RIB4, KEEPALIVE, NOTIFICATION, UPDATE, Speaker, message
 
 HOSTILE_AS, HOARDER, SECONDS = 64599, "127.0.0.98", 15
@@ -81,18 +84,24 @@ def hoard(net, lapwing):
     print(f"unique attributes on ever more prefixes: Cease/8 after {routes} routes")
 
 
-def hostile(scratch, binary):
-    net = Net(scratch, binary)
+def begin(scratch, binary, **options):
+    net = Net(scratch, binary, **options)
     bird = net.add_bird("bird", 64501, {**KEPT, **MORE}, options="hold time 9; keepalive time 3;")
     net.neighbors[0].extra = {"hold-time": 9}
-    for name, address in (("hostile", "127.0.0.99"), ("hoarder", HOARDER)):
+    for name, address, extra in (("hostile", "127.0.0.99", {}),
+                                 ("hoarder", HOARDER, {"max-attributes": quote("8MiB")})):
         net.neighbors.append(Neighbor(name, address, HOSTILE_AS, passive=True,
-                                      local_address="127.0.0.1", extra={"max-attributes": quote("8MiB")}))
+                                      local_address="127.0.0.1", extra=extra))
     bird.start()
-    lapwing = net.start_lapwing()
+    return net, net.start_lapwing()
+
+
+def watch(net, lapwing, what, settle):
+    """While the flood lasts; `settle` is called when it has begun."""
     flood = Flood(net.port)
     wait_for(lambda: all(lapwing.peers()[n]["state"] == "Established" for n in ("bird", "hostile")), 15,
              "both sessions are established", lambda: str(lapwing.peers()))
+    settle()
     probe = Probe(net, KEPT, MORE)
     time.sleep(SECONDS / 3)
     before, sent, most = mebibytes(lapwing.process), flood.sent, 0
@@ -103,7 +112,7 @@ def hostile(scratch, binary):
         time.sleep(0.2)
     after = mebibytes(lapwing.process)
     flood.stop()
-    seen = probe.stop("endless unique attributes")
+    seen = probe.stop(what)
     sent = flood.sent - sent
     check(sent > 1000, f"only {sent} UPDATEs were sent")
     check(most < sent / 2, f"{most} attribute sets are kept of {sent}")
@@ -112,10 +121,33 @@ def hostile(scratch, binary):
     for name in ("bird", "hostile"):
         peer = lapwing.peers()[name]
         check_equal((peer["state"], peer["established"]), ("Established", 1), name)
-    hoard(net, lapwing)
-    print(f"{sent} unique attribute sets ({sent * 4000 >> 20} MiB): at most {most} kept, memory from {before} "
+    print(f"{what}: {sent} unique attribute sets ({sent * 4000 >> 20} MiB): at most {most} kept, memory from {before} "
           f"to {after} MiB; {seen}")
+
+
+def hostile(scratch, binary):
+    net, lapwing = begin(scratch, binary)
+    watch(net, lapwing, "endless unique attributes", lambda: None)
+    hoard(net, lapwing)
     lapwing.stop()
 
 
-run(hostile, __doc__)
+def disk(scratch, binary):
+    with SmallDisk(scratch, 96) as small:
+        net, lapwing = begin(scratch, binary, store=small.path + "/store")
+
+        def full():
+            small.fill()
+            wait_for(lambda: "space" in lapwing.status()["store_error"].lower(), 20,
+                     "the disk is full", lambda: str(lapwing.status()))
+
+        watch(net, lapwing, "disk full", full)
+        check("space" in lapwing.status()["store_error"].lower(), "the disk was full to the end")
+        small.free()
+        # The last of each prefix, BIRD's route, no error, nothing that waits.
+        lapwing.wait_routes(len(PREFIXES) + len(KEPT))
+        check_equal(lapwing.status()["store_error"], "", "store_error")
+        lapwing.stop()
+
+
+run(disk if "--disk" in sys.argv else hostile, __doc__)

@@ -5,6 +5,7 @@
 // Thread: the test's. Owns: the speaker, its thread, the neighbour's socket.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,13 +16,15 @@
 
 namespace lapwing::bgp::testing {
 
+inline constexpr std::array kBothUnicast{kIpv4Unicast, kIpv6Unicast};
+
 /// What both sides say; `families` and `add_path` are configured and announced by the neighbour.
 struct Terms {
   Asn local_as = kLocalAs;
   Asn peer_as = kPeerAs;
   bool four_octet_as = true;
   bool extended_messages = false;
-  std::vector<Family> families{kIpv4Unicast, kIpv6Unicast};
+  std::vector<Family> families{kBothUnicast.begin(), kBothUnicast.end()};
   std::vector<Family> add_path;
 
   bool internal() const { return local_as == peer_as; }
