@@ -1,6 +1,5 @@
 #include "bgp/connection.h"
 
-#include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -23,8 +22,6 @@ using WaitType = boost::asio::posix::descriptor_base;
 using std::chrono::seconds;
 
 constexpr std::size_t kSmallBuffer = 8 * 1024;
-constexpr std::size_t kMaxUnsent = 64 * 1024;
-constexpr unsigned kMaxUnreadRearms = 3;
 
 bool is_loopback(const IpAddress& address) {
   static const IpAddress kSix = *parse_address("::1");
@@ -64,8 +61,8 @@ Connection::~Connection() {
 
 template <void (Connection::*Handler)()>
 void Connection::wait(WaitType::wait_type type) {
-  socket_.async_wait(type, [self = shared_from_this(), generation = generation_](
-                               const boost::system::error_code& error) {
+  socket_.async_wait(type, [self = shared_from_this(),
+                            generation = generation_](const boost::system::error_code& error) {
     if (error == boost::asio::error::operation_aborted || generation != self->generation_) return;
     ((*self).*Handler)();
   });
@@ -119,19 +116,26 @@ void Connection::perform(Action action, const Transition& transition, const Noti
                          std::string& reason) {
   const auto self = shared_from_this();
   switch (action) {
-    case Action::kNone: break;
+    case Action::kNone:
+      break;
     case Action::kStartConnectRetry:
       if (outgoing_) retry_.start(owner_->retry_interval(), self, &Connection::on_connect_retry);
       break;
-    case Action::kStopConnectRetry: retry_.cancel(); break;
-    case Action::kConnect: open_socket(); break;
+    case Action::kStopConnectRetry:
+      retry_.cancel();
+      break;
+    case Action::kConnect:
+      open_socket();
+      break;
     case Action::kSendOpen:
       our_open_ = owner_->our_open();
       encode_open(our_open_, out_);
       count_sent(MessageType::kOpen);
       flush();
       break;
-    case Action::kSendKeepalive: send_keepalive(); break;
+    case Action::kSendKeepalive:
+      send_keepalive();
+      break;
     case Action::kSendNotification: {
       Notification n = own;
       if (transition.code != 0) n = {transition.code, transition.subcode, own.data};
@@ -150,7 +154,9 @@ void Connection::perform(Action action, const Transition& transition, const Noti
       hold_time_ = seconds(parameters_.hold_time);
       start_hold();
       break;
-    case Action::kStartKeepalive: start_keepalive(); break;
+    case Action::kStartKeepalive:
+      start_keepalive();
+      break;
     case Action::kStartSendHold:
       if (parameters_.hold_time != 0)
         send_hold_ = std::max<SteadyClock::duration>(context_.options.send_hold,
@@ -162,11 +168,21 @@ void Connection::perform(Action action, const Transition& transition, const Noti
       max_message_ = parameters_.max_message_size();
       owner_->on_session_up(*this, current_time_);
       break;
-    case Action::kDeliver: owner_->deliver(*this, current_type_, current_body_, current_time_); break;
-    case Action::kRoutesStale: owner_->on_session_down(*this, reason); break;
-    case Action::kDrop: drop(); break;
-    case Action::kZeroRetryCounter: owner_->zero_retry_counter(); break;
-    case Action::kCountRetry: owner_->count_retry(); break;
+    case Action::kDeliver:
+      owner_->deliver(*this, current_type_, current_body_, current_time_);
+      break;
+    case Action::kRoutesStale:
+      owner_->on_session_down(*this, reason);
+      break;
+    case Action::kDrop:
+      drop();
+      break;
+    case Action::kZeroRetryCounter:
+      owner_->zero_retry_counter();
+      break;
+    case Action::kCountRetry:
+      owner_->count_retry();
+      break;
   }
 }
 
@@ -318,9 +334,8 @@ void Connection::resume_reading() {
 void Connection::on_readable() {
   reading_ = false;
   if (owner_ == nullptr || owner_->reading_paused()) return;
-  const std::size_t wanted = fsm_.state() == State::kEstablished
-                                 ? kReadSize + kMaxExtendedMessageSize
-                                 : kSmallBuffer;
+  const std::size_t wanted =
+      fsm_.state() == State::kEstablished ? kReadSize + kMaxExtendedMessageSize : kSmallBuffer;
   if (in_.size() < wanted) in_.resize(wanted);
   const std::size_t room = std::min(in_.size() - end_, kReadSize);
   const ssize_t n = ::recv(socket_.native_handle(), in_.data() + end_, room, 0);
@@ -394,8 +409,12 @@ bool Connection::process_frame(const Frame& frame, Timestamp time) {
            "received NOTIFICATION " + describe_notification(n));
       break;
     }
-    case MessageType::kKeepalive: fire(Event::kKeepalive, unexpected); break;
-    case MessageType::kRouteRefresh: fire(Event::kRouteRefresh, unexpected); break;
+    case MessageType::kKeepalive:
+      fire(Event::kKeepalive, unexpected);
+      break;
+    case MessageType::kRouteRefresh:
+      fire(Event::kRouteRefresh, unexpected);
+      break;
   }
   current_body_ = {};
   return owner_ != nullptr && connected_;
@@ -427,113 +446,6 @@ void Connection::on_update_message(Octets body) {
     fire(Event::kUpdateError, *error);
   else
     fire(Event::kUpdate);
-}
-
-// --- Timers -----------------------------------------------------------------------------------
-
-void Connection::start_hold() {
-  unread_rearms_ = 0;
-  pause_rearms_ = 0;
-  if (hold_time_ == SteadyClock::duration::zero()) {
-    hold_.cancel();
-    return;
-  }
-  // The alarm itself is set anew only when it fires: a full table restarts it a million times.
-  const auto deadline = SteadyClock::now() + hold_time_;
-  if (!hold_.running() || deadline < hold_deadline_)
-    hold_.start(hold_time_, shared_from_this(), &Connection::on_hold_expires);
-  hold_deadline_ = deadline;
-}
-
-void Connection::on_hold_expires() {
-  const auto now = SteadyClock::now();
-  const auto self = shared_from_this();
-  if (owner_ == nullptr) return;
-  if (now < hold_deadline_) {
-    hold_.start(hold_deadline_ - now, self, &Connection::on_hold_expires);
-    return;
-  }
-  const bool paused = owner_->reading_paused();
-  // What waits in the socket may be the keepalive that is missed; but octets that never make a
-  // message do not keep a session alive.
-  const bool waiting = unread() && unread_rearms_ < kMaxUnreadRearms;
-  if (paused || waiting) {
-    if (paused) {
-      ++pause_rearms_;
-      context_.log(LogLevel::kWarning, owner_->config().name,
-                   "hold timer expired while reading is paused for want of room; set anew, " +
-                       std::to_string(pause_rearms_) + " times in this pause");
-    } else {
-      ++unread_rearms_;
-    }
-    const auto again = std::min<SteadyClock::duration>(context_.options.pause_rearm, hold_time_);
-    hold_.start(again, self, &Connection::on_hold_expires);
-    return;
-  }
-  fire(Event::kHoldTimerExpires);
-}
-
-void Connection::start_keepalive() {
-  if (parameters_.hold_time == 0) return;
-  const auto interval =
-      context_.jitter(std::chrono::milliseconds(parameters_.keepalive_interval * 1000));
-  keepalive_due_ = SteadyClock::now() + interval;
-  keepalive_.start(interval, shared_from_this(), &Connection::on_keepalive_due);
-}
-
-void Connection::on_keepalive_due() {
-  if (owner_ != nullptr) fire(Event::kKeepaliveTimerExpires);
-}
-
-void Connection::send_keepalive() {
-  // One that waits to be sent says it already.
-  if (sent_ != out_.size()) return;
-  watch_sending();
-  encode_keepalive(out_);
-  count_sent(MessageType::kKeepalive);
-  flush();
-}
-
-void Connection::count_sent(MessageType type) {
-  ++messages_sent;
-  ++sent_by_type[static_cast<std::size_t>(type) % sent_by_type.size()];
-}
-
-bool Connection::send(const std::vector<std::uint8_t>& message) {
-  if (!connected_ || out_.size() - sent_ + message.size() > kMaxUnsent) return false;
-  watch_sending();
-  out_.insert(out_.end(), message.begin(), message.end());
-  count_sent(static_cast<MessageType>(message[kHeaderSize - 1]));
-  flush();
-  return true;
-}
-
-// The kernel's buffer takes years of keepalives. What counts is that the neighbour has acknowledged
-// all that was sent before; a window that it keeps closed is what RFC 9687 is about.
-bool Connection::all_acknowledged() const {
-  int octets = 0;
-  return sent_ == out_.size() &&
-         ::ioctl(const_cast<Connection*>(this)->socket_.native_handle(), SIOCOUTQ, &octets) == 0 &&
-         octets == 0;
-}
-
-void Connection::watch_sending() {
-  if (send_hold_ == SteadyClock::duration::zero()) return;
-  if (all_acknowledged()) send_progress_ = SteadyClock::now();
-  if (!send_watch_.running())
-    send_watch_.start(send_hold_, shared_from_this(), &Connection::on_send_watch);
-}
-
-void Connection::on_send_watch() {
-  if (owner_ == nullptr) return;
-  const auto now = SteadyClock::now();
-  if (all_acknowledged()) return;
-  if (now - send_progress_ < send_hold_) {
-    send_watch_.start(send_progress_ + send_hold_ - now, shared_from_this(),
-                      &Connection::on_send_watch);
-    return;
-  }
-  fire(Event::kSendHoldExpires);
 }
 
 // --- Writing ----------------------------------------------------------------------------------

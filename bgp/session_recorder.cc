@@ -43,8 +43,7 @@ void SessionRecorder::up(const Connection& connection, const NeighborConfig& con
 
 void SessionRecorder::down(const Connection& connection, std::string_view reason, Timestamp time,
                            std::vector<std::uint8_t>& out) const {
-  if (connection.current_type() == MessageType::kNotification &&
-      !connection.current_body().empty())
+  if (connection.current_type() == MessageType::kNotification && !connection.current_body().empty())
     message(connection, MessageType::kNotification, connection.current_body(), time, out);
   mrt::Mark mark;
   mark.kind = mrt::Mark::Kind::kDown;

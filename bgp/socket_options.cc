@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/tcp.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -17,7 +18,9 @@ namespace {
 constexpr int kClassSelector6 = 0xc0;
 constexpr unsigned kMaxTtl = 255;
 
-std::string failed(std::string what) { return std::move(what) + ": " + std::system_category().message(errno); }
+std::string failed(std::string what) {
+  return std::move(what) + ": " + std::system_category().message(errno);
+}
 
 SocketError set_int(int fd, int level, int option, int value, const char* what) {
   if (::setsockopt(fd, level, option, &value, sizeof value) == 0) return std::nullopt;
@@ -119,8 +122,8 @@ SocketError prepare_outgoing(int fd, const NeighborConfig& neighbor) {
   const IpVersion version = neighbor.address.version;
   if (!neighbor.password.empty()) {
     const auto host = static_cast<std::uint8_t>(version == IpVersion::kV4 ? 32 : 128);
-    if (auto error = set_md5_key(fd, Prefix{neighbor.address, host}, neighbor.scope,
-                                 neighbor.password))
+    if (auto error =
+            set_md5_key(fd, Prefix{neighbor.address, host}, neighbor.scope, neighbor.password))
       return error;
   }
   if (neighbor.local_address) {
@@ -137,8 +140,8 @@ SocketError prepare_outgoing(int fd, const NeighborConfig& neighbor) {
 }
 
 SocketError prepare_accepted(int fd, const NeighborConfig& neighbor) {
-  const IpVersion version = neighbor.range ? neighbor.range->address.version
-                                           : neighbor.address.version;
+  const IpVersion version =
+      neighbor.range ? neighbor.range->address.version : neighbor.address.version;
   if (auto error = set_ttl(fd, version, neighbor)) return error;
   if (auto error = set_type_of_service(fd, version)) return error;
   return set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1, "no delay");
@@ -171,6 +174,12 @@ SocketError set_md5_key(int fd, const Prefix& range, const std::string& scope,
   // The kernel has no key to remove: that is what was asked for.
   if (set || (password.empty() && errno == ENOENT)) return std::nullopt;
   return failed("TCP-MD5 key for " + format_prefix(range));
+}
+
+void close_with_reset(int fd) {
+  const linger now{1, 0};
+  ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  ::close(fd);
 }
 
 }  // namespace lapwing::bgp

@@ -43,9 +43,12 @@ SocketError prepare_accepted(int fd, const NeighborConfig& neighbor);
 /// Before `bind`: address reuse, IPv6 only, type of service.
 SocketError prepare_listener(int fd, IpVersion version);
 
-/// Sets the key of all neighbours in `range` at a listening or connecting socket of the same address
-/// version; an empty password removes it.
+/// Sets the key of all neighbours in `range` at a listening or connecting socket of the same
+/// address version; an empty password removes it.
 SocketError set_md5_key(int fd, const Prefix& range, const std::string& scope,
                         const std::string& password);
+
+/// Closes with a reset, which leaves nothing of ours in TIME_WAIT.
+void close_with_reset(int fd);
 
 }  // namespace lapwing::bgp
