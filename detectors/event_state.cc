@@ -20,9 +20,7 @@ class Writer {
   void operator()(const std::string& v) { put_text(out, v); }
   void operator()(Timestamp v) { put_time(out, v); }
   void operator()(const Prefix& v) { put_nlri(out, Nlri{{}, 0, v, false, 0}); }
-  void operator()(const EventId& v) {
-    for (const std::uint8_t octet : v.bytes) put_u8(out, octet);
-  }
+  void operator()(const EventId& v) { put_octets(out, v.bytes); }
   template <typename T>
   void operator()(const std::optional<T>& v) {
     (*this)(v.has_value());
@@ -38,10 +36,8 @@ class Writer {
     std::visit([this](const auto& value) { (*this)(value); }, v);
   }
   template <typename Enum>
-    requires std::is_enum_v<Enum>
-  void operator()(Enum v) {
-    (*this)(static_cast<std::uint8_t>(v));
-  }
+  requires std::is_enum_v<Enum>
+  void operator()(Enum v) { (*this)(static_cast<std::uint8_t>(v)); }
   void operator()(const Evidence& v) { members(*this, v); }
   void operator()(const KnownUpstream& v) { members(*this, v); }
   void operator()(const TimeRange& v) { members(*this, v); }
@@ -78,9 +74,7 @@ class Reader {
   void operator()(std::string& v) { v = in.text(); }
   void operator()(Timestamp& v) { v = in.time(); }
   void operator()(Prefix& v) { v = in.nlri().prefix; }
-  void operator()(EventId& v) {
-    for (std::uint8_t& octet : v.bytes) octet = in.u8();
-  }
+  void operator()(EventId& v) { in.octets(v.bytes); }
   template <typename T>
   void operator()(std::optional<T>& v) {
     if (in.u8() != 0) (*this)(v.emplace());
@@ -88,25 +82,29 @@ class Reader {
   template <typename T>
   void operator()(std::vector<T>& v) {
     const std::uint32_t size = in.u32();
-    for (std::uint32_t i = 0; i < size && i < kMaxItems && in.ok(); ++i)
-      (*this)(v.emplace_back());
+    for (std::uint32_t i = 0; i < size && i < kMaxItems && in.ok(); ++i) (*this)(v.emplace_back());
   }
   void operator()(FieldValue& v) {
     switch (in.u8()) {
-      case 0: return take<std::int64_t>(v);
-      case 1: return take<bool>(v);
-      case 2: return take<std::string>(v);
-      case 3: return take<Timestamp>(v);
-      case 4: return take<std::vector<Asn>>(v);
-      case 5: return take<std::vector<std::string>>(v);
-      default: good = false;
+      case 0:
+        return take<std::int64_t>(v);
+      case 1:
+        return take<bool>(v);
+      case 2:
+        return take<std::string>(v);
+      case 3:
+        return take<Timestamp>(v);
+      case 4:
+        return take<std::vector<Asn>>(v);
+      case 5:
+        return take<std::vector<std::string>>(v);
+      default:
+        good = false;
     }
   }
   template <typename Enum>
-    requires std::is_enum_v<Enum>
-  void operator()(Enum& v) {
-    v = static_cast<Enum>(in.u8());
-  }
+  requires std::is_enum_v<Enum>
+  void operator()(Enum& v) { v = static_cast<Enum>(in.u8()); }
   void operator()(Evidence& v) { Writer::members(*this, v); }
   void operator()(KnownUpstream& v) { Writer::members(*this, v); }
   void operator()(TimeRange& v) { Writer::members(*this, v); }

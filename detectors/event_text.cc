@@ -89,7 +89,7 @@ void put_nlri(std::string& to, const Nlri& nlri) {
   put_u8(to, nlri.family.safi);
   put_u64(to, nlri.rd);
   put_u8(to, static_cast<std::uint8_t>(nlri.prefix.address.version));
-  for (const std::uint8_t octet : nlri.prefix.address.bytes) put_u8(to, octet);
+  put_octets(to, nlri.prefix.address.bytes);
   put_u8(to, nlri.prefix.length);
   put_u8(to, 0);
 }

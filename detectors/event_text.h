@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
@@ -82,6 +83,12 @@ class StateReader {
     left_.remove_prefix(size);
     return out;
   }
+  void octets(std::span<std::uint8_t> out) {
+    if (out.size() > left_.size()) ok_ = false;
+    if (!ok_) return;
+    std::memcpy(out.data(), left_.data(), out.size());
+    left_.remove_prefix(out.size());
+  }
   /// What `put_nlri` wrote.
   Nlri nlri();
   bool ok() const { return ok_; }
@@ -102,6 +109,9 @@ class StateReader {
 
 inline void put_time(std::string& to, Timestamp t) {
   put_u64(to, static_cast<std::uint64_t>(unix_micros(t)));
+}
+inline void put_octets(std::string& to, std::span<const std::uint8_t> octets) {
+  to.append(reinterpret_cast<const char*>(octets.data()), octets.size());
 }
 /// Without a path identifier: 32 octets, so that equal NLRI are equal keys.
 void put_nlri(std::string& to, const Nlri& nlri);

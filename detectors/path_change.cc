@@ -33,7 +33,7 @@ void PathChange::restore_state(std::string_view key, std::string_view value) {
     learnt_[{origin, in.u32()}] = true;
   } else if (key.size() == 17 && key[0] == kChildrenKey) {
     Kept& kept = kept_.emplace_back();
-    for (std::uint8_t& octet : kept.id.bytes) octet = in.u8();
+    in.octets(kept.id.bytes);
     StateReader of_value(value);
     kept.time = of_value.time();
     kept.json = of_value.text();

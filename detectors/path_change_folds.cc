@@ -221,15 +221,17 @@ void PathChange::keep_children(const EventId& id, const Fold& f) {
   if (settings_.events_kept == 0) return;
   const auto state_key = [](const EventId& of) {
     std::string key = "c";
-    for (const std::uint8_t octet : of.bytes) put_u8(key, octet);
+    put_octets(key, of.bytes);
     return key;
   };
   std::string json = "[";
-  for (const Evidence& e : f.children) json += (json.size() == 1 ? "" : ",") + evidence_as_json(e);
+  for (const Evidence& e : f.children) {
+    if (json.size() != 1) json += ',';
+    json += evidence_as_json(e);
+  }
   json += ']';
   kept_octets_ += json.size();
-  while (!kept_.empty() &&
-         (kept_.size() >= settings_.events_kept || kept_octets_ > kMaxKept)) {
+  while (!kept_.empty() && (kept_.size() >= settings_.events_kept || kept_octets_ > kMaxKept)) {
     kept_octets_ -= kept_.front().json.size();
     host_->erase_state(state_key(kept_.front().id));
     kept_.pop_front();
@@ -246,14 +248,14 @@ std::string PathChange::fold_state_key(const FoldKey& key) {
   put_u8(text, static_cast<std::uint8_t>(key.kind));
   put_u32(text, key.left);
   put_u32(text, key.came);
-  if (key.explained_by)
-    for (const std::uint8_t octet : key.explained_by->bytes) put_u8(text, octet);
+  if (key.explained_by) put_octets(text, key.explained_by->bytes);
   return text;
 }
 
 /// format | class | left | came | explained by (0, or 1 and 16 octets) | first, last | count |
-/// cause | at, old length, new length | origin, upstream (0: none) | mixed (1: origin, 2: upstream, 4: at)
-/// | last known (0, or 1 and time) | number of children | each: peer, its AS, prefix, paths, time.
+/// cause | at, old length, new length | origin, upstream (0: none) | mixed (1: origin, 2: upstream,
+/// 4: at) | last known (0, or 1 and time) | number of children | each: peer, its AS, prefix, paths,
+/// time.
 void PathChange::store_fold(const FoldKey& key, const Fold& f) {
   std::string v;
   put_u8(v, kFoldFormat);
@@ -261,8 +263,7 @@ void PathChange::store_fold(const FoldKey& key, const Fold& f) {
   put_u32(v, key.left);
   put_u32(v, key.came);
   put_u8(v, key.explained_by ? 1 : 0);
-  if (key.explained_by)
-    for (const std::uint8_t octet : key.explained_by->bytes) put_u8(v, octet);
+  if (key.explained_by) put_octets(v, key.explained_by->bytes);
   put_time(v, f.first);
   put_time(v, f.last);
   put_u64(v, f.count);
@@ -281,7 +282,7 @@ void PathChange::store_fold(const FoldKey& key, const Fold& f) {
     put_text(v, e.peer);
     put_u32(v, e.peer_as);
     put_u8(v, static_cast<std::uint8_t>(e.prefix.address.version));
-    for (const std::uint8_t octet : e.prefix.address.bytes) put_u8(v, octet);
+    put_octets(v, e.prefix.address.bytes);
     put_u8(v, e.prefix.length);
     for (const auto* path : {&e.old_path, &e.new_path}) {
       put_u8(v, *path ? 1 : 0);
@@ -300,8 +301,7 @@ void PathChange::restore_fold(std::string_view value) {
   key.kind = static_cast<PathClass>(in.u8());
   key.left = in.u32();
   key.came = in.u32();
-  if (in.u8() != 0)
-    for (std::uint8_t& octet : key.explained_by.emplace().bytes) octet = in.u8();
+  if (in.u8() != 0) in.octets(key.explained_by.emplace().bytes);
   f.first = in.time();
   f.last = in.time();
   f.count = in.u64();
@@ -323,7 +323,7 @@ void PathChange::restore_fold(std::string_view value) {
     e.peer = in.text();
     e.peer_as = in.u32();
     e.prefix.address.version = static_cast<IpVersion>(in.u8());
-    for (std::uint8_t& octet : e.prefix.address.bytes) octet = in.u8();
+    in.octets(e.prefix.address.bytes);
     e.prefix.length = in.u8();
     for (auto* path : {&e.old_path, &e.new_path})
       if (in.u8() != 0) *path = in.text();

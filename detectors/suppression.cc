@@ -20,13 +20,13 @@ constexpr std::string_view kEndRule = "its raise was suppressed";
 
 std::string id_key(char kind, const EventId& id) {
   std::string key(1, kind);
-  for (const std::uint8_t octet : id.bytes) put_u8(key, octet);
+  put_octets(key, id.bytes);
   return key;
 }
 
 EventId read_id(StateReader& in) {
   EventId id;
-  for (std::uint8_t& octet : id.bytes) octet = in.u8();
+  in.octets(id.bytes);
   return id;
 }
 
@@ -62,7 +62,8 @@ SuppressionRule read_suppression_rule(Settings& settings) {
   SuppressionRule r;
   r.name = settings.text("name", "");
   if (r.name.empty() || r.name.size() > 100)
-    settings.error("name", "must be a text of 1 to 100 octets: it is shown with what it suppressed");
+    settings.error("name",
+                   "must be a text of 1 to 100 octets: it is shown with what it suppressed");
   r.types = settings.texts("types", {});
   r.peers = settings.texts("peers", {});
   r.origins = as_setting(settings, "origins", {});
@@ -72,7 +73,8 @@ SuppressionRule read_suppression_rule(Settings& settings) {
     if (prefix)
       r.prefixes.push_back(*prefix);
     else
-      settings.error("prefixes", "must be prefixes such as \"203.0.113.0/24\", not \"" + text + '"');
+      settings.error("prefixes",
+                     "must be prefixes such as \"203.0.113.0/24\", not \"" + text + '"');
   }
   r.from = time_setting(settings, "from");
   r.until = time_setting(settings, "until");
@@ -85,7 +87,8 @@ SuppressionRule read_suppression_rule(Settings& settings) {
   const bool selects = !r.types.empty() || !r.peers.empty() || !r.origins.empty() ||
                        !r.ases.empty() || !r.prefixes.empty();
   if (!selects && !r.conditional())
-    settings.error("name", "names a rule that would suppress everything; add a selector or a condition");
+    settings.error("name",
+                   "names a rule that would suppress everything; add a selector or a condition");
   return r;
 }
 
@@ -121,8 +124,8 @@ bool Suppression::admit(std::string_view detector, Event& event) {
   return true;
 }
 
-/// The first rule that suppresses the event. The end of something that was told is told, too: only a
-/// rule without conditions hides it.
+/// The first rule that suppresses the event. The end of something that was told is told, too: only
+/// a rule without conditions hides it.
 const SuppressionRule* Suppression::rule_for(const Event& event) const {
   for (const SuppressionRule& rule : rules_) {
     if (event.action == Action::kClear && rule.conditional()) continue;
@@ -139,8 +142,8 @@ bool Suppression::fits(const SuppressionRule& rule, const Event& e) const {
   if (!rule.ases.empty() && !names_one_of(e, rule.ases)) return false;
   if (!rule.peers.empty() &&
       (e.peers.empty() || !std::all_of(e.peers.begin(), e.peers.end(), [&](const std::string& p) {
-        return holds_value(rule.peers, p);
-      })))
+         return holds_value(rule.peers, p);
+       })))
     return false;
   if (rule.prefixes.empty()) return true;
   return !e.prefixes.empty() &&
@@ -181,7 +184,7 @@ void Suppression::suppress(const std::string& rule, const Event& event) {
   value.clear();
   put_time(value, l.time);
   for (const std::string* text : {&l.rule, &l.type, &l.summary}) put_text(value, *text);
-  for (const std::uint8_t octet : l.id.bytes) put_u8(value, octet);
+  put_octets(value, l.id.bytes);
   host_->put_state(key_of(l.number), value);
   if (listed_.size() <= kMaxListed) return;
   host_->erase_state(key_of(listed_.front().number));
@@ -218,9 +221,8 @@ void Suppression::note_admitted(const Event& event) {
   // What no rule can ask for any more, and beyond the bound the oldest, is forgotten.
   std::chrono::seconds longest{0};
   for (const SuppressionRule& rule : rules_) longest = std::max(longest, rule.quiet);
-  while (!admitted_by_age_.empty() &&
-         (admitted_by_age_.size() > kMaxIncidents ||
-          host_->now() - admitted_by_age_.begin()->first >= longest)) {
+  while (!admitted_by_age_.empty() && (admitted_by_age_.size() > kMaxIncidents ||
+                                       host_->now() - admitted_by_age_.begin()->first >= longest)) {
     const auto oldest = admitted_by_age_.begin()->second;
     admitted_.erase(oldest);
     host_->erase_state(state_key(oldest));
@@ -337,7 +339,8 @@ void Suppression::restore_state(std::string_view key, std::string_view value) {
       hidden_.insert(read_id(k));
       break;
     case kQuietKey: {
-      const std::pair id(read_id(k), std::string(key.substr(std::min<std::size_t>(17, key.size()))));
+      const std::pair id(read_id(k),
+                         std::string(key.substr(std::min<std::size_t>(17, key.size()))));
       const Timestamp time = v.time();
       admitted_[id] = time;
       admitted_by_age_.emplace(time, id);

@@ -16,9 +16,9 @@ namespace lapwing::sinks {
 namespace {
 
 constexpr std::array<std::string_view, 24> kFacilities = {
-    "kern",     "user",   "mail",   "daemon", "auth",   "syslog", "lpr",    "news",
-    "uucp",     "cron",   "authpriv", "ftp",  "ntp",    "audit",  "alert",  "clock",
-    "local0",   "local1", "local2", "local3", "local4", "local5", "local6", "local7"};
+    "kern",   "user",   "mail",     "daemon", "auth",   "syslog", "lpr",    "news",
+    "uucp",   "cron",   "authpriv", "ftp",    "ntp",    "audit",  "alert",  "clock",
+    "local0", "local1", "local2",   "local3", "local4", "local5", "local6", "local7"};
 
 // How a repetition is marked, and the octets that every message leaves for it.
 constexpr std::string_view kSdMark = " repeat=\"true\"";
@@ -32,8 +32,7 @@ static_assert(std::max({kSdMark.size(), kJsonMark.size(), kTextMark.size(), kCef
 // PRINTUSASCII of RFC 5424 6, cut to the field's limit; "-" where nothing is left.
 std::string header_field(std::string_view text, std::size_t limit) {
   std::string field;
-  for (const char c : text.substr(0, limit))
-    field += c > 0x20 && c < 0x7f ? c : '_';
+  for (const char c : text.substr(0, limit)) field += c > 0x20 && c < 0x7f ? c : '_';
   return field.empty() ? "-" : field;
 }
 
@@ -81,7 +80,9 @@ void append_header(std::string& out, const Event& event, const SyslogOptions& op
 }
 
 std::string message_text(const Event& event, const SyslogOptions& options) {
-  std::string text = "%" + message_id(options.program.name) + "-";
+  std::string text(1, '%');
+  text += message_id(options.program.name);
+  text += '-';
   append_number(text, static_cast<unsigned>(event.severity));
   text += '-';
   text += message_id(event.type);
@@ -237,10 +238,14 @@ std::string format_syslog(const Event& event, const SyslogOptions& options,
                           std::uint64_t sequence) {
   const std::size_t limit = options.max_size - kMarkRoom;
   switch (options.format) {
-    case SyslogFormat::kRfc5424: return format_rfc5424(event, options, limit, sequence);
-    case SyslogFormat::kRfc3164: return format_rfc3164(event, options, limit);
-    case SyslogFormat::kJson: return format_json(event, options, limit);
-    case SyslogFormat::kCef: break;
+    case SyslogFormat::kRfc5424:
+      return format_rfc5424(event, options, limit, sequence);
+    case SyslogFormat::kRfc3164:
+      return format_rfc3164(event, options, limit);
+    case SyslogFormat::kJson:
+      return format_json(event, options, limit);
+    case SyslogFormat::kCef:
+      break;
   }
   std::string out;
   append_legacy_header(out, event, options);
@@ -250,10 +255,18 @@ std::string format_syslog(const Event& event, const SyslogOptions& options,
 
 void mark_repeated(std::string& message, const SyslogOptions& options) {
   switch (options.format) {
-    case SyslogFormat::kRfc5424: message.insert(element_end(message), kSdMark); return;
-    case SyslogFormat::kRfc3164: message += kTextMark; return;
-    case SyslogFormat::kJson: message.insert(message.size() - 1, kJsonMark); return;
-    case SyslogFormat::kCef: message += kCefMark; return;
+    case SyslogFormat::kRfc5424:
+      message.insert(element_end(message), kSdMark);
+      return;
+    case SyslogFormat::kRfc3164:
+      message += kTextMark;
+      return;
+    case SyslogFormat::kJson:
+      message.insert(message.size() - 1, kJsonMark);
+      return;
+    case SyslogFormat::kCef:
+      message += kCefMark;
+      return;
   }
 }
 

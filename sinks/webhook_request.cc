@@ -138,7 +138,7 @@ std::optional<WebhookUrl> parse_webhook_url(std::string_view text) {
   const std::size_t slash = text.find_first_of("/?");
   url.authority = text.substr(0, slash);
   if (slash != std::string_view::npos) url.target = text.substr(slash);
-  if (!url.target.starts_with('/')) url.target.insert(0, "/");
+  if (!url.target.starts_with('/')) url.target.insert(0, 1, '/');
   for (const char c : text)
     if (c <= 0x20 || c >= 0x7f || c == '#' || c == '@') return std::nullopt;
   url.port = url.tls ? "443" : "80";
@@ -150,8 +150,8 @@ std::shared_ptr<WebhookRequest> start_webhook_request(
     asio::io_context& io, const WebhookUrl& url, asio::ssl::context* tls, const TlsOptions& options,
     const HeaderList& headers, const std::string& body, std::chrono::seconds timeout,
     std::function<void(WebhookAnswer)> done) {
-  auto exchange =
-      std::make_shared<Exchange>(io, url, url.tls ? tls : nullptr, options, timeout, std::move(done));
+  auto exchange = std::make_shared<Exchange>(io, url, url.tls ? tls : nullptr, options, timeout,
+                                             std::move(done));
   exchange->start(headers, body);
   return exchange;
 }
