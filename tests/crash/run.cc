@@ -10,7 +10,7 @@
 namespace lapwing::crash {
 
 std::uint64_t number_from(const char* variable, std::uint64_t fallback) {
-  const char* text = std::getenv(variable);
+  const char* text = variable != nullptr ? std::getenv(variable) : nullptr;
   return text != nullptr ? std::stoull(text) : fallback;
 }
 

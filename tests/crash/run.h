@@ -23,9 +23,9 @@ struct Progress {
   std::atomic<std::uint64_t> told{0};     // the highest event that a sink was told to be durable
 };
 
-/// A number from the environment, to repeat a failure with.
+/// A number from the environment, to repeat a failure with; null: always `fallback`.
 std::uint64_t number_from(const char* variable, std::uint64_t fallback);
-/// As many deaths as a test tries: fewer where sanitizers make each life slow.
+/// As many deaths as a test tries, or what it tries otherwise: fewer where sanitizers make it slow.
 std::uint64_t deaths(const char* variable, std::uint64_t plain, std::uint64_t sanitized);
 
 class Run {
