@@ -50,7 +50,7 @@ class Runner {
   std::optional<Config> load(bool live) {
     LoadOptions options;
     options.detectors = commands_.detectors;
-    if (!commands_.sinks.empty()) options.sinks = commands_.sinks;
+    options.sinks = commands_.sinks;
     options.live = live;
     diagnostics_.clear();
     std::optional<Config> config = load_config(line_.config_path, diagnostics_, options);

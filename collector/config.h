@@ -109,9 +109,9 @@ struct Config {
 };
 
 struct LoadOptions {
-  /// Names that [detector.NAME] may have; empty: any. `detector_names()` is meant for this.
+  /// Names that [detector.NAME] and [[sink.NAME]] may have; empty: any. See `load_options`.
   std::vector<std::string> detectors;
-  std::vector<std::string> sinks = {"syslog", "jsonl"};
+  std::vector<std::string> sinks;
   /// False for a replay: [speaker] may be missing, and that there is nobody to listen to or to
   /// report to is not worth a warning.
   bool live = true;

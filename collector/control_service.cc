@@ -90,9 +90,7 @@ ControlResult ControlService::reload() {
 
 ControlResult ControlService::reload_locked() {
   std::vector<Diagnostic> diagnostics;
-  LoadOptions options;
-  for (const std::string_view name : detector_names()) options.detectors.emplace_back(name);
-  std::optional<Config> next = load_config(path_, diagnostics, options);
+  std::optional<Config> next = load_config(path_, diagnostics, load_options());
   if (next) check_settings(*next, diagnostics);
   std::vector<std::string> lines;
   for (const Diagnostic& diagnostic : diagnostics) lines.push_back(format_diagnostic(diagnostic));

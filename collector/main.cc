@@ -1,6 +1,7 @@
 // The program: commands of the command line, connected to what does them.
 #include <iostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "collector/cli.h"
@@ -9,7 +10,6 @@
 #include "collector/replay.h"
 #include "collector/run.h"
 #include "collector/setup.h"
-#include "sinks/registry.h"
 
 int main(int argc, char** argv) {
   using namespace lapwing::collector;
@@ -20,9 +20,9 @@ int main(int argc, char** argv) {
   commands.dump = dump;
   commands.db_check = db_check;
   commands.check_settings = check_settings;
-  for (const std::string_view name : lapwing::detector_names())
-    commands.detectors.emplace_back(name);
-  for (const std::string_view name : lapwing::sinks::sink_kinds()) commands.sinks.emplace_back(name);
+  LoadOptions names = load_options();
+  commands.detectors = std::move(names.detectors);
+  commands.sinks = std::move(names.sinks);
   return run_command_line(std::vector<std::string>(argv + 1, argv + argc), commands, std::cout,
                           std::cerr);
 }

@@ -8,6 +8,7 @@
 
 #include "detectors/plugin.h"
 #include "detectors/suppression.h"
+#include "sinks/registry.h"
 #include "sinks/sink_set.h"
 
 namespace lapwing::collector {
@@ -41,6 +42,13 @@ std::uint64_t steady_nanoseconds() {
 }  // namespace
 
 const char kVersion[] = LAPWING_VERSION;
+
+LoadOptions load_options() {
+  LoadOptions options;
+  for (const std::string_view name : detector_names()) options.detectors.emplace_back(name);
+  for (const std::string_view name : sinks::sink_kinds()) options.sinks.emplace_back(name);
+  return options;
+}
 
 std::vector<std::unique_ptr<Detector>> make_detectors(const Config& config,
                                                       std::vector<Diagnostic>& diagnostics) {

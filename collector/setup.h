@@ -15,6 +15,9 @@ namespace lapwing::collector {
 /// The version of the program, as the build names it.
 extern const char kVersion[];
 
+/// The names of all detectors and sinks that the program has.
+LoadOptions load_options();
+
 /// In the order in which the engine calls them: that of `detector_names`. Errors of their settings
 /// are added to `diagnostics`.
 std::vector<std::unique_ptr<Detector>> make_detectors(const Config& config,

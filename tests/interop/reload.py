@@ -101,11 +101,14 @@ def reload(scratch, binary):
     wait_for(lambda: any(e["type"] == "new-upstream" for e in lapwing.events()), 20,
              "new-upstream after its detector began anew", lapwing.process.log)
 
-    # A second sink comes; the first one goes on.
+    # A second sink comes, and one of every other kind; the first one goes on.
     first = lapwing.get("sinks")[1]["sinks"]
     path = scratch.file("second.jsonl")
-    lapwing.extra += f'\n[[sink.jsonl]]\npath = "{path}"\n'
-    check("1 begun, 1 untouched" in reload_by_cli(), "sinks")
+    lapwing.extra += (f'\n[[sink.jsonl]]\npath = "{path}"\n\n[[sink.stdout]]\n\n[[sink.journald]]\n'
+                      f'socket = "{scratch.file("journal")}"\n\n[[sink.webhook]]\n'
+                      f'url = "http://127.0.0.1:{free_port()}/"\n\n[[sink.syslog]]\n'
+                      f'target = "udp://127.0.0.1:{free_port()}"\n')
+    check("5 begun, 1 untouched" in reload_by_cli(), "sinks")
     kept.set_routes({**kept.routes, STAR[1]: (1103, NEW, ORIGIN), STAR[2]: (1103, 701, ORIGIN)})
     wait_for(lambda: os.path.exists(path) and os.path.getsize(path) > 0, 20,
              "an event in the second file", lapwing.process.log)
@@ -113,7 +116,7 @@ def reload(scratch, binary):
     check(now[first[0]["name"]]["delivered"] > first[0]["delivered"], f"the first sink: {now}")
     lapwing.extra = '\n[watch]\nprefixes = ["198.18.4.0/24"]\n'
     reload_by_cli()
-    check_equal(len(lapwing.get("sinks")[1]["sinks"]), 1, "sinks after the second one was removed")
+    check_equal(len(lapwing.get("sinks")[1]["sinks"]), 1, "sinks after the others were removed")
     check_equal(established(), untouched, "the untouched session at the end")
     net.lapwing.stop()
 

@@ -526,6 +526,7 @@ TEST_CASE("config: [log] has one level") {
 TEST_CASE("config: detectors and sinks are known tables of plain values") {
   LoadOptions options;
   options.detectors = {"new-upstream", "path-change"};
+  options.sinks = {"syslog", "jsonl"};
   const std::string base =
       std::string(kSpeaker) + "[[neighbor]]\nname = \"n\"\naddress = \"192.0.2.1\"\npeer-as = 1\n";
   check(diagnose(base + "[detector.new-upsteam]\n[[sink.sylog]]\n", options),
