@@ -168,38 +168,4 @@ TEST_CASE("reserved-as: of what is watched, beyond our own neighbourhood, unless
   CHECK(kind_of(*s.announce("1 3356 70000")) == "reserved");
 }
 
-TEST_CASE("prefix-flap: one change too many of one neighbour, silence, and an end") {
-  FakeHost host("prefix-flap");
-  host.settings.set("threshold", std::int64_t{5});
-  host.watched = watch_prefixes({"10.0.0.0/24"});
-  const PeerId a = host.add_peer("a", 1), b = host.add_peer("b", 2);
-  host.at("2024-01-01T00:00:00Z");
-  host.table(a, {"10.0.0.0/24", "10.0.1.0/24"}, "1 10 100");
-  host.table(b, {"10.0.0.0/24"}, "2 10 100");
-  const auto flap = [&](PeerId p, int times) {
-    for (int i = 0; i < times; ++i) {
-      host.after(seconds(5));
-      host.withdraw(p, {"10.0.0.0/24"});
-      host.announce(p, {"10.0.0.0/24"}, std::to_string(p + 1) + " 10 100");
-    }
-  };
-  flap(a, 2);
-  flap(b, 2);  // four changes each: calm
-  CHECK(host.taken().empty());
-  flap(a, 1);
-  REQUIRE(host.taken() == Texts{"prefix-flap"});
-  CHECK(field<std::int64_t>(host.events[0], "changes") == 6);
-  CHECK(field<std::int64_t>(host.events[0], "withdrawals") == 3);
-  CHECK(host.events[0].peers == Texts{"a"});
-  flap(a, 50);
-  CHECK(host.taken().empty());
-  host.after(seconds(600));
-  host.restart();
-  host.after(seconds(1200));
-  REQUIRE(host.taken() == Texts{"prefix-flap clear"});
-  CHECK(host.events[1].incident == host.events[0].incident);
-  CHECK(host.state.empty());
-  CHECK(host.timers() == 0);
-}
-
 }  // namespace lapwing::test
