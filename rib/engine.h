@@ -29,6 +29,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "bgp/record.h"
@@ -183,6 +184,9 @@ class Engine final : public Dictionary {
   class DetectorHost;
 
   enum class LimitLevel : std::uint8_t { kFine, kNear, kExceeded };
+  struct KeyHash {
+    std::size_t operator()(const bgp::NlriKey& key) const { return PrefixTable::hash(key); }
+  };
   struct FamilyState {
     Family family;
     bool baseline_done = false;
@@ -194,6 +198,8 @@ class Engine final : public Dictionary {
     std::uint64_t limit = 0;              // 0: none
     std::uint64_t near = 0;               // a part of it, for a warning
     LimitLevel level = LimitLevel::kFine;
+    // Of a neighbour joined midway: seen with a route that was withdrawn since. Asked, never walked.
+    std::unordered_set<bgp::NlriKey, KeyHash> withdrawn;
 
     std::uint64_t announced() const { return routes - kept; }
   };
@@ -226,6 +232,8 @@ class Engine final : public Dictionary {
   void look_ahead(const Peer& peer, const bgp::RecordBatch& batch, std::size_t at);
   void announce(Peer& peer, FamilyState& family, const bgp::NlriKey& key, std::uint64_t hash,
                 PathId path);
+  /// True where what it shows now is compared with nothing: it teaches. `before`: its route.
+  bool is_first_sight(Peer& peer, FamilyState& family, const bgp::NlriKey& key, PathId before);
   void withdraw(Peer& peer, FamilyState& family, const bgp::NlriKey& key, std::uint64_t hash);
   void remove_route(Peer& peer, PrefixId prefix, RouteChange change, bool write);
   void set_limit(const Peer& peer, FamilyState& family);

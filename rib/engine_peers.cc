@@ -62,7 +62,10 @@ void Engine::peer_up(Peer& peer, const bgp::SessionDetail& detail) {
   if (peer.up) peer_down(peer, "the neighbour opened a new session");
   peer.up = true;
   peer.over_limit = false;
-  if (peer.last_change != Timestamp{}) peer.joined_midway = false;
+  if (peer.last_change != Timestamp{}) {
+    peer.joined_midway = false;
+    for (FamilyState& state : peer.families) state.withdrawn.clear();
+  }
   PeerChange change;
   change.peer = peer.info.id;
   change.event = PeerEvent::kUp;
@@ -128,6 +131,7 @@ void Engine::end_of_rib(Peer& peer, Family family, bool refresh_end) {
   state.synchronizing = state.refresh = false;
   if (!state.baseline_done) {
     state.baseline_done = true;
+    state.withdrawn.clear();
     write_peer(peer);
   }
   notify(change);
