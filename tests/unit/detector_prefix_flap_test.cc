@@ -132,6 +132,8 @@ TEST_CASE("prefix-flap: threshold and window are settings") {
   CHECK(s.host.taken().empty());
   s.change(s.a, 1);
   REQUIRE(s.host.taken() == Texts{"prefix-flap"});
+  CHECK(field<std::int64_t>(s.host.events[0], "changes") == 3);
+  CHECK(field<std::int64_t>(s.host.events[0], "withdrawals") == 2);
   CHECK(s.host.events[0].rule == "more than 2 changes of one neighbour's route within 10 s");
   s.host.after(seconds(20));
   CHECK(s.host.taken() == Texts{"prefix-flap clear"});
