@@ -41,6 +41,7 @@ struct FlapScene {
 TEST_CASE("prefix-flap: one change too many of one neighbour, silence, and an end") {
   FlapScene s;
   s.begin();
+  CHECK(s.host.timers() == 0);
   s.change(s.a, 5);
   s.change(s.b, 5);  // neighbours are counted apart
   CHECK(s.host.taken().empty());
@@ -154,6 +155,20 @@ TEST_CASE("prefix-flap: a restart ends nothing, and counts a window of its own")
   CHECK(s.host.events[1].incident == s.host.events[0].incident);
   CHECK(field<std::int64_t>(s.host.events[1], "folded") == 3);
   CHECK(s.host.state.empty());
+}
+
+TEST_CASE("prefix-flap: stored state that is damaged or of a newer format is refused") {
+  FlapScene s;
+  s.begin();
+  s.change(s.a, 6);
+  REQUIRE(s.host.state.size() == 1);
+  std::string& stored = s.host.state.begin()->second;
+  const std::string good = stored;
+  for (const std::string& bad :
+       {good + 'x', good.substr(0, good.size() - 1), '\2' + good.substr(1), std::string()}) {
+    stored = bad;
+    CHECK_THROWS_AS(s.host.restart(), std::runtime_error);
+  }
 }
 
 TEST_CASE("prefix-flap: what is not watched is not counted, unless all is") {
