@@ -19,9 +19,9 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <cstring>
 #include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -29,7 +29,9 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "bgp/record.h"
@@ -268,9 +270,17 @@ class Engine final : public Dictionary {
   // Events of the present moment: what one incident said last, and how often an id stood again.
   struct Said {
     EventId last;
-    std::map<EventId, std::uint32_t> times;
+    std::vector<std::pair<EventId, std::uint32_t>> times;
   };
-  std::map<EventId, Said> said_;
+  // Ids are the octets of a cryptographic hash. Asked, never walked.
+  struct IdHash {
+    std::size_t operator()(const EventId& id) const {
+      std::size_t hash = 0;
+      std::memcpy(&hash, id.bytes.data(), sizeof hash);
+      return hash;
+    }
+  };
+  std::unordered_map<EventId, Said, IdHash> said_;
   Timestamp said_at_{};
   std::vector<std::unique_ptr<DetectorHost>> detectors_;
   std::vector<DetectorHost*> route_listeners_;  // of changes outside first tables

@@ -345,10 +345,13 @@ EventId Engine::id_in_moment(const Event& event) {
     said_.clear();
     said_at_ = now_;
   }
-  const auto [said, first] = said_.try_emplace(event.incident);
-  std::uint32_t& times = said->second.times[event.id];
-  if (times == 0 || said->second.last != event.id) ++times;
-  said->second.last = event.id;
+  Said& said = said_[event.incident];
+  auto stood = std::find_if(said.times.begin(), said.times.end(),
+                            [&](const auto& other) { return other.first == event.id; });
+  if (stood == said.times.end()) stood = said.times.insert(stood, {event.id, 0});
+  std::uint32_t& times = stood->second;
+  if (times == 0 || said.last != event.id) ++times;
+  said.last = event.id;
   if (times == 1) return event.id;
   EventId id = event.id;
   for (std::size_t half = 0; half < id.bytes.size(); half += 8) {
