@@ -64,7 +64,7 @@ struct PeerDetail {
   Asn as = 0;
   Asn local_as = 0;
   /// The stream may begin in the middle of a session (MRT updates without a table): the first
-  /// sight of a prefix then teaches and does not alarm.
+  /// route that it shows for a prefix then teaches and does not alarm.
   bool joined_midway = false;
   std::optional<MaxPrefix> max_prefix;  // none: no limit
   std::uint64_t max_attributes = 0;     // octets of the sets that it brings in; 0: no limit

@@ -23,6 +23,17 @@ std::optional<SettingValue> to_list(const Node& array) {
     for (const Node& item : array.items) integers.push_back(item.integer);
     return integers;
   }
+  if (all(Node::Kind::kArray)) {
+    std::vector<std::vector<std::int64_t>> groups;
+    for (const Node& item : array.items) {
+      std::vector<std::int64_t>& group = groups.emplace_back();
+      for (const Node& number : item.items) {
+        if (number.kind != Node::Kind::kInteger) return std::nullopt;
+        group.push_back(number.integer);
+      }
+    }
+    return groups;
+  }
   return std::nullopt;
 }
 
@@ -64,8 +75,8 @@ bool read_table(const Node& table, std::string name, Notes& notes,
     if (!value) {
       notes.error(
           entry.at,
-          fmt::format("\"{}\" must be a boolean, a number, a string, or an array "
-                      "of integers or of strings, not {}",
+          fmt::format("\"{}\" must be a boolean, a number, a string, or an array of integers, "
+                      "of strings or of arrays of integers, not {}",
                       entry.key, entry.is_array() ? "a mixed array" : kind_name(entry.kind)));
       continue;
     }

@@ -17,6 +17,25 @@ std::string event_subject(const json::object& event) {
   return upstream == "-" ? origin : origin + " < " + upstream;
 }
 
+// When each upstream was active, oldest first; "" where the answer does not say.
+std::string show_active_intervals(const std::vector<json::object>& upstreams,
+                                  const Screen& screen) {
+  Table table;
+  table.add_column("Upstream", Table::Align::kRight);
+  table.add_column("Active from");
+  table.add_column("To");
+  table.add_column("For", Table::Align::kRight);
+  for (const json::object& upstream : upstreams) {
+    const json::array* intervals = array_of(upstream, "intervals");
+    for (std::size_t i = 0; intervals != nullptr && i < intervals->size(); ++i)
+      if (const json::object* interval = (*intervals)[i].if_object()) {
+        const IntervalCells cells(*interval, screen.now);
+        table.add_row({as_text(upstream, "as"), cells.from, cells.to, cells.duration});
+      }
+  }
+  return table.empty() ? "" : table.render(screen.width);
+}
+
 }  // namespace
 
 std::string format_age(std::chrono::seconds age) {
@@ -151,11 +170,14 @@ Shown show_upstreams(std::string_view body, const Screen& screen) {
   table.add_column("Times", Table::Align::kRight);
   table.add_column("First seen");
   table.add_column("Last seen");
+  table.add_column("Neighbours", Table::Align::kLeft, true);
   for (const json::object& upstream : *upstreams)
     table.add_row({as_text(upstream, "as"), cell(upstream, "active"),
                    count_cell(upstream, "prefixes"), cell(upstream, "activations"),
-                   time_cell(upstream, "first_seen"), time_cell(upstream, "last_seen")});
-  return table.render(screen.width);
+                   time_cell(upstream, "first_seen"), time_cell(upstream, "last_seen"),
+                   cell(upstream, "peers")});
+  const std::string intervals = show_active_intervals(*upstreams, screen);
+  return table.render(screen.width) + (intervals.empty() ? "" : '\n' + intervals);
 }
 
 Shown show_events(std::string_view body, const Screen& screen) {

@@ -101,6 +101,15 @@ std::string count_cell(const json::object& object, std::string_view name) {
   return array == nullptr ? cell(object, name) : std::to_string(array->size());
 }
 
+IntervalCells::IntervalCells(const json::object& interval, Timestamp now)
+    : from(time_cell(interval, "from")), to("still"), duration("-") {
+  const auto begin = parse_rfc3339(cell(interval, "from"));
+  const auto end = parse_rfc3339(cell(interval, "to"));
+  if (end) to = time_cell(interval, "to");
+  if (begin)
+    duration = format_age(std::chrono::floor<std::chrono::seconds>(end.value_or(now) - *begin));
+}
+
 std::string state_cell(const json::object& peer) {
   return flag(peer, "enabled", true) ? cell(peer, "state") : "disabled";
 }

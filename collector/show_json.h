@@ -34,6 +34,11 @@ std::string short_time(const std::string& text);
 std::string time_cell(const json::object& object, std::string_view name);
 std::string age_cell(const json::object& object, std::string_view name, Timestamp now);
 std::string count_cell(const json::object& object, std::string_view name);
+/// An object with the times `from` and `to`; "still" where the latter is null.
+struct IntervalCells {
+  std::string from, to, duration;
+  IntervalCells(const json::object& interval, Timestamp now);
+};
 std::string state_cell(const json::object& peer);
 
 /// Titles and values, one a line.

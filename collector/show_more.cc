@@ -68,13 +68,9 @@ Shown show_blind(std::string_view body, const Screen& screen) {
   table.add_column("For", Table::Align::kRight);
   table.add_column("Reason", Table::Align::kLeft, true);
   for (const json::object& blind : *intervals) {
-    const auto from = parse_rfc3339(cell(blind, "from"));
-    const auto to = parse_rfc3339(cell(blind, "to"));
-    const std::string age =
-        from ? format_age(std::chrono::floor<std::chrono::seconds>(to.value_or(screen.now) - *from))
-             : "-";
-    table.add_row({cell(blind, "peer"), time_cell(blind, "from"),
-                   to ? time_cell(blind, "to") : "still", age, cell(blind, "reason")});
+    const IntervalCells interval(blind, screen.now);
+    table.add_row({cell(blind, "peer"), interval.from, interval.to, interval.duration,
+                   cell(blind, "reason")});
   }
   return table.render(screen.width);
 }

@@ -99,7 +99,9 @@ Adjacency judge_adjacency(const PathEnd& end, const PeerInfo& peer) {
 }
 
 std::vector<Asn> collapsed_hops(AsPathView path, std::span<const Asn> route_servers) {
+  constexpr std::size_t kOrdinary = 16;  // few paths are longer
   std::vector<Asn> hops;
+  hops.reserve(kOrdinary);
   for_each_hop(path, route_servers, [&](Asn hop, AsPathSegment* set) {
     if (hops.empty() || set != nullptr || hop != hops.back()) hops.push_back(hop);
   });

@@ -76,7 +76,9 @@ std::string json_string(std::string_view text) {
 void put_u8(std::string& to, std::uint8_t v) { to += static_cast<char>(v); }
 
 void put_u32(std::string& to, std::uint32_t v) {
-  for (int shift = 24; shift >= 0; shift -= 8) to += static_cast<char>(v >> shift & 0xff);
+  const char octets[] = {static_cast<char>(v >> 24), static_cast<char>(v >> 16),
+                         static_cast<char>(v >> 8), static_cast<char>(v)};
+  to.append(octets, sizeof octets);
 }
 
 void put_u64(std::string& to, std::uint64_t v) {

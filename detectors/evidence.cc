@@ -6,6 +6,23 @@
 #include "detectors/event_text.h"
 
 namespace lapwing::detectors {
+namespace {
+
+std::vector<Asn> to_ases(Settings& settings, std::string_view key,
+                         const std::vector<std::int64_t>& numbers) {
+  std::vector<Asn> ases;
+  for (const std::int64_t number : numbers) {
+    if (number < 1 || number > 0xffffffffll)
+      settings.error(key, "must be AS numbers from 1 to 4294967295");
+    else
+      ases.push_back(static_cast<Asn>(number));
+  }
+  std::sort(ases.begin(), ases.end());
+  ases.erase(std::unique(ases.begin(), ases.end()), ases.end());
+  return ases;
+}
+
+}  // namespace
 
 Evidence make_evidence(const Host& host, const RouteChange& change) {
   const PeerInfo& peer = host.peer(change.peer);
@@ -41,18 +58,19 @@ std::size_t size_setting(Settings& settings, std::string_view key, std::size_t f
       settings.integer(key, static_cast<std::int64_t>(fallback), min, max));
 }
 
-std::vector<Asn> as_setting(Settings& settings, std::string_view key, std::vector<Asn> fallback) {
-  std::vector<std::int64_t> numbers(fallback.begin(), fallback.end());
-  std::vector<Asn> ases;
-  for (const std::int64_t number : settings.integers(key, std::move(numbers))) {
-    if (number < 1 || number > 0xffffffffll)
-      settings.error(key, "must be AS numbers from 1 to 4294967295");
-    else
-      ases.push_back(static_cast<Asn>(number));
-  }
-  std::sort(ases.begin(), ases.end());
-  ases.erase(std::unique(ases.begin(), ases.end()), ases.end());
-  return ases;
+std::vector<Asn> as_setting(Settings& settings, std::string_view key,
+                            const std::vector<Asn>& fallback) {
+  return to_ases(settings, key, settings.integers(key, {fallback.begin(), fallback.end()}));
+}
+
+std::vector<std::vector<Asn>> as_groups_setting(Settings& settings, std::string_view key,
+                                                const std::vector<std::vector<Asn>>& fallback) {
+  std::vector<std::vector<std::int64_t>> numbers;
+  for (const std::vector<Asn>& group : fallback) numbers.emplace_back(group.begin(), group.end());
+  std::vector<std::vector<Asn>> groups;
+  for (const std::vector<std::int64_t>& group : settings.groups(key, std::move(numbers)))
+    groups.push_back(to_ases(settings, key, group));
+  return groups;
 }
 
 bool scope_setting(Settings& settings, bool all_by_default) {

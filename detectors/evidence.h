@@ -44,7 +44,11 @@ std::chrono::seconds seconds_setting(Settings& settings, std::string_view key,
 std::size_t size_setting(Settings& settings, std::string_view key, std::size_t fallback,
                          std::int64_t min, std::int64_t max);
 /// AS numbers, sorted; 0 and numbers beyond 32 bits are errors of the setting.
-std::vector<Asn> as_setting(Settings& settings, std::string_view key, std::vector<Asn> fallback);
+std::vector<Asn> as_setting(Settings& settings, std::string_view key,
+                            const std::vector<Asn>& fallback);
+/// The same for groups of them; each is sorted.
+std::vector<std::vector<Asn>> as_groups_setting(Settings& settings, std::string_view key,
+                                                const std::vector<std::vector<Asn>>& fallback);
 /// `scope`: "all" routes or only what [watch] names. True: all.
 bool scope_setting(Settings& settings, bool all_by_default);
 

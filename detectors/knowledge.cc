@@ -118,7 +118,9 @@ std::size_t Knowledge::transitions_after(std::uint32_t number, Timestamp after) 
 /// All big-endian.
 std::string Knowledge::encode(std::uint32_t number) const {
   const AdjacencyRecord& r = records_[number];
+  const std::vector<Interval>& past = intervals(number);
   std::string value;
+  value.reserve(43 + past.size() * 16);
   put_u8(value, kKnowledgeFormat);
   put_u8(value, static_cast<std::uint8_t>((r.open ? kOpen : 0) | (r.raised ? kRaised : 0) |
                                           (r.damped ? kDamped : 0) |
@@ -127,7 +129,6 @@ std::string Knowledge::encode(std::uint32_t number) const {
   put_u32(value, r.folded);
   for (const Timestamp t : {r.first_seen, r.last_seen, r.opened, r.damped_since})
     put_time(value, t);
-  const std::vector<Interval>& past = intervals(number);
   put_u8(value, static_cast<std::uint8_t>(past.size()));
   for (const Interval& i : past) {
     put_time(value, i.from);

@@ -205,6 +205,8 @@ class NewUpstream final : public Detector {
   void clear_single_homed(std::uint32_t origin, Touch* t);
   std::vector<KnownUpstream> known_upstreams(std::uint32_t origin, Asn except) const;
   Timestamp last_seen(std::uint32_t adjacency) const;
+  /// Of those that show it: sorted, at most `most`.
+  std::vector<Prefix> lowest_prefixes(std::uint32_t adjacency, std::size_t most) const;
   Shown shown(std::uint32_t adjacency) const;
   bool shows(const RouteView& route, std::uint32_t adjacency) const;
   std::vector<std::string> peer_names(const std::vector<PeerId>& peers) const;

@@ -111,7 +111,7 @@ void NewUpstream::emit_new(Touch& t) {
   Event e = make_event(r, "new-upstream", Action::kRaise,
                        t.new_origin ? Severity::kNotice : Severity::kWarning);
   fill_from_touch(e, t);
-  e.prefixes = shown(t.adjacency).prefixes;
+  e.prefixes = lowest_prefixes(t.adjacency, Event::kMaxPrefixes);
   e.prefix_count = sightings_.prefixes(t.adjacency);
   const Details& d = details(t);
   e.peers = peer_names(d.peers);
@@ -147,7 +147,7 @@ void NewUpstream::emit_returned(Touch& t) {
   Event e = make_event(r, "upstream-returned", Action::kRaise,
                        is_loud ? Severity::kWarning : Severity::kNotice);
   fill_from_touch(e, t);
-  e.prefixes = shown(t.adjacency).prefixes;
+  e.prefixes = lowest_prefixes(t.adjacency, Event::kMaxPrefixes);
   e.prefix_count = sightings_.prefixes(t.adjacency);
   const Details& d = details(t);
   e.peers = peer_names(d.peers);
@@ -211,7 +211,7 @@ void NewUpstream::emit_flap_begins(Touch& t) {
                                  static_cast<std::uint64_t>(unix_micros(r.damped_since)), 0};
   e.id = make_event_id("upstream-flap", parts);
   fill_from_touch(e, t);
-  if (r.open) e.prefixes = shown(t.adjacency).prefixes;
+  if (r.open) e.prefixes = lowest_prefixes(t.adjacency, Event::kMaxPrefixes);
   e.prefix_count = sightings_.prefixes(t.adjacency);
   e.peers = peer_names(details(t).peers);
   const auto transitions = static_cast<std::int64_t>(
@@ -391,13 +391,19 @@ bool NewUpstream::shows(const RouteView& route, std::uint32_t adjacency) const {
   return a.kind == AdjacencyKind::kAdjacency && a.origin == r.origin && a.upstream == r.upstream;
 }
 
-NewUpstream::Shown NewUpstream::shown(std::uint32_t adjacency) const {
-  Shown out;
-  std::vector<Prefix> sample;
+std::vector<Prefix> NewUpstream::lowest_prefixes(std::uint32_t adjacency, std::size_t most) const {
+  std::vector<Prefix> lowest;
+  lowest.reserve(std::min<std::size_t>(most, sightings_.prefixes(adjacency)));
   sightings_.for_each_prefix(adjacency, [&](std::span<const PrefixId> ids) {
-    insert_bounded(sample, host_->nlri(ids[0]).prefix, kPrefixSample);
+    insert_bounded(lowest, host_->nlri(ids[0]).prefix, most);
     return true;
   });
+  return lowest;
+}
+
+NewUpstream::Shown NewUpstream::shown(std::uint32_t adjacency) const {
+  Shown out;
+  std::vector<Prefix> sample = lowest_prefixes(adjacency, kPrefixSample);
   out.sampled = sightings_.prefixes(adjacency) > kPrefixSample;
   std::vector<PeerId> peers;
   sightings_.for_each_prefix(adjacency, [&](std::span<const PrefixId> ids) {

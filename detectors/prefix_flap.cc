@@ -30,7 +30,7 @@ void PrefixFlap::attach(Host& host) {
 }
 
 void PrefixFlap::on_route_change(const RouteChange& change) {
-  if (change.baseline || (!settings_.all && !watch_.change(change))) return;
+  if (!settings_.all && !watch_.change(change)) return;
   const Nlri nlri = without_path_id(host_->nlri(change.prefix));
   auto it = prefixes_.find(nlri);
   if (it == prefixes_.end()) {
@@ -116,10 +116,8 @@ void PrefixFlap::on_timer(std::uint64_t) {
     const bool calm = std::all_of(p.counts.begin(), p.counts.end(), [this](const Count& c) {
       return c.changes <= settings_.threshold;
     });
-    // An event that began within this window stands for a whole one at least.
-    const bool ends = p.raised && calm && host_->now() - p.since >= settings_.window;
-    if (ends) clear(it->first, p);
-    if (!p.raised || ends) {
+    if (p.raised && calm) clear(it->first, p);
+    if (!p.raised || calm) {
       it = prefixes_.erase(it);
       continue;
     }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "detectors/adjacency.h"
@@ -12,11 +13,23 @@ namespace lapwing::detectors {
 namespace {
 
 // Networks that are commonly taken to have no upstream. AT&T, Lumen, Deutsche Telekom, GTT, Liberty
-// Global, NTT, Orange, PCCW, Tata, Sparkle, Arelion, Telxius, Verizon, Zayo.
-const std::vector<Asn> kTier1{7018, 3356, 3320, 3257,  6830, 2914, 5511,
-                              3491, 6453, 6762, 12956, 1299, 701,  6461};
+// Global, NTT, Orange, PCCW, Tata, Sparkle, Arelion, Telxius, Verizon, Zayo, Cogent, Sprint.
+const std::vector<Asn> kTier1{7018, 3356, 3320,  3257, 6830, 2914, 5511, 3491,
+                              6453, 6762, 12956, 1299, 701,  6461, 174,  1239};
 // Networks of content that sell no transit: Google, Meta, Netflix, Apple.
 const std::vector<Asn> kNoTransitNetworks{15169, 32934, 2906, 714};
+// Numbers that the regional registries list under one holder, or under one that it has bought.
+const std::vector<std::vector<Asn>> kSiblings{
+    {701, 702, 703, 2828},           // Verizon: UUNET, its EMEA and Asia, XO
+    {3356, 3549, 209, 3561},         // Lumen: Level 3, Global Crossing, Qwest, Savvis
+    {7018, 7132, 2386, 2686, 2687},  // AT&T
+    {3257, 4436, 5580, 8928, 286},   // GTT: nLayer, Hibernia, Interoute, KPN's backbone
+    {6453, 4755},                    // Tata: VSNL
+    {5511, 3215},                    // Orange: Open Transit, France
+    {15169, 36040, 43515, 36384, 19527, 24424, 396982},  // Google: YouTube, China, Cloud
+    {32934, 54115, 63293},                               // Meta
+    {2906, 40027, 55095},                                // Netflix
+    {714, 6185}};                                        // Apple
 
 bool names(const std::vector<Asn>& sorted, Asn as) {
   return std::binary_search(sorted.begin(), sorted.end(), as);
@@ -38,7 +51,26 @@ std::unique_ptr<Detector> make_route_leak(Settings& settings) {
   s.no_transit = as_setting(settings, "no-transit", kNoTransitNetworks);
   s.customers = as_setting(settings, "customers", {});
   s.lateral = as_setting(settings, "lateral-peers", {});
+  s.siblings = as_groups_setting(settings, "siblings", kSiblings);
+  std::vector<Asn> all;
+  for (const std::vector<Asn>& group : s.siblings)
+    all.insert(all.end(), group.begin(), group.end());
+  std::sort(all.begin(), all.end());
+  if (const auto twice = std::adjacent_find(all.begin(), all.end()); twice != all.end())
+    settings.error("siblings", fmt::format("must name an AS in one group only, not AS{}", *twice));
   return std::make_unique<RouteLeak>(common, std::move(s));
+}
+
+RouteLeak::RouteLeak(const PathFindingSettings& common, RouteLeakSettings settings)
+    : PathFindings(common), settings_(std::move(settings)) {
+  for (std::size_t number = 0; number < settings_.siblings.size(); ++number)
+    for (const Asn as : settings_.siblings[number]) group_of_.emplace(as, number);
+}
+
+bool RouteLeak::is_one_network(Asn a, Asn b) const {
+  if (a == b) return true;
+  const auto group = group_of_.find(a), other = group_of_.find(b);
+  return group != group_of_.end() && other != group_of_.end() && group->second == other->second;
 }
 
 std::optional<Finding> RouteLeak::judge(PathView path) const {
@@ -51,7 +83,8 @@ std::optional<Finding> RouteLeak::judge(PathView path) const {
 
 /// RFC 9234 5: the attribute names the AS from which on the route may only go down. Where our own
 /// relation to the neighbour is known it decides; otherwise a network without upstreams that stands
-/// beyond the next AS must have had it from a customer or a lateral peer.
+/// beyond the next AS must have had it from a customer or a lateral peer. Siblings of either end
+/// are no next AS.
 std::optional<Finding> RouteLeak::judge_otc(const std::vector<Asn>& hops, Asn otc) const {
   if (hops.empty()) return std::nullopt;
   const Asn from = hops.front(), next = hops.size() > 1 ? hops[1] : 0;
@@ -61,8 +94,10 @@ std::optional<Finding> RouteLeak::judge_otc(const std::vector<Asn>& hops, Asn ot
   if (at == hops.end()) return std::nullopt;
   for (auto hop = hops.begin(); hop + 1 < at; ++hop)
     if (names(settings_.tier1, *hop)) {
-      const auto by = hop + 1;
-      return Finding{kOtcUpwards, *by, *hop, by + 1 < hops.end() ? *(by + 1) : 0};
+      const auto by = std::find_if(hop + 1, at, [&](Asn as) {
+        return !is_one_network(as, *hop) && !is_one_network(as, otc);
+      });
+      if (by != at) return Finding{kOtcUpwards, *by, *hop, *(by + 1)};
     }
   return std::nullopt;
 }
@@ -71,18 +106,26 @@ std::optional<Finding> RouteLeak::judge_tier1(const std::vector<Asn>& hops) cons
   std::size_t last = hops.size();
   for (std::size_t i = 0; i < hops.size(); ++i) {
     if (!names(settings_.tier1, hops[i])) continue;
-    // The AS next to the second one had the route from it: it leaked, or one between did.
-    if (last < hops.size() && i - last > 1 && hops[last] != hops[i])
-      return Finding{kTier1, hops[i - 1], hops[last], hops[i]};
+    // The network next to the second one had the route from it: it leaked, or one between did.
+    if (last < hops.size() && !is_one_network(hops[last], hops[i]))
+      for (std::size_t by = i - 1; by > last; --by)
+        if (!is_one_network(hops[by], hops[i]) && !is_one_network(hops[by], hops[last]))
+          return Finding{kTier1, hops[by], hops[last], hops[i]};
     last = i;
   }
   return std::nullopt;
 }
 
 std::optional<Finding> RouteLeak::judge_no_transit(const std::vector<Asn>& hops) const {
-  for (std::size_t i = 1; i + 1 < hops.size(); ++i)
-    if (names(settings_.no_transit, hops[i]) && !names(settings_.no_transit, hops[i - 1]))
-      return Finding{kNoTransit, hops[i], hops[i - 1], hops[i + 1]};
+  for (std::size_t i = 1; i + 1 < hops.size(); ++i) {
+    if (!names(settings_.no_transit, hops[i])) continue;
+    const auto other = [&](Asn as) { return !is_one_network(as, hops[i]); };
+    const auto here = hops.begin() + static_cast<std::ptrdiff_t>(i);
+    const auto left = std::find_if(std::reverse_iterator(here), hops.rend(), other);
+    const auto right = std::find_if(here + 1, hops.end(), other);
+    if (left != hops.rend() && right != hops.end() && !names(settings_.no_transit, *left))
+      return Finding{kNoTransit, hops[i], *left, *right};
+  }
   return std::nullopt;
 }
 
@@ -95,7 +138,8 @@ PathFindings::Text RouteLeak::describe(const Finding& f) const {
       text.what = fmt::format("our customer AS{} leaks routes that it had to keep", f.as);
       break;
     case kOtcFromPeer:
-      text.rule = "a lateral peer sent a route that another AS marked Only-to-Customer (RFC 9234 5)";
+      text.rule =
+          "a lateral peer sent a route that another AS marked Only-to-Customer (RFC 9234 5)";
       text.what = fmt::format("our lateral peer AS{} leaks routes that it had to keep", f.as);
       break;
     case kOtcUpwards:

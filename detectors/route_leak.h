@@ -4,11 +4,13 @@
 //   otc         the path carries Only-to-Customer (RFC 9234) and went up or sideways all the same
 //   tier1       two networks without upstreams stand in it, with others between them
 //   no-transit  a network that carries nobody's routes stands between two others
-// Which networks these are is a setting. What a first table shows is taken for custom.
+// Which networks these are is a setting, and so is which ASes are siblings: one network under several
+// numbers, within which nothing leaks. What a first table shows is taken for custom.
 // Meaning and limits: docs/DETECTORS.md. Thread: engine. Owns: its findings.
 #pragma once
 
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include "detectors/path_findings.h"
@@ -20,14 +22,14 @@ struct RouteLeakSettings {
   std::vector<Asn> no_transit;
   std::vector<Asn> customers;   // neighbours that are our customers (RFC 9234 5, role)
   std::vector<Asn> lateral;     // neighbours that are our lateral peers
+  std::vector<std::vector<Asn>> siblings;  // groups of ASes of one network; an AS stands in one
 };
 
 std::unique_ptr<Detector> make_route_leak(Settings& settings);
 
 class RouteLeak final : public PathFindings {
  public:
-  RouteLeak(const PathFindingSettings& common, RouteLeakSettings settings)
-      : PathFindings(common), settings_(std::move(settings)) {}
+  RouteLeak(const PathFindingSettings& common, RouteLeakSettings settings);
 
   std::string_view name() const override { return "route-leak"; }
 
@@ -40,7 +42,10 @@ class RouteLeak final : public PathFindings {
   std::optional<Finding> judge_tier1(const std::vector<Asn>& hops) const;
   std::optional<Finding> judge_no_transit(const std::vector<Asn>& hops) const;
 
+  bool is_one_network(Asn a, Asn b) const;
+
   const RouteLeakSettings settings_;
+  std::unordered_map<Asn, std::size_t> group_of_;  // number of its group in settings_.siblings
 };
 
 }  // namespace lapwing::detectors

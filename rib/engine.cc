@@ -195,7 +195,7 @@ void Engine::announce(Peer& peer, FamilyState& family, const bgp::NlriKey& key, 
   change.before = before;
   change.after = path;
   change.cause = options_.replay ? Cause::kReplay : Cause::kLive;
-  change.baseline = !family.baseline_done && (!peer.joined_midway || before == kNoPath);
+  change.baseline = is_first_sight(peer, family, key, before);
   if (family.synchronizing && !family.refresh && (before == kNoPath || peer.rib.is_stale(prefix))) {
     change.cause = Cause::kResync;
     change.last_known = family.last_known;
@@ -205,6 +205,16 @@ void Engine::announce(Peer& peer, FamilyState& family, const bgp::NlriKey& key, 
   record_write(change);
   notify(change);
   if (before != kNoPath) paths_.release(before, sequence_);
+}
+
+// A neighbour joined midway has no table to learn: each prefix teaches with the first route that it
+// shows. One that is first seen to be withdrawn had a route that nobody knows: what it shows then
+// teaches, too. One whose route was seen, and seen to go, is known: to have none.
+bool Engine::is_first_sight(Peer& peer, FamilyState& family, const bgp::NlriKey& key,
+                            PathId before) {
+  if (family.baseline_done) return false;
+  if (!peer.joined_midway) return true;
+  return before == kNoPath && family.withdrawn.erase(key) == 0;
 }
 
 void Engine::withdraw(Peer& peer, FamilyState& family, const bgp::NlriKey& key,
@@ -221,6 +231,9 @@ void Engine::withdraw(Peer& peer, FamilyState& family, const bgp::NlriKey& key,
   }
   if (stale && family.kept != 0) --family.kept;
   --family.routes;
+  constexpr std::size_t kMaxWithdrawn = 1 << 18;  // what is beyond teaches again
+  if (peer.joined_midway && !family.baseline_done && family.withdrawn.size() < kMaxWithdrawn)
+    family.withdrawn.insert(key);
   remove_route(peer, prefix, change, true);
   if (family.level != LimitLevel::kFine) note_fewer(peer, family);
 }

@@ -19,9 +19,9 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <cstring>
 #include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -29,6 +29,9 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "bgp/record.h"
@@ -190,6 +193,9 @@ class Engine final : public Dictionary {
   class DetectorHost;
 
   enum class LimitLevel : std::uint8_t { kFine, kNear, kExceeded };
+  struct KeyHash {
+    std::size_t operator()(const bgp::NlriKey& key) const { return PrefixTable::hash(key); }
+  };
   struct FamilyState {
     Family family;
     bool baseline_done = false;
@@ -201,6 +207,8 @@ class Engine final : public Dictionary {
     std::uint64_t limit = 0;              // 0: none
     std::uint64_t near = 0;               // a part of it, for a warning
     LimitLevel level = LimitLevel::kFine;
+    // Of a neighbour joined midway: seen with a route that was withdrawn since. Asked, never walked.
+    std::unordered_set<bgp::NlriKey, KeyHash> withdrawn;
 
     std::uint64_t announced() const { return routes - kept; }
   };
@@ -237,6 +245,8 @@ class Engine final : public Dictionary {
   void look_ahead(const Peer& peer, const bgp::RecordBatch& batch, std::size_t at);
   void announce(Peer& peer, FamilyState& family, const bgp::NlriKey& key, std::uint64_t hash,
                 PathId path);
+  /// True where what it shows now is compared with nothing: it teaches. `before`: its route.
+  bool is_first_sight(Peer& peer, FamilyState& family, const bgp::NlriKey& key, PathId before);
   void withdraw(Peer& peer, FamilyState& family, const bgp::NlriKey& key, std::uint64_t hash);
   void remove_route(Peer& peer, PrefixId prefix, RouteChange change, bool write);
   void set_limit(const Peer& peer, FamilyState& family);
@@ -280,9 +290,17 @@ class Engine final : public Dictionary {
   // Events of the present moment: what one incident said last, and how often an id stood again.
   struct Said {
     EventId last;
-    std::map<EventId, std::uint32_t> times;
+    std::vector<std::pair<EventId, std::uint32_t>> times;
   };
-  std::map<EventId, Said> said_;
+  // Ids are the octets of a cryptographic hash. Asked, never walked.
+  struct IdHash {
+    std::size_t operator()(const EventId& id) const {
+      std::size_t hash = 0;
+      std::memcpy(&hash, id.bytes.data(), sizeof hash);
+      return hash;
+    }
+  };
+  std::unordered_map<EventId, Said, IdHash> said_;
   Timestamp said_at_{};
   std::vector<std::unique_ptr<DetectorHost>> detectors_;
   std::vector<DetectorHost*> route_listeners_;  // of changes outside first tables

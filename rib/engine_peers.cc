@@ -66,7 +66,10 @@ void Engine::peer_up(Peer& peer, const bgp::SessionDetail& detail) {
   peer.over_limit = false;
   // What is kept from a lost session counts only beyond twice the limit, as with max-prefix.
   peer.attributes_allowed = peer.max_attributes + std::min(peer.max_attributes, peer.attributes);
-  if (peer.last_change != Timestamp{}) peer.joined_midway = false;
+  if (peer.last_change != Timestamp{}) {
+    peer.joined_midway = false;
+    for (FamilyState& state : peer.families) state.withdrawn.clear();
+  }
   PeerChange change;
   change.peer = peer.info.id;
   change.event = PeerEvent::kUp;
@@ -133,6 +136,7 @@ void Engine::end_of_rib(Peer& peer, Family family, bool refresh_end) {
   state.synchronizing = state.refresh = false;
   if (!state.baseline_done) {
     state.baseline_done = true;
+    state.withdrawn.clear();
     write_peer(peer);
   }
   notify(change);
@@ -347,10 +351,13 @@ EventId Engine::id_in_moment(const Event& event) {
     said_.clear();
     said_at_ = now_;
   }
-  const auto [said, first] = said_.try_emplace(event.incident);
-  std::uint32_t& times = said->second.times[event.id];
-  if (times == 0 || said->second.last != event.id) ++times;
-  said->second.last = event.id;
+  Said& said = said_[event.incident];
+  auto stood = std::find_if(said.times.begin(), said.times.end(),
+                            [&](const auto& other) { return other.first == event.id; });
+  if (stood == said.times.end()) stood = said.times.insert(stood, {event.id, 0});
+  std::uint32_t& times = stood->second;
+  if (times == 0 || said.last != event.id) ++times;
+  said.last = event.id;
   if (times == 1) return event.id;
   EventId id = event.id;
   for (std::size_t half = 0; half < id.bytes.size(); half += 8) {

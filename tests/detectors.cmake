@@ -9,6 +9,7 @@ lapwing_test(NAME detectors_test APART
     unit/detector_past_origins_test.cc
     unit/detector_path_change_test.cc
     unit/detector_peer_state_test.cc
+    unit/detector_prefix_flap_test.cc
     unit/detector_prefix_watch_test.cc
     unit/detector_restart_test.cc
     unit/detector_sightings_test.cc

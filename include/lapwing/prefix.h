@@ -71,8 +71,13 @@ struct IpAddress {
 /// RFC 5952 text for IPv6, dotted quad for IPv4.
 inline std::string format_address(const IpAddress& a) {
   char text[INET6_ADDRSTRLEN];
-  ::inet_ntop(a.version == IpVersion::kV4 ? AF_INET : AF_INET6, a.bytes.data(), text, sizeof text);
-  return text;
+  if (a.version == IpVersion::kV6) return ::inet_ntop(AF_INET6, a.bytes.data(), text, sizeof text);
+  char* end = text;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (i != 0) *end++ = '.';
+    end = std::to_chars(end, text + sizeof text, a.bytes[i]).ptr;
+  }
+  return {text, end};
 }
 
 inline std::optional<IpAddress> parse_address(std::string_view text) {

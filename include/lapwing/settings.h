@@ -17,8 +17,9 @@
 
 namespace lapwing {
 
-using SettingValue = std::variant<bool, std::int64_t, double, std::string, std::vector<std::int64_t>,
-                                  std::vector<std::string>>;
+using SettingValue =
+    std::variant<bool, std::int64_t, double, std::string, std::vector<std::int64_t>,
+                 std::vector<std::string>, std::vector<std::vector<std::int64_t>>>;
 
 struct SettingError {
   std::string key;
@@ -50,6 +51,12 @@ class Settings {
   }
   std::vector<std::int64_t> integers(std::string_view key, std::vector<std::int64_t> fallback) {
     return list<std::int64_t>(key, std::move(fallback), "an array of integers");
+  }
+  /// Groups of numbers: [[1, 2], [3, 4]].
+  std::vector<std::vector<std::int64_t>> groups(std::string_view key,
+                                                std::vector<std::vector<std::int64_t>> fallback) {
+    return list<std::vector<std::int64_t>>(key, std::move(fallback),
+                                           "an array of arrays of integers");
   }
 
   void error(std::string_view key, std::string message) {

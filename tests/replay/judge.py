@@ -39,7 +39,7 @@ def adjacency(path):
 
 class Neighbor:
     def __init__(self):
-        self.path = {}            # by prefix
+        self.seen = set()         # prefixes that had a route
         self.first_table = False  # of a session whose beginning was seen
         self.complete = False     # a first table was complete once
         self.last = 0
@@ -53,7 +53,7 @@ class Neighbor:
         """True when an announcement of it is no news, whatever its path."""
         if self.complete:
             return False
-        return not self.midway or prefix not in self.path
+        return not self.midway or prefix not in self.seen
 
 
 class Judge:
@@ -81,8 +81,6 @@ class Judge:
                 self.state(neighbor, list(group)[-1], time)
             elif kind == "W":
                 neighbor.last = time
-                for row in group:
-                    neighbor.path.pop(row[5], None)
             else:
                 neighbor.last = time
                 self.announce(neighbor, [row[5] for row in group], path_text, time)
@@ -106,8 +104,7 @@ class Judge:
     def announce(self, neighbor, prefixes, path_text, time):
         found = adjacency(path_text)
         teaches = [neighbor.teaches(prefix) for prefix in prefixes]
-        for prefix in prefixes:
-            neighbor.path[prefix] = path_text
+        neighbor.seen.update(prefixes)
         if found is None or found in self.known:
             return
         self.known.add(found)

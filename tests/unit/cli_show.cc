@@ -132,6 +132,27 @@ TEST_CASE("show route: prefix, path identifier and RD, stale routes marked") {
            "There are more routes; see --limit.\n");
 }
 
+TEST_CASE("show upstreams: when each was active, and who shows it") {
+  CHECK_EQ(show_upstreams(
+               R"([{"as":4837,"first_seen":"2010-12-01T00:00:00Z","last_seen":)"
+               R"("2017-10-01T11:00:00Z","active":true,"prefixes":4,"peers":["edge1","edge2"],)"
+               R"("activations":1,"intervals":[{"from":"2010-12-01T00:00:00Z","to":null}]},)"
+               R"({"as":20485,"first_seen":"2017-10-01T09:07:51Z","last_seen":)"
+               R"("2017-10-02T07:56:39Z","active":false,"prefixes":0,"peers":[],"activations":2,)"
+               R"("intervals":[{"from":"2017-10-01T09:07:51Z","to":"2017-10-01T10:14:45Z"},)"
+               R"({"from":"2017-10-01T12:21:55Z","to":"2017-10-02T07:56:39Z"}]}])",
+               screen())
+               .value_or(""),
+           "Upstream  Active  Prefixes  Times  First seen            Last seen             Neighbours\n"
+           "  AS4837  yes            4      1  2010-12-01 00:00:00Z  2017-10-01 11:00:00Z  edge1 edge2\n"
+           " AS20485  no             0      2  2017-10-01 09:07:51Z  2017-10-02 07:56:39Z  -\n"
+           "\n"
+           "Upstream  Active from           To                       For\n"
+           "  AS4837  2010-12-01 00:00:00Z  still                  2496d\n"
+           " AS20485  2017-10-01 09:07:51Z  2017-10-01 10:14:45Z   1h06m\n"
+           " AS20485  2017-10-01 12:21:55Z  2017-10-02 07:56:39Z  19h34m\n");
+}
+
 TEST_CASE("show upstreams: prefixes as a number or as a list") {
   CHECK_EQ(show_upstreams(
                R"({"origin":131279,"upstreams":[{"as":4837,"first_seen":"2010-12-01T00:00:00Z",)"
@@ -140,15 +161,15 @@ TEST_CASE("show upstreams: prefixes as a number or as a list") {
                R"("2017-10-01T10:14:45Z","active":false,"prefixes":["a","b","c"]}]})",
                screen())
                .value_or(""),
-           "Upstream  Active  Prefixes  Times  First seen            Last seen\n"
-           "  AS4837  yes            4      1  2010-12-01 00:00:00Z  2017-10-01 11:00:00Z\n"
-           " AS20485  no             3      -  2017-10-01 09:07:51Z  2017-10-01 10:14:45Z\n");
+           "Upstream  Active  Prefixes  Times  First seen            Last seen             Neighbours\n"
+           "  AS4837  yes            4      1  2010-12-01 00:00:00Z  2017-10-01 11:00:00Z  -\n"
+           " AS20485  no             3      -  2017-10-01 09:07:51Z  2017-10-01 10:14:45Z  -\n");
 }
 
 TEST_CASE("show upstreams: a bare list, as the detector gives it, is read too") {
   CHECK_EQ(show_upstreams(R"([{"as":4837,"active":true,"prefixes":4}])", screen()).value_or(""),
-           "Upstream  Active  Prefixes  Times  First seen  Last seen\n"
-           "  AS4837  yes            4      -  -           -\n");
+           "Upstream  Active  Prefixes  Times  First seen  Last seen  Neighbours\n"
+           "  AS4837  yes            4      -  -           -          -\n");
   CHECK(is_empty_answer("[]", "upstreams"));
   CHECK(is_empty_answer("{\"upstreams\":[]}", "upstreams"));
   CHECK_FALSE(is_empty_answer("{\"upstreams\":[1]}", "upstreams"));

@@ -532,14 +532,16 @@ TEST_CASE("config: detectors and sinks are known tables of plain values") {
   check(diagnose(base + "[detector.new-upsteam]\n[[sink.sylog]]\n", options),
         {"t.toml:8:11: error: unknown detector \"new-upsteam\"; did you mean \"new-upstream\"?",
          "t.toml:9:8: error: unknown sink \"sylog\"; did you mean \"syslog\"?"});
-  check(diagnose(base + "[detector.new-upstream]\nx = { y = 1 }\nz = [1, \"a\"]\nenabled = 1\n"
-                        "[[sink.jsonl]]\n",
+  check(diagnose(base + "[detector.new-upstream]\nx = { y = 1 }\nz = [1, \"a\"]\n"
+                        "g = [[1], [\"a\"]]\nenabled = 1\n[[sink.jsonl]]\n",
                  options),
-        {"t.toml:9:5: error: \"x\" must be a boolean, a number, a string, or an array of integers "
-         "or of strings, not a table",
-         "t.toml:10:5: error: \"z\" must be a boolean, a number, a string, or an array of integers "
-         "or of strings, not a mixed array",
-         "t.toml:11:11: error: \"enabled\" must be true or false, not 1"});
+        {"t.toml:9:5: error: \"x\" must be a boolean, a number, a string, or an array of "
+         "integers, of strings or of arrays of integers, not a table",
+         "t.toml:10:5: error: \"z\" must be a boolean, a number, a string, or an array of "
+         "integers, of strings or of arrays of integers, not a mixed array",
+         "t.toml:11:5: error: \"g\" must be a boolean, a number, a string, or an array of "
+         "integers, of strings or of arrays of integers, not a mixed array",
+         "t.toml:12:11: error: \"enabled\" must be true or false, not 1"});
   check(diagnose(base + "[sink]\nsyslog = 5\n[detector]\nnew-upstream = true\n", options),
         {"t.toml:9:10: error: a sink is a table: write [[sink.syslog]]",
          "t.toml:11:16: error: a detector is a table: write [detector.new-upstream]"});

@@ -249,7 +249,7 @@ TEST_CASE("config: route servers, storage and token reach their place") {
 TEST_CASE("config: settings keep their types for the consumer that checks them") {
   const Config config = parse(std::string(kSpeaker) +
                               "[detector.x]\nb = true\ni = 5\nd = 1.5\nt = \"a\"\nis = [1, 2]\nts "
-                              "= [\"a\"]\nnone = []\n[[sink.syslog]]\n[[sink.jsonl]]\nenabled = "
+                              "= [\"a\"]\nnone = []\ngs = [[1, 2], [], [3]]\n[[sink.syslog]]\n[[sink.jsonl]]\nenabled = "
                               "false\n[[sink.syslog]]\nq = 1\n");
   Settings s = config.detectors.at(0).settings;
   CHECK(s.boolean("b", false));
@@ -258,6 +258,8 @@ TEST_CASE("config: settings keep their types for the consumer that checks them")
   CHECK((s.integers("is", {}) == std::vector<std::int64_t>{1, 2}));
   CHECK((s.texts("ts", {}) == std::vector<std::string>{"a"}));
   CHECK(s.integers("none", {7}).empty());
+  CHECK(s.groups("none", {{7}}).empty());
+  CHECK((s.groups("gs", {}) == std::vector<std::vector<std::int64_t>>{{1, 2}, {}, {3}}));
   CHECK(s.has("d"));
   REQUIRE(config.sinks.size() == 2);
   CHECK((config.sinks[0].at < config.sinks[1].at));

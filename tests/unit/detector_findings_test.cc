@@ -51,6 +51,13 @@ TEST_CASE("route-leak: two networks without upstreams with another between them"
   CHECK(field<std::int64_t>(*e, "leaked_to_as") == 3356);
   CHECK(field<std::int64_t>(*e, "leaked_from_as") == 1299);
   CHECK(e->evidence.at(0).new_path == "1 3356 64 1299 100");
+  // The nearest two on the way count: 64 had it from 174, not from 1299.
+  LeakScene near;
+  near.begin();
+  const auto nearest = near.announce("1 3356 64 174 1299 100");
+  REQUIRE(nearest.has_value());
+  CHECK(field<std::int64_t>(*nearest, "leaker_as") == 64);
+  CHECK(field<std::int64_t>(*nearest, "leaked_from_as") == 174);
   // Beside each other, prepended, or one of them alone: no leak.
   LeakScene fine;
   fine.begin();
@@ -72,6 +79,55 @@ TEST_CASE("route-leak: a network that carries nobody's routes between two others
         "10.0.0.0/24 (1 route), seen by a");
 }
 
+TEST_CASE("route-leak: ASes of one network are not between two others") {
+  // 703 is Verizon's like 701, 3549 Lumen's like 3356, 36040 and 43515 Google's like 15169.
+  for (const std::string_view path :
+       {"1 3356 3549 1299 100", "1 701 703 702 1299 100", "1 1299 702 701 100",
+        "1 701 702 3549 3356 100", "1 701 64 703 701 100", "1 3549 15169 36040",
+        "36040 15169 100", "1 3549 43515 15169 36040"}) {
+    LeakScene s;
+    s.begin();
+    CHECK_MESSAGE(!s.announce(path).has_value(), std::string(path));
+  }
+  const auto leak = [](std::string_view path, std::string_view kind, Asn by, Asn from, Asn to) {
+    LeakScene s;
+    s.begin();
+    const auto e = s.announce(path);
+    REQUIRE_MESSAGE(e.has_value(), std::string(path));
+    CHECK(kind_of(*e) == kind);
+    CHECK(field<std::int64_t>(*e, "leaker_as") == by);
+    CHECK(field<std::int64_t>(*e, "leaked_from_as") == from);
+    CHECK(field<std::int64_t>(*e, "leaked_to_as") == to);
+  };
+  // Siblings of either end do not hide a stranger, nor are they the ones that leak.
+  leak("1 3356 64 702 701 100", "tier1", 64, 701, 3356);
+  leak("1 3356 3549 64 65 1299 100", "tier1", 65, 1299, 3356);
+  leak("1 3356 4436 1299 100", "tier1", 4436, 1299, 3356);  // a sibling of neither
+  leak("1 701 43515 15169 36040 4713 100", "no-transit", 15169, 4713, 701);
+}
+
+TEST_CASE("route-leak: which ASes are siblings is a setting") {
+  const auto with = [](std::vector<std::vector<std::int64_t>> groups, std::string_view path) {
+    LeakScene s;
+    s.host.settings.set("siblings", std::move(groups));
+    s.begin();
+    return s.announce(path).has_value();
+  };
+  CHECK(with({{64, 65}}, "1 3356 3549 1299 100"));
+  CHECK(with({{64, 65}}, "1 3356 64 1299 100"));
+  CHECK_FALSE(with({{7, 8}, {64, 3356}}, "1 3356 64 1299 100"));
+  const auto errors = [](std::vector<std::vector<std::int64_t>> groups) {
+    Settings settings;
+    settings.set("siblings", std::move(groups));
+    make_detector("route-leak", settings);
+    return settings.finish();
+  };
+  CHECK(errors({{1, 2}, {}, {3}}).empty());
+  REQUIRE(errors({{1, 2}, {3, 2}}).size() == 1);
+  CHECK(errors({{1, 2}, {3, 2}})[0].message == "must name an AS in one group only, not AS2");
+  CHECK(errors({{1, 0}}).size() == 1);
+}
+
 TEST_CASE("route-leak: Only-to-Customer that went up, and where our relation is known") {
   LeakScene s;
   s.host.settings.set("customers", std::vector<std::int64_t>{1});
@@ -91,6 +147,11 @@ TEST_CASE("route-leak: Only-to-Customer that went up, and where our relation is 
   CHECK(send(c, "3 1299 60 50 100", 50) == 1);  // 60 had to keep it
   CHECK(kind_of(s.host.events.back()) == "otc");
   CHECK(field<std::int64_t>(s.host.events.back(), "leaker_as") == 60);
+  CHECK(send(c, "3 3356 3549 50 100", 50) == 0);  // 50 gave it to 3356's sibling
+  CHECK(send(c, "3 701 703 702 100", 702) == 0);
+  CHECK(send(c, "3 701 3549 3356 100", 3356) == 0);  // by its own sibling
+  CHECK(send(c, "3 3356 3549 61 50 100", 50) == 1);
+  CHECK(field<std::int64_t>(s.host.events.back(), "leaker_as") == 61);
 }
 
 TEST_CASE("findings: what a first table shows is custom") {
@@ -166,40 +227,6 @@ TEST_CASE("reserved-as: of what is watched, beyond our own neighbourhood, unless
   CHECK(kind_of(*s.announce("1 3356 64500 100")) == "documentation");
   CHECK(kind_of(*s.announce("1 3356 23456 100")) == "as-trans");
   CHECK(kind_of(*s.announce("1 3356 70000")) == "reserved");
-}
-
-TEST_CASE("prefix-flap: one change too many of one neighbour, silence, and an end") {
-  FakeHost host("prefix-flap");
-  host.settings.set("threshold", std::int64_t{5});
-  host.watched = watch_prefixes({"10.0.0.0/24"});
-  const PeerId a = host.add_peer("a", 1), b = host.add_peer("b", 2);
-  host.at("2024-01-01T00:00:00Z");
-  host.table(a, {"10.0.0.0/24", "10.0.1.0/24"}, "1 10 100");
-  host.table(b, {"10.0.0.0/24"}, "2 10 100");
-  const auto flap = [&](PeerId p, int times) {
-    for (int i = 0; i < times; ++i) {
-      host.after(seconds(5));
-      host.withdraw(p, {"10.0.0.0/24"});
-      host.announce(p, {"10.0.0.0/24"}, std::to_string(p + 1) + " 10 100");
-    }
-  };
-  flap(a, 2);
-  flap(b, 2);  // four changes each: calm
-  CHECK(host.taken().empty());
-  flap(a, 1);
-  REQUIRE(host.taken() == Texts{"prefix-flap"});
-  CHECK(field<std::int64_t>(host.events[0], "changes") == 6);
-  CHECK(field<std::int64_t>(host.events[0], "withdrawals") == 3);
-  CHECK(host.events[0].peers == Texts{"a"});
-  flap(a, 50);
-  CHECK(host.taken().empty());
-  host.after(seconds(600));
-  host.restart();
-  host.after(seconds(1200));
-  REQUIRE(host.taken() == Texts{"prefix-flap clear"});
-  CHECK(host.events[1].incident == host.events[0].incident);
-  CHECK(host.state.empty());
-  CHECK(host.timers() == 0);
 }
 
 }  // namespace lapwing::test

@@ -203,6 +203,37 @@ TEST_CASE(
   CHECK(s.host.events[3].incident == gone.incident);
 }
 
+TEST_CASE("gone and back within one second: each is told, in the order in which it came") {
+  Scene s;
+  const Texts both{"10.0.0.0/24", "10.0.1.0/24"};
+  // Files have whole seconds: all of this has one time.
+  s.host.withdraw(s.a, both);
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 100");
+  s.host.withdraw(s.a, both);
+  s.host.announce(s.a, both, "1 10 100");
+  CHECK(s.host.taken() == Texts{"upstream-gone 100 10", "single-homed 100 20",
+                                "upstream-returned 100 10", "single-homed 100 10 clear",
+                                "upstream-gone 100 10", "single-homed 100 20",
+                                "upstream-returned 100 10", "single-homed 100 10 clear"});
+  CHECK(s.host.duplicate_events == 0);
+  const Event &returned = s.host.events[2], &gone = s.host.events[4], &again = s.host.events[6];
+  CHECK(field<std::int64_t>(returned, "gap_seconds") == 0);
+  CHECK(field<std::int64_t>(returned, "times") == 2);
+  CHECK(returned.prefix_count == 1);
+  CHECK(field<std::int64_t>(gone, "duration_seconds") == 0);
+  CHECK(field<std::int64_t>(gone, "times") == 2);
+  CHECK(field<Timestamp>(gone, "active_since") == returned.time);
+  CHECK(field<std::int64_t>(again, "times") == 3);
+  CHECK(again.prefix_count == 2);
+  for (const Event& e : s.host.events) {
+    CHECK(e.time == s.host.now());
+    CHECK(e.incident == returned.incident);
+  }
+  // The fifth change is damped, though no time has passed.
+  s.host.withdraw(s.a, both);
+  CHECK(s.host.taken() == Texts{"upstream-flap 100 10"});
+}
+
 TEST_CASE("a lost neighbour: nothing is gone, nothing returns") {
   Scene s;
   s.host.down(s.a);

@@ -47,6 +47,23 @@ TEST_CASE("visibility: lost at the UPDATE that takes the last route, regained wi
   CHECK(s.host.state.empty());
 }
 
+TEST_CASE("visibility: lost and regained within one second are two events, in this order") {
+  VisibilityScene s;
+  s.withdraw(kBoth);
+  s.host.announce(s.b, {"10.0.1.0/24"}, "2 20 100");
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 100");
+  REQUIRE(s.host.taken() == Texts{"visibility-lost 100", "visibility-regained 100",
+                                  "visibility-regained 100 clear"});
+  CHECK(s.host.duplicate_events == 0);
+  for (const Event& e : s.host.events) {
+    CHECK(e.time == s.host.now());
+    CHECK(e.incident == s.host.events[0].incident);
+  }
+  CHECK(field<std::int64_t>(s.host.events[1], "lost_count") == 1);
+  CHECK(field<std::int64_t>(s.host.events[2], "duration_seconds") == 0);
+  CHECK(s.host.state.empty());
+}
+
 TEST_CASE("visibility: some prefixes of an origin are a warning, and name what is left") {
   VisibilityScene s;
   s.withdraw({"10.0.0.0/24"});

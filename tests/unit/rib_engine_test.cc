@@ -286,6 +286,28 @@ TEST_CASE("a neighbour joined midway teaches at first sight of a prefix and alar
                               "x 192.0.2.0/24 1 2 -> 1 3 live", "end"});
 }
 
+TEST_CASE("joined midway: what is seen to go is known to have no route; what nobody saw is not") {
+  Bench b;
+  b.start();
+  // First seen to be withdrawn: which route it had is not known, so the next one teaches.
+  Batch unknown;
+  unknown.declare(1, "x", true).up(1).update(2, {kP}, {}, {}).announce(3, kP, {1, 2});
+  CHECK(b.run(unknown) == Lines{"up", "x 192.0.2.0/24 none -> 1 2 live baseline", "end"});
+  // Seen, then withdrawn, once or twice: what comes back is a change.
+  Batch known;
+  known.update(4, {kP}, {}, {}).update(5, {kP}, {}, {}).announce(6, kP, {1, 3});
+  known.update(7, {kP}, {}, {}).announce(8, kP, {1, 3}).announce(9, kQ, {1, 3});
+  CHECK(b.run(known) ==
+        Lines{"x 192.0.2.0/24 1 2 -> none live", "end", "x 192.0.2.0/24 none -> 1 3 live", "end",
+              "x 192.0.2.0/24 1 3 -> none live", "end", "x 192.0.2.0/24 none -> 1 3 live", "end",
+              "x 198.51.100.0/24 none -> 1 3 live baseline", "end"});
+  // A session that is seen to begin brings a first table, and all of it teaches.
+  Batch session;
+  session.update(10, {kP}, {}, {}).down(11).up(12).announce(13, kP, {1, 4});
+  CHECK(b.run(session) == Lines{"x 192.0.2.0/24 1 3 -> none live", "end", "down", "up",
+                                "x 192.0.2.0/24 none -> 1 4 resync baseline since 11", "end"});
+}
+
 TEST_CASE("RFC 7313: what a refresh does not repeat is swept at EoRR, nothing else changes") {
   Bench b;
   b.start();

@@ -152,7 +152,12 @@ class FakeReader : public Reader {
   }
   std::optional<std::string> detector_query(std::string_view what,
                                             std::string_view argument) const override {
-    if (what == "upstreams" && argument == "131279") return R"([{"as":4837}])";
+    if (what == "upstreams" && argument == "131279")
+      return R"([{"as":4837,"first_seen":"2010-12-01T00:00:00.000000Z",)"
+             R"("last_seen":"2017-10-01T09:07:51.000000Z","active":true,"prefixes":4,)"
+             R"("peers":["edge1"],"activations":2,"intervals":[)"
+             R"({"from":"2010-12-01T00:00:00.000000Z","to":"2012-01-01T00:00:00.000000Z"},)"
+             R"({"from":"2013-01-01T00:00:00.000000Z","to":null}]}])";
     if (what == "path-change-children" && argument == "7e0d")
       return R"([{"peer":"a","peer_as":1,"prefix":"192.0.2.0/24","old_path":"1 2","new_path":null,)"
              R"("time":"2017-10-01T09:07:51.000000Z"}])";

@@ -119,7 +119,7 @@ TEST_CASE("http: the parameters of routes reach the reader, wrong ones are refus
 
 TEST_CASE("http: upstreams come from the detector") {
   Bench bench;
-  CHECK(bench.get("/api/v1/origins/131279/upstreams").body == "[{\"as\":4837}]\n");
+  CHECK(bench.get("/api/v1/origins/131279/upstreams").json().at(0).at("as").as_int64() == 4837);
   CHECK(bench.get("/api/v1/origins/1/upstreams").status == 404);
   CHECK(bench.get("/api/v1/origins/AS1/upstreams").status == 400);
   CHECK(bench.get("/api/v1/origins/4294967296/upstreams").status == 400);
