@@ -10,6 +10,7 @@
 #include "sinks/http_routes.h"
 #include "sinks/http_updates.h"
 #include "sinks/peer_json.h"
+#include "sinks/ris_reader.h"
 
 namespace lapwing::sinks {
 
@@ -94,6 +95,8 @@ constexpr HttpRoute kRoutes[] = {
     {"GET", "/api/v1/events/stream", Where::kEvents, Access::kRead, check_stream},
     {"GET", "/api/v1/events/{}/children", Where::kWorker, Access::kRead, get_event_children},
     {"GET", "/api/v1/updates/stream", Where::kUpdates, Access::kRead, check_updates},
+    {"GET", "/v1/stream/", Where::kRisLines, Access::kRead, check_ris_stream},
+    {"GET", "/v1/ws/", Where::kRisSocket, Access::kRead, check_ris_socket},
     {"GET", "/api/v1/openapi.json", Where::kWorker, Access::kRead, get_openapi},
     {"GET", "/metrics", Where::kWorker, Access::kRead, get_metrics},
     {"GET", "/livez", Where::kHere, Access::kOpen, get_live},

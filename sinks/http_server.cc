@@ -207,7 +207,7 @@ class HttpServer::Impl {
     }
     for (const auto& listener : listeners_) listener->accept();
     subscription_ = shared_->context.journal.subscribe([this] {
-      asio::post(shared_->io, [this] { wake_streams(*shared_); });
+      asio::post(shared_->io, [this] { wake_followers(*shared_); });
     });
     thread_ = std::thread([this] {
       name_thread("http");
@@ -227,7 +227,7 @@ class HttpServer::Impl {
     shared_->worker.stop();
     shared_->worker.join();
     listeners_.clear();
-    end_streams(*shared_);
+    end_followers(*shared_);
     shared_.reset();  // closes what connections are left
   }
 
