@@ -1,6 +1,7 @@
 // The paths of the API and what answers them.
 #include <charconv>
 
+#include "sinks/http_console.h"
 #include "sinks/http_control.h"
 #include "sinks/http_events.h"
 #include "sinks/http_metrics.h"
@@ -98,6 +99,7 @@ constexpr HttpRoute kRoutes[] = {
     {"GET", "/v1/stream/", Where::kRisLines, Access::kRead, check_ris_stream},
     {"GET", "/v1/ws/", Where::kRisSocket, Access::kRead, check_ris_socket},
     {"GET", "/api/v1/openapi.json", Where::kWorker, Access::kRead, get_openapi},
+    {"GET", "/", Where::kWorker, Access::kOpen, get_console},
     {"GET", "/metrics", Where::kWorker, Access::kRead, get_metrics},
     {"GET", "/livez", Where::kHere, Access::kOpen, get_live},
     {"GET", "/readyz", Where::kHere, Access::kOpen, get_ready},

@@ -55,6 +55,7 @@ struct HttpResponse {
   unsigned status = 200;
   std::string content_type = "application/json";
   std::string body;
+  std::string security_policy = {};  // Content-Security-Policy; empty: none
   /// The rest of a long body: appends the next piece, which may be empty; false with the last one.
   /// Called on the worker, when what came before was sent.
   std::function<bool(std::string& out)> more = nullptr;

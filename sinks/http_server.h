@@ -1,4 +1,5 @@
-// The HTTP API: status, neighbours, routes, upstreams, events, metrics; on TCP and Unix sockets.
+// The HTTP API: status, neighbours, routes, upstreams, events, metrics, RIS Live, a console; on TCP and
+// Unix sockets.
 //
 // Use: read the options, construct, `start`, at the end `stop` (before the reader and the journal
 // go). It has a thread for connections and two workers for what may wait for a disk or the engine.

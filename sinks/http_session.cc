@@ -238,6 +238,10 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
     header.set(http::field::content_type, response.content_type);
     header.set(http::field::cache_control, "no-store");
     header.set("X-Content-Type-Options", "nosniff");
+    if (!response.security_policy.empty()) {
+      header.set("Content-Security-Policy", response.security_policy);
+      header.set("Referrer-Policy", "no-referrer");
+    }
     if (compressor_) header.set(http::field::content_encoding, "gzip");
     if (compressor_ || gzip_) header.set(http::field::vary, "Accept-Encoding");
     if (response.status == 401) header.set(http::field::www_authenticate, "Bearer");

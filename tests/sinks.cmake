@@ -19,6 +19,7 @@ target_include_directories(sink_feed PRIVATE ${PROJECT_SOURCE_DIR})
 # The HTTP API has a program of its own: it needs no clock but its time limits.
 lapwing_test(NAME http_test APART
   SOURCES
+    unit/sink_console_test.cc
     unit/sink_http_api_test.cc
     unit/sink_http_test.cc
     unit/sink_metrics_test.cc
