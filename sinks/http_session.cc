@@ -171,9 +171,8 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   }
 
   void dispatch(const HttpRoute& route, HttpRequest request) {
-    using Where = HttpRoute::Where;
-    if (route.where == Where::kHere) return respond(answer(route, request));
-    if (route.where != Where::kWorker) return start_stream(route, request);
+    if (route.where == HttpRoute::Where::kHere) return respond(answer(route, request));
+    if (route.where != HttpRoute::Where::kWorker) return start_stream(route, request);
     if (shared_.jobs >= shared_.options.max_jobs)
       return respond(problem(503, "too many requests wait"));
     work([self = shared_from_this(), &route, request = std::move(request)]() mutable {

@@ -11,7 +11,6 @@
 #include <boost/asio/thread_pool.hpp>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -31,7 +30,8 @@ struct HttpShared {
 
   const HttpOptions options;
   const HttpContext context;
-  std::optional<boost::asio::ssl::context> tls;
+  // The server's thread; a connection keeps the one that it began with.
+  std::shared_ptr<boost::asio::ssl::context> tls;
   std::size_t connections = 0;
   std::set<HttpFollower*> followers;
   std::atomic<std::size_t> jobs{0};
