@@ -23,6 +23,7 @@ lapwing_test(NAME http_test APART
     unit/sink_http_api_test.cc
     unit/sink_http_test.cc
     unit/sink_metrics_test.cc
+    unit/sink_ris_socket_test.cc
     unit/sink_ris_test.cc
   LIBS lapwing_sinks Boost::json OpenSSL::SSL OpenSSL::Crypto ZLIB::ZLIB)
 target_compile_definitions(http_test PRIVATE LAPWING_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
