@@ -103,7 +103,10 @@ ControlResult ControlService::reload_locked() {
     return {Kind::kRefused,
             "these changes need a restart; nothing was changed: " + join(changes.restart),
             {}};
-  if (changes.lines.empty() && !changes.neighbors)
+  const sinks::HttpRenewal certificate = parts_.certificate();
+  if (!certificate.wrong.empty())
+    return {Kind::kRefused, "nothing was changed: " + certificate.wrong, {}};
+  if (changes.lines.empty() && !changes.neighbors && !certificate.use)
     return {Kind::kDone, path_ + " was read; nothing differs", {}};
   // Detectors first: they alone can fail.
   if (changes.detectors)
@@ -118,7 +121,12 @@ ControlResult ControlService::reload_locked() {
   parts_.removed.configure(*next);
   if (changes.neighbors) parts_.speaker.configure(next->neighbors);
   config_ = std::move(*next);
-  return {Kind::kDone, path_ + " was read", changes.lines};
+  lines = changes.lines;
+  if (certificate.use) {
+    certificate.use();
+    lines.push_back(certificate.said);
+  }
+  return {Kind::kDone, path_ + " was read", std::move(lines)};
 }
 
 // What went wrong; empty where they are replaced.

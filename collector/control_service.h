@@ -2,7 +2,7 @@
 //
 // A reload changes what differs and nothing else: sessions, sinks and detectors whose settings are
 // the same go on untouched. Detectors begin anew together, from what the store keeps, as after a
-// restart. What needs a restart refuses the whole reload.
+// restart. The API's certificate is read again, whether its settings differ or not. What needs a restart refuses the whole reload.
 // Thread: any but the io and the engine thread; one reload at a time. Owns: the configuration.
 #pragma once
 
@@ -18,6 +18,7 @@
 #include "collector/update_tap.h"
 #include "lapwing/control.h"
 #include "rib/store.h"
+#include "sinks/http_server.h"
 #include "sinks/sink_set.h"
 
 namespace lapwing::collector {
@@ -35,6 +36,8 @@ class ControlService final : public Control {
     sinks::SinkSet& sinks;
     RemovedPeers& removed;
     UpdateRing& updates;
+    /// Reads the API's certificate again; may be called on any thread.
+    std::function<sinks::HttpRenewal()> certificate;
   };
   ControlService(Parts parts, Config config, std::string path)
       : parts_(parts), config_(std::move(config)), path_(std::move(path)) {}

@@ -176,7 +176,10 @@ class Collector {
     speaker_->configure(config_.neighbors);
     reader_->set_speaker(speaker_.get());
     control_.emplace(
-        ControlService::Parts{*speaker_, *engine_thread_, *store_, *sinks_, removed_, updates_},
+        ControlService::Parts{*speaker_, *engine_thread_, *store_, *sinks_, removed_, updates_,
+                              [this] {
+                                return http_ ? http_->renew_certificate() : sinks::HttpRenewal();
+                              }},
         config_, path_);
     return true;
   }

@@ -15,11 +15,7 @@ class Tap final : public Detector {
   void attach(Host& host) override { host_ = &host; }
   void on_route_change(const RouteChange& change) override {
     if (!ring_.watched()) return;
-    const PeerInfo& peer = host_->peer(change.peer);
-    RouteUpdate update;
-    update.time = host_->now();
-    update.peer = peer.name;
-    update.peer_as = peer.as;
+    RouteUpdate update = of(change.peer);
     update.nlri = host_->nlri(change.prefix);
     update.before = path(change.before);
     update.after = path(change.after);
@@ -29,10 +25,31 @@ class Tap final : public Detector {
     news_ = true;
   }
   void on_update_end() override {
+    ++message_;
     if (std::exchange(news_, false)) ring_.tell();
+  }
+  void on_peer_change(const PeerChange& change) override {
+    const bool up = change.event == PeerEvent::kUp;
+    if (!ring_.watched() || (!up && change.event != PeerEvent::kDown)) return;
+    RouteUpdate update = of(change.peer);
+    update.session = up ? SessionNews::kUp : SessionNews::kDown;
+    ring_.add(std::move(update));
+    ++message_;
+    ring_.tell();
   }
 
  private:
+  RouteUpdate of(PeerId id) const {
+    const PeerInfo& peer = host_->peer(id);
+    RouteUpdate update;
+    update.message = message_;
+    update.time = host_->now();
+    update.peer = peer.name;
+    update.peer_address = peer.address;
+    update.peer_as = peer.as;
+    return update;
+  }
+
   std::optional<std::vector<std::uint8_t>> path(PathId id) const {
     if (id == kNoPath) return std::nullopt;
     const Octets octets = host_->path(id).octets();
@@ -41,6 +58,7 @@ class Tap final : public Detector {
 
   UpdateRing& ring_;
   Host* host_ = nullptr;
+  std::uint64_t message_ = 0;
   bool news_ = false;
 };
 

@@ -1,4 +1,4 @@
-// The feed of route changes, filled by a detector that raises nothing.
+// The feed of changes of routes and sessions, filled by a detector that raises nothing.
 //
 // Usage: one `UpdateRing` for the life of the program; `make_tap` makes the detector that fills it,
 // last in the engine's order. While nobody watches a change costs one load.

@@ -383,6 +383,7 @@ void read_measures(const Database& database, StoreMeasures& out) {
   out.compaction_pending_bytes = number(Properties::kEstimatePendingCompactionBytes);
   out.writes_stalled = number(Properties::kIsWriteStopped) != 0 ||
                        number(Properties::kActualDelayedWriteRate) != 0;
+  out.history_bytes = database.history_log().bytes();
   std::uint64_t running = 0;
   database.db()->GetIntProperty(Properties::kNumRunningCompactions, &running);
   out.compactions_running = running;

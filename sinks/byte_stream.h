@@ -51,7 +51,8 @@ class ByteStream {
   /// Tries one after the other.
   void connect(std::vector<Endpoint> endpoints, Done done);
 
-  /// From the handshake on, octets go through TLS. The context outlives the stream.
+  /// From the handshake on, octets go through TLS. The context is needed for this call only: OpenSSL
+  /// counts the users of what it holds. (A context with callbacks of its own outlives the stream.)
   void start_tls(boost::asio::ssl::context& context);
   bool has_tls() const;
   /// nullptr without TLS.

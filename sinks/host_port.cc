@@ -1,5 +1,7 @@
 #include "sinks/host_port.h"
 
+#include <unistd.h>
+
 #include <charconv>
 
 #include "lapwing/prefix.h"
@@ -35,6 +37,11 @@ bool parse_host_port(std::string_view text, std::string& out_host, std::string& 
   if (port.empty()) return true;
   out_port = port.substr(1);
   return port.front() == ':' && is_port(out_port);
+}
+
+std::string local_hostname() {
+  char name[256] = {};
+  return ::gethostname(name, sizeof name - 1) == 0 ? name : "";
 }
 
 }  // namespace lapwing::sinks

@@ -1,4 +1,4 @@
-// "host", "host:port", "[2001:db8::1]:port": the middle of a target or a URL.
+// "host", "host:port", "[2001:db8::1]:port": the middle of a target or a URL; and our own host.
 //
 // Thread: any.
 #pragma once
@@ -10,5 +10,8 @@ namespace lapwing::sinks {
 
 /// False where the text is none. `host` comes without brackets; `port` stays where none is given.
 bool parse_host_port(std::string_view text, std::string& host, std::string& port);
+
+/// What the kernel calls this host; empty where it cannot say.
+std::string local_hostname();
 
 }  // namespace lapwing::sinks

@@ -15,6 +15,7 @@ namespace {
 constexpr std::size_t kDefaultLimit = 100;
 constexpr std::size_t kMostEvents = 10000;
 constexpr std::size_t kChunk = 512;
+constexpr std::size_t kEventsAtOnce = 64;  // of a stream
 // A type that never occurs must not read the whole journal in one request.
 constexpr std::size_t kMostScanned = 100000;
 
@@ -66,6 +67,16 @@ Page read_newest(const Journal& journal, const EventSelector& selector,
   }
   std::reverse(page.entries.begin(), page.entries.end());
   return page;
+}
+
+void append_event(std::string& out, const JournalEntry& entry) {
+  out += "id: ";
+  append_number(out, entry.number);
+  out += "\nevent: ";
+  append_printable(out, entry.event.type);
+  out += "\ndata: ";
+  append_event_json(out, entry.event, entry.number);
+  out += "\n\n";
 }
 
 }  // namespace
@@ -153,6 +164,28 @@ HttpResponse check_stream(const HttpContext&, const HttpRequest& request) {
   if (const auto text = request.parameter("since"); text && !parse_since(*text))
     return problem(400, "since must be an event's number or a time (RFC 3339)");
   return {};
+}
+
+EventReader::EventReader(const Journal& journal, const HttpRequest& request)
+    : journal_(journal), request_(request) {
+  selector_.read(request);
+}
+
+// Reconnecting clients say what they have seen; that is newer than what their address says.
+std::uint64_t EventReader::begin() const {
+  if (const auto seen = parse_number<std::uint64_t>(request_.last_event_id)) return *seen;
+  const auto text = request_.parameter("since");
+  const auto since = text ? parse_since(*text) : std::nullopt;
+  return since ? number_before(journal_, *since) : journal_.last();
+}
+
+StreamSource::Next EventReader::read(std::uint64_t& number, std::string& out) const {
+  const auto entries = journal_.read_after(number, kEventsAtOnce);
+  for (const JournalEntry& entry : entries) {
+    number = entry.number;
+    if (selector_.matches(entry.event)) append_event(out, entry);
+  }
+  return entries.size() == kEventsAtOnce ? Next::kMore : Next::kWait;
 }
 
 }  // namespace lapwing::sinks

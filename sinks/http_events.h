@@ -10,6 +10,7 @@
 #include "lapwing/event.h"
 #include "lapwing/journal.h"
 #include "sinks/http_request.h"
+#include "sinks/stream_source.h"
 
 namespace lapwing::sinks {
 
@@ -45,5 +46,20 @@ HttpResponse get_events(const HttpContext& context, const HttpRequest& request);
 /// Checks the parameters of GET /api/v1/events/stream, the same without limit; 200 where they are
 /// right.
 HttpResponse check_stream(const HttpContext& context, const HttpRequest& request);
+
+/// The journal as server-sent events:
+/// https://html.spec.whatwg.org/multipage/server-sent-events.html
+class EventReader final : public StreamSource {
+ public:
+  EventReader(const Journal& journal, const HttpRequest& request);
+
+  std::uint64_t begin() const override;
+  Next read(std::uint64_t& number, std::string& out) const override;
+
+ private:
+  const Journal& journal_;
+  const HttpRequest request_;
+  EventSelector selector_;
+};
 
 }  // namespace lapwing::sinks

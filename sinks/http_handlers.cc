@@ -1,6 +1,7 @@
 // The paths of the API and what answers them.
 #include <charconv>
 
+#include "sinks/http_console.h"
 #include "sinks/http_control.h"
 #include "sinks/http_events.h"
 #include "sinks/http_metrics.h"
@@ -10,6 +11,7 @@
 #include "sinks/http_routes.h"
 #include "sinks/http_updates.h"
 #include "sinks/peer_json.h"
+#include "sinks/ris_reader.h"
 
 namespace lapwing::sinks {
 
@@ -94,7 +96,10 @@ constexpr HttpRoute kRoutes[] = {
     {"GET", "/api/v1/events/stream", Where::kEvents, Access::kRead, check_stream},
     {"GET", "/api/v1/events/{}/children", Where::kWorker, Access::kRead, get_event_children},
     {"GET", "/api/v1/updates/stream", Where::kUpdates, Access::kRead, check_updates},
+    {"GET", "/v1/stream/", Where::kRisLines, Access::kRead, check_ris_stream},
+    {"GET", "/v1/ws/", Where::kRisSocket, Access::kRead, check_ris_socket},
     {"GET", "/api/v1/openapi.json", Where::kWorker, Access::kRead, get_openapi},
+    {"GET", "/", Where::kWorker, Access::kOpen, get_console},
     {"GET", "/metrics", Where::kWorker, Access::kRead, get_metrics},
     {"GET", "/livez", Where::kHere, Access::kOpen, get_live},
     {"GET", "/readyz", Where::kHere, Access::kOpen, get_ready},

@@ -145,10 +145,11 @@ void add_store(MetricsText& m, const StoreMeasures& store) {
   m.histogram(store.batch_changes);
   m.single("lapwing_store_pending_bytes", Kind::kGauge, "Commits that wait for the disk.",
            store.pending_bytes);
-  m.family("lapwing_store_bytes", Kind::kGauge, "Size of the database, by part.");
+  m.family("lapwing_store_bytes", Kind::kGauge, "Size of the store, by part.");
   m.sample({{"part", "memtables"}}, store.memtable_bytes);
   m.sample({{"part", "tables"}}, store.table_bytes);
   m.sample({{"part", "wal"}}, store.wal_bytes);
+  m.sample({{"part", "history"}}, store.history_bytes);
   m.single("lapwing_store_compaction_pending_bytes", Kind::kGauge,
            "Octets that compaction still has to rewrite.", store.compaction_pending_bytes);
   m.single("lapwing_store_compactions_running", Kind::kGauge, "Compactions that run now.",

@@ -108,6 +108,7 @@ std::string_view reason_phrase(unsigned status) {
     case 413: return "Content Too Large";
     case 421: return "Misdirected Request";
     case 422: return "Unprocessable Content";
+    case 426: return "Upgrade Required";
     case 431: return "Request Header Fields Too Large";
     case 503: return "Service Unavailable";
     default: return "Internal Server Error";

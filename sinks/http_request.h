@@ -37,6 +37,7 @@ struct HttpRequest {
   std::vector<std::pair<std::string, std::string>> query;  // decoded, in order
   std::string last_event_id;
   std::string accept;
+  std::string ris_subscribe;  // X-RIS-Subscribe
   std::string body;
 
   /// The first value of that name.
@@ -54,6 +55,7 @@ struct HttpResponse {
   unsigned status = 200;
   std::string content_type = "application/json";
   std::string body;
+  std::string security_policy = {};  // Content-Security-Policy; empty: none
   /// The rest of a long body: appends the next piece, which may be empty; false with the last one.
   /// Called on the worker, when what came before was sent.
   std::function<bool(std::string& out)> more = nullptr;
@@ -67,9 +69,11 @@ struct HttpRoute {
   enum class Where : std::uint8_t {
     kHere,    // cheap: on the server's thread
     kWorker,  // may wait for a disk or the engine
-    // Server-sent events; `handle` only checks the request: 200 starts the stream.
-    kEvents,
+    // Streams; `handle` only checks the request, on the server's thread: 200 starts the stream.
+    kEvents,     // server-sent events
     kUpdates,
+    kRisLines,   // RIS Live by HTTP
+    kRisSocket,  // RIS Live by WebSocket (RFC 6455)
   };
   enum class Access : std::uint8_t {
     kOpen,   // everybody

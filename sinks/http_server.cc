@@ -12,10 +12,12 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <charconv>
+#include <mutex>
 #include <thread>
 #include <utility>
 
 #include "lapwing/thread_name.h"
+#include "sinks/http_certificate.h"
 #include "sinks/http_session.h"
 
 namespace lapwing::sinks {
@@ -198,16 +200,18 @@ class HttpServer::Impl {
       if (!address->loopback() && shared_->options.token.empty())
         return "'" + text + "' is no loopback address: set a token as well";
       if (address->tls && !shared_->tls)
-        if (std::string wrong = load_certificate(); !wrong.empty()) return wrong;
+        if (std::string wrong = start_tls(); !wrong.empty()) return wrong;
       listeners_.push_back(std::make_unique<HttpListener>(*shared_, std::move(*address)));
       if (std::string wrong = listeners_.back()->bind(); !wrong.empty()) {
         listeners_.clear();
         return wrong;
       }
     }
+    has_tls_ = shared_->tls != nullptr;
+    shown_ = shared_->tls;
     for (const auto& listener : listeners_) listener->accept();
     subscription_ = shared_->context.journal.subscribe([this] {
-      asio::post(shared_->io, [this] { wake_streams(*shared_); });
+      asio::post(shared_->io, [this] { wake_followers(*shared_); });
     });
     thread_ = std::thread([this] {
       name_thread("http");
@@ -219,6 +223,28 @@ class HttpServer::Impl {
 
   void post(std::function<void()> fn) { asio::post(shared_->io, std::move(fn)); }
 
+  HttpRenewal renew() {
+    HttpRenewal renewal;
+    if (!has_tls_) return renewal;
+    const HttpOptions& options = shared_->options;
+    std::shared_ptr<asio::ssl::context> next =
+        load_certificate(options.certificate, options.key, renewal.wrong);
+    if (!next) return renewal;
+    if (const std::string fault = certificate_fault(*next); !fault.empty()) {
+      renewal.wrong = "cannot use the certificate " + options.certificate + ": " + fault;
+      return renewal;
+    }
+    const std::lock_guard lock(mutex_);
+    if (same_certificate(*shown_, *next)) return renewal;
+    renewal.said = "the API shows a new certificate, " + certificate_end(*next);
+    renewal.use = [this, next] {
+      const std::lock_guard again(mutex_);
+      shown_ = next;
+      post([this, next] { shared_->tls = next; });
+    };
+    return renewal;
+  }
+
   void stop() {
     if (!thread_.joinable()) return;
     shared_->context.journal.unsubscribe(subscription_);
@@ -227,7 +253,7 @@ class HttpServer::Impl {
     shared_->worker.stop();
     shared_->worker.join();
     listeners_.clear();
-    end_streams(*shared_);
+    end_followers(*shared_);
     shared_.reset();  // closes what connections are left
   }
 
@@ -238,26 +264,22 @@ class HttpServer::Impl {
   }
 
  private:
-  std::string load_certificate() {
+  std::string start_tls() {
     const HttpOptions& options = shared_->options;
     if (options.certificate.empty() || options.key.empty())
       return "an endpoint with tls: needs a certificate and its key";
-    asio::ssl::context& tls = shared_->tls.emplace(asio::ssl::context::tls_server);
-    error_code error;
-    tls.set_options(asio::ssl::context::no_tlsv1 | asio::ssl::context::no_tlsv1_1 |
-                        asio::ssl::context::no_sslv3,
-                    error);
-    tls.use_certificate_chain_file(options.certificate, error);
-    if (error) return "cannot use the certificate " + options.certificate + ": " + error.message();
-    tls.use_private_key_file(options.key, asio::ssl::context::pem, error);
-    if (error) return "cannot use the key " + options.key + ": " + error.message();
-    return {};
+    std::string wrong;
+    shared_->tls = load_certificate(options.certificate, options.key, wrong);
+    return wrong;
   }
 
   std::unique_ptr<HttpShared> shared_;  // none after `stop`
   std::vector<std::unique_ptr<HttpListener>> listeners_;
   std::thread thread_;
   int subscription_ = 0;
+  bool has_tls_ = false;
+  std::mutex mutex_;
+  std::shared_ptr<asio::ssl::context> shown_;  // guarded by mutex_: the youngest one
 };
 
 HttpServer::HttpServer(HttpOptions options, HttpContext context)
@@ -266,6 +288,7 @@ HttpServer::~HttpServer() = default;
 
 std::optional<std::string> HttpServer::start() { return impl_->start(); }
 void HttpServer::post(std::function<void()> fn) { impl_->post(std::move(fn)); }
+HttpRenewal HttpServer::renew_certificate() { return impl_->renew(); }
 void HttpServer::stop() { impl_->stop(); }
 std::vector<std::string> HttpServer::endpoints() const { return impl_->endpoints(); }
 

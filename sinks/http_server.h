@@ -1,4 +1,5 @@
-// The HTTP API: status, neighbours, routes, upstreams, events, metrics; on TCP and Unix sockets.
+// The HTTP API: status, neighbours, routes, upstreams, events, metrics, RIS Live, a console; on TCP and
+// Unix sockets.
 //
 // Use: read the options, construct, `start`, at the end `stop` (before the reader and the journal
 // go). It has a thread for connections and two workers for what may wait for a disk or the engine.
@@ -8,7 +9,7 @@
 // TCP is for loopback, or needs a token (RFC 6750 2.1); without one a request by TCP must name an
 // address or "localhost" as its host, so that a web page cannot reach it by DNS rebinding. A Unix
 // socket has mode 0660 and needs no token. Writes are for the Unix socket and for the token.
-// Thread: main for start and stop.
+// Thread: main for start and stop; renewals any.
 #pragma once
 
 #include <chrono>
@@ -40,6 +41,13 @@ struct HttpOptions {
   static HttpOptions from_settings(Settings& settings);
 };
 
+/// A certificate that was read anew. All empty: there is no endpoint with tls:, or it is the same.
+struct HttpRenewal {
+  std::string wrong;          // why it cannot be used; nothing was changed
+  std::string said;           // of a new one, for the log
+  std::function<void()> use;  // connections from now on get it; the server must not have stopped
+};
+
 class HttpServer {
  public:
   HttpServer(HttpOptions options, HttpContext context);
@@ -51,6 +59,9 @@ class HttpServer {
   std::optional<std::string> start();
   /// Calls `fn` on the server's thread. Not after `stop`.
   void post(std::function<void()> fn);
+  /// Reads the files of the certificate and its key again. What cannot be used, does not fit together,
+  /// has expired or is not valid yet is `wrong`. Any thread, not after `stop`; it waits for a disk.
+  HttpRenewal renew_certificate();
   /// Ends all connections and removes the Unix sockets.
   void stop();
   /// What is bound, with real ports, in the order of `listen`.

@@ -48,6 +48,17 @@ bool is_local_host(std::string_view host) {
 
 std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
 
+// A browser lets every page open a WebSocket to every host, and says whose page it is (RFC 6455 10.2).
+bool same_origin(const http::request<http::string_body>& message) {
+  if (message.count(http::field::origin) == 0) return true;
+  const std::string_view origin = view(message[http::field::origin]);
+  const std::size_t scheme = origin.find("://");
+  return scheme != std::string_view::npos &&
+         beast::iequals(message[http::field::host],
+                        beast::string_view(origin.substr(scheme + 3).data(),
+                                           origin.size() - scheme - 3));
+}
+
 class HttpSession : public std::enable_shared_from_this<HttpSession> {
  public:
   HttpSession(HttpShared& shared, ByteStream::Socket socket, HttpTransport transport)
@@ -125,7 +136,10 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
     if (match.route == nullptr) return respond(problem(404, "there is no such path"));
     match.request.last_event_id = std::string(message["Last-Event-ID"]);
     match.request.accept = std::string(message[http::field::accept]);
+    match.request.ris_subscribe = std::string(message["X-RIS-Subscribe"]);
     match.request.body = message.body();
+    if (match.route->where == HttpRoute::Where::kRisSocket)
+      return start_socket(*match.route, match.request, message);
     dispatch(*match.route, std::move(match.request));
   }
 
@@ -155,10 +169,8 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   }
 
   void dispatch(const HttpRoute& route, HttpRequest request) {
-    using Where = HttpRoute::Where;
-    if (route.where == Where::kHere) return respond(answer(route, request));
-    if (route.where == Where::kEvents || route.where == Where::kUpdates)
-      return start_stream(route, request);
+    if (route.where == HttpRoute::Where::kHere) return respond(answer(route, request));
+    if (route.where != HttpRoute::Where::kWorker) return start_stream(route, request);
     if (shared_.jobs >= shared_.options.max_jobs)
       return respond(problem(503, "too many requests wait"));
     work(
@@ -195,10 +207,28 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   void start_stream(const HttpRoute& route, const HttpRequest& request) {
     HttpResponse check = answer(route, request);
     if (check.status != 200) return respond(std::move(check));
-    if (head_) return respond({200, "text/event-stream", {}});
-    if (shared_.streams.size() >= shared_.options.max_streams)
+    const bool lines = route.where == HttpRoute::Where::kRisLines;
+    if (head_) return respond({200, lines ? "application/x-ndjson" : "text/event-stream", {}});
+    if (shared_.followers.size() >= shared_.options.max_streams)
       return respond(problem(503, "too many streams"));
     serve_stream(shared_, std::move(stream_), request, route.where);
+  }
+
+  void start_socket(const HttpRoute& route, const HttpRequest& request,
+                    const WebSocket::Request& message) {
+    HttpResponse check = answer(route, request);
+    if (check.status != 200) return respond(std::move(check));
+    if (!same_origin(message)) return respond(problem(403, "this is for pages of this host only"));
+    if (!WebSocket::is_handshake(message))
+      return respond(problem(426, "this path takes a WebSocket of version 13 (RFC 6455)"));
+    // RFC 6455 4.1: a client waits for the answer. What it did not wait with would be lost.
+    if (buffer_.size() > 0) {
+      keep_alive_ = false;
+      return respond(problem(400, "there is more after the handshake"));
+    }
+    if (shared_.followers.size() >= shared_.options.max_streams)
+      return respond(problem(503, "too many streams"));
+    serve_ris(shared_, std::move(stream_), message);
   }
 
   void set_head(http::header<false, http::fields>& header, const HttpResponse& response) {
@@ -208,10 +238,18 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
     header.set(http::field::content_type, response.content_type);
     header.set(http::field::cache_control, "no-store");
     header.set("X-Content-Type-Options", "nosniff");
+    if (!response.security_policy.empty()) {
+      header.set("Content-Security-Policy", response.security_policy);
+      header.set("Referrer-Policy", "no-referrer");
+    }
     if (compressor_) header.set(http::field::content_encoding, "gzip");
     if (compressor_ || gzip_) header.set(http::field::vary, "Accept-Encoding");
     if (response.status == 401) header.set(http::field::www_authenticate, "Bearer");
     if (response.status == 503) header.set(http::field::retry_after, "1");
+    if (response.status == 426) {
+      header.set(http::field::upgrade, "websocket");
+      header.set(http::field::sec_websocket_version, "13");
+    }
     if (response.status == 405) header.set(http::field::allow, allow_);
   }
 

@@ -9,8 +9,8 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <functional>
 #include <memory>
-#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -18,10 +18,11 @@
 #include "sinks/byte_stream.h"
 #include "sinks/http_request.h"
 #include "sinks/http_server.h"
+#include "sinks/web_socket.h"
 
 namespace lapwing::sinks {
 
-class HttpStream;
+class HttpFollower;
 
 // Destroyed from the end: what still waits in the worker or the io_context may refer to the rest.
 struct HttpShared {
@@ -29,12 +30,32 @@ struct HttpShared {
 
   const HttpOptions options;
   const HttpContext context;
-  std::optional<boost::asio::ssl::context> tls;
+  // The server's thread; a connection keeps the one that it began with.
+  std::shared_ptr<boost::asio::ssl::context> tls;
   std::size_t connections = 0;
-  std::set<HttpStream*> streams;
+  std::set<HttpFollower*> followers;
   std::atomic<std::size_t> jobs{0};
   boost::asio::io_context io{1};
   boost::asio::thread_pool worker{2};
+};
+
+/// A connection that follows the journal or the feed of updates: it counts as one, and is told.
+class HttpFollower {
+ public:
+  explicit HttpFollower(HttpShared& shared);
+  HttpFollower(const HttpFollower&) = delete;
+  HttpFollower& operator=(const HttpFollower&) = delete;
+
+  /// There is news.
+  virtual void wake() = 0;
+  /// Lets go of the feed: the server's threads have ended.
+  virtual void let_go() = 0;
+
+ protected:
+  virtual ~HttpFollower();
+  /// For a feed to call from any thread: all followers are woken on the server's.
+  std::function<void()> waker() const;
+  HttpShared& shared_;
 };
 
 enum class HttpTransport : std::uint8_t { kUnix, kTcp, kTls };
@@ -42,14 +63,17 @@ enum class HttpTransport : std::uint8_t { kUnix, kTcp, kTls };
 /// Serves the connection until it ends.
 void serve_http(HttpShared& shared, ByteStream::Socket socket, HttpTransport transport);
 
-/// Turns the connection into a stream of server-sent events.
+/// Turns the connection into a stream of events or updates.
 void serve_stream(HttpShared& shared, ByteStream connection, const HttpRequest& request,
                   HttpRoute::Where what);
 
-/// Streams let go of the feed of updates. When the server's threads have ended.
-void end_streams(HttpShared& shared);
+/// Turns the connection into a WebSocket that speaks RIS Live; `handshake` is one.
+void serve_ris(HttpShared& shared, ByteStream connection, const WebSocket::Request& handshake);
 
-/// The journal, or the feed of updates, has grown: streams that wait go on.
-void wake_streams(HttpShared& shared);
+/// Followers let go of the feed of updates. When the server's threads have ended.
+void end_followers(HttpShared& shared);
+
+/// The journal, or the feed of updates, has grown: followers that wait go on.
+void wake_followers(HttpShared& shared);
 
 }  // namespace lapwing::sinks

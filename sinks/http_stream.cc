@@ -1,17 +1,19 @@
-// Server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html
+// Streams over HTTP: a head, and then what a StreamSource gives, until somebody ends it.
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include <array>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <charconv>
 #include <exception>
+#include <memory>
 #include <optional>
 #include <utility>
 
-#include "sinks/event_json.h"
 #include "sinks/http_events.h"
 #include "sinks/http_session.h"
 #include "sinks/http_updates.h"
-#include "sinks/text.h"
+#include "sinks/ris_reader.h"
 
 namespace lapwing::sinks {
 
@@ -20,53 +22,47 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr std::size_t kBatch = 64;
-constexpr std::string_view kHeader =
-    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n"
-    "X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n";
-
-void append_event(std::string& out, const JournalEntry& entry) {
-  out += "id: ";
-  append_number(out, entry.number);
-  out += "\nevent: ";
-  append_printable(out, entry.event.type);
-  out += "\ndata: ";
-  append_event_json(out, entry.event, entry.number);
-  out += "\n\n";
+// A peer that has gone without a word is found by TCP, after a minute, where nothing is written.
+void keep_alive(int socket) {
+  const auto set = [socket](int level, int name, int value) {
+    (void)::setsockopt(socket, level, name, &value, sizeof value);  // a Unix socket needs none
+  };
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, 30);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, 10);
+  set(IPPROTO_TCP, TCP_KEEPCNT, 3);
 }
 
 }  // namespace
 
-class HttpStream : public std::enable_shared_from_this<HttpStream> {
+class HttpStream final : public HttpFollower, public std::enable_shared_from_this<HttpStream> {
  public:
   HttpStream(HttpShared& shared, ByteStream connection, const HttpRequest& request,
              HttpRoute::Where what)
-      : shared_(shared),
-        connection_(std::move(connection)),
-        timer_(shared.io),
-        request_(request) {
+      : HttpFollower(shared), connection_(std::move(connection)), timer_(shared.io) {
     connection_.expires_never();  // each write has a time of its own
-    selector_.read(request);
-    ++shared_.connections;
-    shared_.streams.insert(this);
-    if (what == HttpRoute::Where::kUpdates)
-      updates_.emplace(*shared.context.updates, request,
-                       [&shared] { asio::post(shared.io, [&shared] { wake_streams(shared); }); });
-  }
-  ~HttpStream() {
-    shared_.streams.erase(this);
-    --shared_.connections;
+    const HttpContext& context = shared.context;
+    if (what == HttpRoute::Where::kEvents)
+      source_ = std::make_unique<EventReader>(context.journal, request);
+    else if (what == HttpRoute::Where::kUpdates)
+      source_ = std::make_unique<UpdateReader>(*context.updates, request, waker());
+    else
+      source_ = std::make_unique<RisLines>(*context.updates, request, waker());
+    if (source_->heartbeat().empty()) keep_alive(connection_.socket().native_handle());
   }
 
   void run() {
     watch_for_end();
-    output_ = kHeader;
+    output_ = "HTTP/1.1 200 OK\r\nContent-Type: ";
+    output_ += source_->content_type();
+    output_ +=
+        "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n";
     write();
   }
 
-  void let_go() { updates_.reset(); }
+  void let_go() override { source_.reset(); }
 
-  void wake() {
+  void wake() override {
     news_ = true;
     if (idle_) next();
   }
@@ -75,37 +71,16 @@ class HttpStream : public std::enable_shared_from_this<HttpStream> {
   struct Batch {
     std::string text;
     std::uint64_t last = 0;
-    bool full = false;
+    StreamSource::Next next = StreamSource::Next::kWait;
     bool failed = false;
   };
-
-  // Reconnecting clients say what they have seen; that is newer than what their address says.
-  std::uint64_t begin() const {
-    if (updates_) return updates_->begin();
-    std::uint64_t number = 0;
-    const std::string& seen = request_.last_event_id;
-    const auto [end, error] = std::from_chars(seen.data(), seen.data() + seen.size(), number);
-    if (!seen.empty() && error == std::errc{} && end == seen.data() + seen.size()) return number;
-    const auto text = request_.parameter("since");
-    const auto since = text ? parse_since(*text) : std::nullopt;
-    return since ? number_before(shared_.context.journal, *since) : shared_.context.journal.last();
-  }
 
   // On the worker.
   Batch read_batch(std::optional<std::uint64_t> cursor) const {
     Batch batch;
     try {
-      batch.last = cursor ? *cursor : begin();
-      if (updates_) {
-        batch.full = updates_->read(batch.last, batch.text);
-        return batch;
-      }
-      const auto entries = shared_.context.journal.read_after(batch.last, kBatch);
-      batch.full = entries.size() == kBatch;
-      for (const JournalEntry& entry : entries) {
-        batch.last = entry.number;
-        if (selector_.matches(entry.event)) append_event(batch.text, entry);
-      }
+      batch.last = cursor ? *cursor : source_->begin();
+      batch.next = source_->read(batch.last, batch.text);
     } catch (const std::exception&) {
       batch.failed = true;
     }
@@ -128,10 +103,16 @@ class HttpStream : public std::enable_shared_from_this<HttpStream> {
   void take(Batch batch) {
     if (batch.failed || !connection_.is_open()) return close();
     cursor_ = batch.last;
-    news_ = news_ || batch.full;
+    news_ = news_ || batch.next == StreamSource::Next::kMore;
+    last_ = batch.next == StreamSource::Next::kEnd;
     output_ = std::move(batch.text);
     if (!output_.empty()) return write();
-    if (news_) return next();
+    go_on();
+  }
+
+  void go_on() {
+    if (last_) return close();
+    if (news_ || !cursor_) return next();
     rest();
   }
 
@@ -143,18 +124,18 @@ class HttpStream : public std::enable_shared_from_this<HttpStream> {
     connection_.write(asio::buffer(output_), [self = shared_from_this()](const error_code& error) {
       self->timer_.cancel();
       if (error) return self->close();
-      if (self->news_ || !self->cursor_) return self->next();
-      self->rest();
+      self->go_on();
     });
   }
 
   void rest() {
     idle_ = true;
+    if (source_->heartbeat().empty()) return;
     timer_.expires_after(shared_.options.heartbeat);
     timer_.async_wait([self = shared_from_this()](const error_code& stopped) {
       if (stopped || !self->idle_) return;
       self->idle_ = false;
-      self->output_ = ":\n\n";
+      self->output_ = self->source_->heartbeat();
       self->write();
     });
   }
@@ -173,16 +154,14 @@ class HttpStream : public std::enable_shared_from_this<HttpStream> {
     connection_.close();
   }
 
-  HttpShared& shared_;
   ByteStream connection_;
   asio::steady_timer timer_;
-  const HttpRequest request_;
-  EventSelector selector_;
-  std::optional<UpdateReader> updates_;  // none: events
+  std::unique_ptr<StreamSource> source_;
   std::optional<std::uint64_t> cursor_;  // none: not yet looked up
   std::string output_;                   // being written
   std::array<char, 512> ignored_input_{};
   bool news_ = true;
+  bool last_ = false;  // the source has ended
   bool idle_ = false;  // waits for news or the heartbeat
 };
 
@@ -191,13 +170,26 @@ void serve_stream(HttpShared& shared, ByteStream connection, const HttpRequest& 
   std::make_shared<HttpStream>(shared, std::move(connection), request, what)->run();
 }
 
-void end_streams(HttpShared& shared) {
-  for (HttpStream* stream : shared.streams) stream->let_go();
+HttpFollower::HttpFollower(HttpShared& shared) : shared_(shared) {
+  ++shared_.connections;
+  shared_.followers.insert(this);
+}
+HttpFollower::~HttpFollower() {
+  shared_.followers.erase(this);
+  --shared_.connections;
 }
 
-void wake_streams(HttpShared& shared) {
-  const std::set<HttpStream*> streams = shared.streams;
-  for (HttpStream* stream : streams) stream->wake();
+std::function<void()> HttpFollower::waker() const {
+  return [&shared = shared_] { asio::post(shared.io, [&shared] { wake_followers(shared); }); };
+}
+
+void end_followers(HttpShared& shared) {
+  for (HttpFollower* follower : shared.followers) follower->let_go();
+}
+
+void wake_followers(HttpShared& shared) {
+  const std::set<HttpFollower*> followers = shared.followers;
+  for (HttpFollower* follower : followers) follower->wake();
 }
 
 }  // namespace lapwing::sinks

@@ -71,7 +71,7 @@ UpdateReader::UpdateReader(UpdateFeed& feed, const HttpRequest& request, std::fu
 
 UpdateReader::~UpdateReader() { feed_.unsubscribe(subscription_); }
 
-bool UpdateReader::read(std::uint64_t& number, std::string& out) const {
+StreamSource::Next UpdateReader::read(std::uint64_t& number, std::string& out) const {
   const std::vector<RouteUpdate> updates = feed_.read_after(number, kUpdatesAtOnce);
   for (const RouteUpdate& update : updates) {
     if (update.number > number + 1) {
@@ -80,13 +80,14 @@ bool UpdateReader::read(std::uint64_t& number, std::string& out) const {
       out += "}\n\n";
     }
     number = update.number;
+    if (update.session != SessionNews::kNone) continue;
     if (peer_ && *peer_ != update.peer) continue;
     if (prefix_ && !prefix_->contains(update.nlri.prefix)) continue;
     if (filter_.empty() || passes(filter_, update.nlri, update.before) ||
         passes(filter_, update.nlri, update.after))
       append_update(out, update);
   }
-  return updates.size() == kUpdatesAtOnce;
+  return updates.size() == kUpdatesAtOnce ? Next::kMore : Next::kWait;
 }
 
 }  // namespace lapwing::sinks

@@ -10,6 +10,7 @@
 #include "lapwing/update_feed.h"
 #include "sinks/http_request.h"
 #include "sinks/route_filter.h"
+#include "sinks/stream_source.h"
 
 namespace lapwing::sinks {
 
@@ -18,18 +19,17 @@ namespace lapwing::sinks {
 HttpResponse check_updates(const HttpContext& context, const HttpRequest& request);
 
 /// One client's view of the feed.
-class UpdateReader {
+class UpdateReader final : public StreamSource {
  public:
   /// `wake` is called from the engine thread when there is news.
   UpdateReader(UpdateFeed& feed, const HttpRequest& request, std::function<void()> wake);
-  ~UpdateReader();
+  ~UpdateReader() override;
   UpdateReader(const UpdateReader&) = delete;
   UpdateReader& operator=(const UpdateReader&) = delete;
 
-  std::uint64_t begin() const { return feed_.last(); }
-  /// Appends what is wanted after `number` as server-sent events and moves `number`; true when there
-  /// may be more. A gap is told as an event "lost" with the number of changes.
-  bool read(std::uint64_t& number, std::string& out) const;
+  std::uint64_t begin() const override { return feed_.last(); }
+  /// Server-sent events. A gap is told as an event "lost" with the number of changes.
+  Next read(std::uint64_t& number, std::string& out) const override;
 
  private:
   UpdateFeed& feed_;

@@ -7,16 +7,21 @@
 
 namespace lapwing::sinks {
 
-namespace {
-
-// The octets of each item of a list attribute, the rest that is no whole item left out.
-std::vector<Octets> split(const PathView& path, std::uint8_t type, std::size_t size) {
+std::vector<Octets> attribute_items(const PathView& path, std::uint8_t type, std::size_t size) {
   std::vector<Octets> items;
   const auto value = path.find(type);
   for (std::size_t at = 0; value && at + size <= value->size(); at += size)
     items.push_back(value->subspan(at, size));
   return items;
 }
+
+std::string ipv4_text(const std::uint8_t* p) {
+  IpAddress address;
+  std::memcpy(address.bytes.data(), p, 4);
+  return format_address(address);
+}
+
+namespace {
 
 std::string hex(Octets octets) {
   static constexpr char kDigits[] = "0123456789abcdef";
@@ -26,12 +31,6 @@ std::string hex(Octets octets) {
     text += kDigits[b & 15];
   }
   return text;
-}
-
-std::string ipv4_text(const std::uint8_t* p) {
-  IpAddress address;
-  std::memcpy(address.bytes.data(), p, 4);
-  return format_address(address);
 }
 
 // "ADMINISTRATOR:NUMBER" of six octets, by RFC 4360 3.1 to 3.3 and RFC 4364 4.2 (types 0, 1, 2).
@@ -47,6 +46,8 @@ std::string extended_text(Octets octets) {
   return (octets[1] == 2 ? "rt:" : "soo:") + administered(octets[0], octets.data() + 2);
 }
 
+}  // namespace
+
 std::optional<std::string> origin_text(const PathView& path) {
   static constexpr std::array<const char*, 3> kNames = {"igp", "egp", "incomplete"};
   const auto origin = path.origin();
@@ -54,22 +55,28 @@ std::optional<std::string> origin_text(const PathView& path) {
   return *origin < kNames.size() ? kNames[*origin] : std::to_string(*origin);
 }
 
+std::vector<std::string> extended_community_texts(const PathView& path) {
+  std::vector<std::string> texts;
+  for (const Octets c : attribute_items(path, attribute::kExtendedCommunities, 8))
+    texts.push_back(extended_text(c));
+  for (const Octets c : attribute_items(path, attribute::kIpv6ExtendedCommunities, 20))
+    texts.push_back(hex(c));
+  return texts;
+}
+
+namespace {
+
 void append_communities(std::string& out, JsonObject& object, const PathView& path) {
-  object.list("communities", split(path, attribute::kCommunities, 4), [&out](Octets c) {
+  object.list("communities", attribute_items(path, attribute::kCommunities, 4), [&out](Octets c) {
     append_json(out, std::to_string(read_u16(c.data())) + ':' +
                          std::to_string(read_u16(c.data() + 2)));
   });
-  object.list("large_communities", split(path, attribute::kLargeCommunity, 12), [&out](Octets c) {
+  object.list("large_communities", attribute_items(path, attribute::kLargeCommunity, 12), [&out](Octets c) {
     append_json(out, std::to_string(read_u32(c.data())) + ':' +
                          std::to_string(read_u32(c.data() + 4)) + ':' +
                          std::to_string(read_u32(c.data() + 8)));
   });
-  std::vector<std::string> extended;
-  for (const Octets c : split(path, attribute::kExtendedCommunities, 8))
-    extended.push_back(extended_text(c));
-  for (const Octets c : split(path, attribute::kIpv6ExtendedCommunities, 20))
-    extended.push_back(hex(c));
-  object.list("ext_communities", extended,
+  object.list("ext_communities", extended_community_texts(path),
               [&out](const std::string& text) { append_json(out, text); });
 }
 

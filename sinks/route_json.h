@@ -26,6 +26,15 @@ void append_nlri_members(JsonObject& object, const Nlri& nlri);
 /// The members from as_path to otc as an object of their own; null where there is no route.
 void append_path_json(std::string& out, const std::optional<std::vector<std::uint8_t>>& octets);
 
+/// The octets of each item of a list attribute; a rest that is no whole item is left out.
+std::vector<Octets> attribute_items(const PathView& path, std::uint8_t type, std::size_t size);
+/// "igp", "egp" or "incomplete"; none where there is no ORIGIN.
+std::optional<std::string> origin_text(const PathView& path);
+/// Extended communities, those of IPv6 included, as the member ext_communities has them.
+std::vector<std::string> extended_community_texts(const PathView& path);
+/// "192.0.2.1" of four octets.
+std::string ipv4_text(const std::uint8_t* p);
+
 /// "64500:1" or "192.0.2.1:1" (RFC 4364 4.2).
 std::string format_route_distinguisher(std::uint64_t rd);
 

@@ -9,6 +9,7 @@
 
 #include "sinks/event_json.h"
 #include "sinks/event_params.h"
+#include "sinks/host_port.h"
 #include "sinks/text.h"
 
 namespace lapwing::sinks {
@@ -210,11 +211,6 @@ std::size_t element_end(std::string_view message) {
       return i;
   }
   return message.size();
-}
-
-std::string local_hostname() {
-  char name[256] = {};
-  return ::gethostname(name, sizeof name - 1) == 0 ? name : "";
 }
 
 }  // namespace

@@ -23,10 +23,10 @@ constexpr std::size_t kMaxAnswer = 1 << 20;
 
 // RFC 9110 10.2.3: seconds; a date is not worth a clock that may be wrong, the back-off serves.
 std::optional<std::chrono::seconds> retry_after(std::string_view text) {
-  unsigned seconds = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  unsigned number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return std::chrono::seconds(seconds);
+  return std::chrono::seconds(number);
 }
 
 class Exchange final : public WebhookRequest, public std::enable_shared_from_this<Exchange> {

@@ -57,9 +57,10 @@ if(TARGET lapwing)
   endforeach()
   lapwing_program_test(NAME interop_hostile_disk LABEL interop SCRIPT interop/hostile.py ARGS --disk
     TIMEOUT 180)
-  foreach(case api hostile notify reload slow slow_plugin ten tls)
+  foreach(case api hostile notify reload ris slow_plugin ten tls)
     lapwing_program_test(NAME interop_${case} LABEL interop SCRIPT interop/${case}.py TIMEOUT 180)
   endforeach()
+  lapwing_program_test(NAME interop_slow LABEL interop SCRIPT interop/slow.py TIMEOUT 400)
   # Half a minute of a day; `tests/interop/soak.py --binary lapwing --seconds 1800` by hand.
   lapwing_program_test(NAME interop_soak LABEL interop SCRIPT interop/soak.py TIMEOUT 400)
   lapwing_program_test(NAME package LABEL package SCRIPT package/run.py TIMEOUT 180

@@ -19,9 +19,12 @@ target_include_directories(sink_feed PRIVATE ${PROJECT_SOURCE_DIR})
 # The HTTP API has a program of its own: it needs no clock but its time limits.
 lapwing_test(NAME http_test APART
   SOURCES
+    unit/sink_console_test.cc
     unit/sink_http_api_test.cc
     unit/sink_http_test.cc
     unit/sink_metrics_test.cc
+    unit/sink_ris_socket_test.cc
+    unit/sink_ris_test.cc
   LIBS lapwing_sinks Boost::json OpenSSL::SSL OpenSSL::Crypto ZLIB::ZLIB)
 target_compile_definitions(http_test PRIVATE LAPWING_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 set_tests_properties(http_test PROPERTIES LABELS timing)

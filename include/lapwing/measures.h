@@ -68,6 +68,7 @@ struct StoreMeasures {
   std::uint64_t memtable_bytes = 0;
   std::uint64_t table_bytes = 0;            // sorted table files
   std::uint64_t wal_bytes = 0;
+  std::uint64_t history_bytes = 0;          // history of large groups, in files of its own
   std::uint64_t compaction_pending_bytes = 0;
   std::uint64_t compactions_running = 0;
   bool writes_stalled = false;

@@ -1,5 +1,5 @@
-// Changes of routes as they happen, for whoever watches them now: kept in memory, bounded, not
-// durable.
+// Changes of routes and sessions as they happen, for whoever watches them now: kept in memory,
+// bounded, not durable.
 //
 // Nothing is kept while nobody watches. A watcher that is slower than the routers loses the oldest
 // changes and sees it by the gap in the numbers; the engine never waits for it.
@@ -19,11 +19,16 @@
 
 namespace lapwing {
 
+enum class SessionNews : std::uint8_t { kNone, kUp, kDown };
+
 struct RouteUpdate {
   std::uint64_t number = 0;  // grows by one
+  std::uint64_t message = 0; // the same for the changes of one UPDATE, or of one step of a sweep
   Timestamp time;
   std::string peer;
+  IpAddress peer_address;  // of the present or last session
   Asn peer_as = 0;
+  SessionNews session = SessionNews::kNone;  // else it is of the session, and what follows is empty
   Nlri nlri;
   std::optional<std::vector<std::uint8_t>> before;  // canonical attributes; none: no route
   std::optional<std::vector<std::uint8_t>> after;

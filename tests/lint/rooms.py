@@ -60,8 +60,8 @@ RULES = (
 )
 # Operations on streams cost the compiler minutes for each kind of stream: they have one, ByteStream.
 COMPOSED = re.compile(r"boost/(asio/ssl(/stream)?\.hpp|asio/(read|write|connect)\.hpp|beast/http\.hpp"
-                      r"|beast/http/(read|write)\.hpp|beast/core/(basic|tcp)_stream|beast/ssl)")
-COMPOSED_IN = ("sinks/byte_stream.cc", "sinks/http_wire.cc")
+                      r"|beast/http/(read|write)\.hpp|beast/core/(basic|tcp)_stream|beast/ssl|beast/websocket)")
+COMPOSED_IN = ("sinks/byte_stream.cc", "sinks/http_wire.cc", "sinks/web_socket.cc")
 CLOCK = re.compile(r"(system|steady|high_resolution|utc)_clock::now|\bgettimeofday\b"
                    r"|\bclock_gettime\b|std::time\s*\(|[^\w.>:]time\s*\(\s*(nullptr|NULL|0)\s*\)"
                    r"|std::random_device|\bstd::rand\b")
@@ -211,6 +211,7 @@ PLANTED = {  # file: (text, what must be said)
     "detectors/b.cc": ("  const auto now = time(nullptr);", "a clock or randomness"),
     "detectors/c.cc": ("#include <boost/json.hpp>", "may not include <boost/json.hpp>"),
     "sinks/d.cc": ("#include <boost/asio/ssl.hpp>", "use ByteStream"),
+    "sinks/e.cc": ("#include <boost/beast/websocket/stream.hpp>", "use ByteStream"),
     "collector/client.cc": ("#include <boost/beast/http/read.hpp>", "use ByteStream"),
     "sinks/a.cc": ('#include "collector/config.h"', "may not include collector/config.h"),
     "collector/run.cc": ("#include <boost/beast.hpp>", "may not include <boost/beast.hpp>"),

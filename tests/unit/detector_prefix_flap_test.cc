@@ -25,7 +25,9 @@ struct FlapScene {
   /// So many changes of one route at this moment, alternately gone and there.
   void change(PeerId p, int times, const std::string& prefix = "10.0.0.0/24") {
     for (int i = 0; i < times; ++i) {
-      if (there_[{p, prefix}] = !there_[{p, prefix}])
+      bool& there = there_[{p, prefix}];
+      there = !there;
+      if (there)
         host.withdraw(p, {prefix});
       else
         host.announce(p, {prefix}, path_of(p));

@@ -149,6 +149,7 @@ TEST_CASE("updates: the tap tells what changed, and nothing while nobody watches
     bgp::PeerDetail detail;
     detail.name = "edge1";
     detail.as = 3333;
+    detail.address = *parse_address("192.0.2.7");
     batch.add_peer(at(time), 0, detail);
     bgp::Record record;
     record.time = at(time);
@@ -175,6 +176,24 @@ TEST_CASE("updates: the tap tells what changed, and nothing while nobody watches
   CHECK(format_prefix(update.nlri.prefix) == "192.0.2.0/24");
   CHECK(format_as_path(PathView(*update.before).as_path()) == "5");
   CHECK(format_as_path(PathView(*update.after).as_path()) == "6");
+  CHECK(format_address(update.peer_address) == "192.0.2.7");
+  announce(4, 7);
+  bgp::RecordBatch session;
+  bgp::PeerDetail detail;
+  detail.name = "edge1";
+  session.add_peer(at(5), 0, detail);
+  session.add_session(at(5), 0, bgp::RecordKind::kPeerUp, {});
+  session.add_session(at(6), 0, bgp::RecordKind::kPeerDown, {});
+  engine.process(session);
+  const auto all = ring.read_after(0, 10);
+  REQUIRE(all.size() == 4);
+  CHECK(all[1].message != all[0].message);
+  CHECK(all[1].session == SessionNews::kNone);
+  CHECK(all[2].session == SessionNews::kUp);
+  CHECK(all[3].session == SessionNews::kDown);
+  CHECK(all[3].peer == "edge1");
+  CHECK_FALSE(all[3].after);
+  CHECK(told == 4);
 }
 
 TEST_CASE("removed neighbours: dropped when they are down, not configured, and time is over") {

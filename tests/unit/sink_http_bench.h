@@ -239,6 +239,13 @@ struct Answer {
   json::value json() const { return boost::json::parse(body); }
 };
 
+/// How long a client does not read, so that the server has filled the socket and waited.
+#ifdef __SANITIZE_THREAD__
+constexpr milliseconds kUnread{20000};
+#else
+constexpr milliseconds kUnread{1500};
+#endif
+
 /// A client with a plain socket.
 class Client {
  public:

@@ -303,7 +303,7 @@ TEST_CASE("http: a client that does not read its answer is cut") {
   Client client(bench.endpoint);
   for (int i = 0; i < 20; ++i)
     client.send("GET /api/v1/events?since=0&limit=5000 HTTP/1.1\r\nHost: localhost\r\n\r\n");
-  std::this_thread::sleep_for(milliseconds(1500));
+  std::this_thread::sleep_for(kUnread);
   CHECK(client.closed());
   CHECK(client.input.size() < 19u * 5000 * 500);
   CHECK(bench.get("/livez").status == 200);

@@ -270,6 +270,7 @@ TEST_CASE("store: beyond its size the oldest history goes, and what went is not 
   for (const auto& file : std::filesystem::directory_iterator(dir.path() / "history"))
     bytes += file.file_size();
   const auto store = Store::open(options, error);
+  CHECK(store->measures().history_bytes == bytes);
   std::vector<Timestamp> times;
   store->history(bgp::to_nlri(prefix_key(77)).prefix, Timestamp{}, Timestamp::max(),
                  [&](const HistoryRow& row) {
