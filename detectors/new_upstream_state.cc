@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <string_view>
+#include <utility>
 
 #include "detectors/event_text.h"
 #include "detectors/new_upstream.h"
@@ -172,14 +174,14 @@ std::string NewUpstream::upstreams_as_json(Asn as) const {
         json.size() == 1 ? "" : ",", r.upstream, format_rfc3339(r.first_seen),
         format_rfc3339(last_seen(n)), r.open, sightings_.prefixes(n));
     if (sightings_.prefixes(n) != 0) {
-      std::string comma;
+      bool first = true;
       for (const std::string& peer : shown(n).peers) {
-        json += comma + json_string(peer);
-        comma = ",";
+        if (!std::exchange(first, false)) json += ',';
+        json += json_string(peer);
       }
     }
     json += fmt::format(R"(],"activations":{},"intervals":[)", r.activations);
-    std::string separator;
+    std::string_view separator;
     for (const Interval& i : knowledge_.intervals(n)) {
       json += fmt::format(R"({}{{"from":"{}","to":"{}"}})", separator, format_rfc3339(i.from),
                           format_rfc3339(i.to));
@@ -189,7 +191,8 @@ std::string NewUpstream::upstreams_as_json(Asn as) const {
       json += fmt::format(R"({}{{"from":"{}","to":null}})", separator, format_rfc3339(r.opened));
     json += "]}";
   }
-  return json + "]";
+  json += ']';
+  return json;
 }
 
 std::string NewUpstream::statistics_as_json() const {

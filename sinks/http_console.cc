@@ -1,5 +1,6 @@
 #include "sinks/http_console.h"
 
+#include <fmt/format.h>
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 
@@ -12,7 +13,7 @@ namespace {
 
 // 'sha256-…' of what stands between <NAME> and </NAME>.
 std::string hash_of(std::string_view name) {
-  const std::string open = "<" + std::string(name) + ">", close = "</" + std::string(name) + ">";
+  const std::string open = fmt::format("<{}>", name), close = fmt::format("</{}>", name);
   const std::size_t begin = kConsole.find(open) + open.size();
   const std::string_view text = kConsole.substr(begin, kConsole.find(close, begin) - begin);
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;

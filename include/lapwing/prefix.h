@@ -32,8 +32,8 @@ inline constexpr std::uint16_t kAfiIpv4 = 1;
 inline constexpr std::uint16_t kAfiIpv6 = 2;
 inline constexpr std::uint8_t kSafiUnicast = 1;
 inline constexpr std::uint8_t kSafiMulticast = 2;
-inline constexpr std::uint8_t kSafiLabeled = 4;   // RFC 8277
-inline constexpr std::uint8_t kSafiVpn = 128;     // RFC 4364, RFC 4659
+inline constexpr std::uint8_t kSafiLabeled = 4;  // RFC 8277
+inline constexpr std::uint8_t kSafiVpn = 128;    // RFC 4364, RFC 4659
 inline constexpr Family kIpv4Unicast{kAfiIpv4, kSafiUnicast};
 inline constexpr Family kIpv6Unicast{kAfiIpv6, kSafiUnicast};
 
@@ -70,14 +70,17 @@ struct IpAddress {
 
 /// RFC 5952 text for IPv6, dotted quad for IPv4.
 inline std::string format_address(const IpAddress& a) {
-  char text[INET6_ADDRSTRLEN];
-  if (a.version == IpVersion::kV6) return ::inet_ntop(AF_INET6, a.bytes.data(), text, sizeof text);
-  char* end = text;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    if (i != 0) *end++ = '.';
-    end = std::to_chars(end, text + sizeof text, a.bytes[i]).ptr;
+  if (a.version == IpVersion::kV6) {
+    char text[INET6_ADDRSTRLEN];
+    return ::inet_ntop(AF_INET6, a.bytes.data(), text, sizeof text);
   }
-  return {text, end};
+  std::string text;  // of at most 15 octets: no memory of its own
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (i != 0) text += '.';
+    char number[3];
+    text.append(number, std::to_chars(number, number + sizeof number, a.bytes[i]).ptr);
+  }
+  return text;
 }
 
 inline std::optional<IpAddress> parse_address(std::string_view text) {
