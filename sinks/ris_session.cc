@@ -102,9 +102,11 @@ class RisSession final : public HttpFollower, public std::enable_shared_from_thi
   }
 
   void understand(std::string text) {
-    asio::post(shared_.worker, [self = shared_from_this(), text = std::move(text)] {
+    // The last reference is never let go of on the worker.
+    asio::post(shared_.worker, [self = shared_from_this(), text = std::move(text)]() mutable {
       std::string answer = self->subscriptions_.take(text);
-      asio::post(self->shared_.io, [self, answer = std::move(answer)]() mutable {
+      asio::io_context& io = self->shared_.io;
+      asio::post(io, [self = std::move(self), answer = std::move(answer)]() mutable {
         self->answer(std::move(answer));
       });
     });

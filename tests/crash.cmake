@@ -15,6 +15,7 @@ lapwing_test(NAME power_test
 lapwing_test(NAME full_disk_test
   SOURCES crash/full_disk_test.cc
   LIBS lapwing_crash RocksDB::rocksdb)
+set_tests_properties(full_disk_test PROPERTIES LABELS crash)
 lapwing_test(NAME damage_test SOURCES crash/damage_test.cc LIBS lapwing_store)
 lapwing_test(NAME format_test SOURCES crash/format_test.cc LIBS lapwing_store RocksDB::rocksdb)
 target_compile_definitions(format_test PRIVATE

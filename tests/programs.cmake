@@ -61,8 +61,9 @@ if(TARGET lapwing)
     lapwing_program_test(NAME interop_${case} LABEL interop SCRIPT interop/${case}.py TIMEOUT 180)
   endforeach()
   lapwing_program_test(NAME interop_slow LABEL interop SCRIPT interop/slow.py TIMEOUT 400)
-  # Half a minute of a day; `tests/interop/soak.py --binary lapwing --seconds 1800` by hand.
-  lapwing_program_test(NAME interop_soak LABEL interop SCRIPT interop/soak.py TIMEOUT 400)
+  # Two minutes of a day; `tests/interop/soak.py --binary lapwing --seconds 1800` by hand.
+  lapwing_program_test(NAME interop_soak LABEL interop SCRIPT interop/soak.py ARGS --seconds 120
+    TIMEOUT 400)
   lapwing_program_test(NAME package LABEL package SCRIPT package/run.py TIMEOUT 180
     ARGS --build ${PROJECT_BINARY_DIR})
   lapwing_program_test(NAME lab_story LABEL lab SCRIPT lab/story.py TIMEOUT 180)

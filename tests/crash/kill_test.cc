@@ -113,7 +113,7 @@ void kill_somewhere(pid_t child, const Progress& progress, std::mt19937_64& rand
     std::this_thread::sleep_for(std::chrono::microseconds(random() % 10'000));
   } else {
     // Large groups wait a quarter of a second for more: some lives outlast that.
-    const std::uint64_t longest = how == 2 ? 600'000 : 110'000;
+    const std::uint64_t longest = how == 2 ? 400'000 : 110'000;
     wait_for_batches(progress, 10);
     std::this_thread::sleep_for(std::chrono::microseconds(random() % longest));
   }

@@ -102,7 +102,7 @@ TEST_CASE(
     "a power failure at any moment leaves a prefix in time, with all that was called durable") {
   const std::uint64_t seed = number_from(kSeed, 20171002);
   Lives lives(seed);
-  const std::uint64_t count = deaths(kCount, 60, 20);
+  const std::uint64_t count = deaths(kCount, 60, 12);
   for (std::uint64_t n = 1; n <= count; ++n) {
     std::string wrong;
     try {

@@ -144,8 +144,8 @@ def disk(scratch, binary):
         watch(net, lapwing, "disk full", full)
         check("space" in lapwing.status()["store_error"].lower(), "the disk was full to the end")
         small.free()
-        # The last of each prefix, BIRD's route, no error, nothing that waits.
-        lapwing.wait_routes(len(PREFIXES) + len(KEPT))
+        # The last of each prefix, BIRD's routes, no error, nothing that waits.
+        lapwing.wait_routes(len(PREFIXES) + len(net.birds[0].routes))
         check_equal(lapwing.status()["store_error"], "", "store_error")
         lapwing.stop()
 
