@@ -90,7 +90,7 @@ struct Lives {
   std::mt19937_64 random;
   Feed feed{seed};
   Timestamp now = from_unix_micros(1'700'000'000'000'000);
-  int life = 0;
+  std::uint64_t life = 0;
   std::uint64_t was_told = 0;   // in the last life
   std::uint64_t must_hold = 0;  // commits of the last life
   std::unique_ptr<Model> model;
