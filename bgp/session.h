@@ -110,7 +110,7 @@ class Session final : public ConnectionOwner, public std::enable_shared_from_thi
   const bool dynamic_;
   std::function<void(Session&)> changed_;
   bool enabled_ = false;
-  bool held_ = false;  // stopped for its number of prefixes
+  bool held_ = false;  // stopped at a limit
   bool declared_ = false;
   bool restarted_;  // R bit, until the first session
   std::uint32_t peer_ = 0;

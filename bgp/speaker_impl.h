@@ -1,7 +1,9 @@
 // The inside of a Speaker: its neighbours, listeners and what it shows.
 //
-// speaker.cc has the public face, time and what is shown; speaker_neighbors.cc whom it knows and
-// hears. Thread: io, except `post`, `command` and `statuses`: any.
+// speaker.cc has the public face, time and what is shown; speaker_neighbors.cc whom it knows and whom
+// it lets in.
+//
+// Thread: io, except `post`, `command` and `statuses`: any. Owns: sessions, listeners.
 #pragma once
 
 #include <algorithm>

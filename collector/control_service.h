@@ -2,7 +2,8 @@
 //
 // A reload changes what differs and nothing else: sessions, sinks and detectors whose settings are
 // the same go on untouched. Detectors begin anew together, from what the store keeps, as after a
-// restart. The API's certificate is read again, whether its settings differ or not. What needs a restart refuses the whole reload.
+// restart. The API's certificate is read again, whether its settings differ or not. What needs a
+// restart refuses the whole reload.
 // Thread: any but the io and the engine thread; one reload at a time. Owns: the configuration.
 #pragma once
 

@@ -2,8 +2,11 @@
 //
 // Detectors run on the engine's thread: a slow one slows the reading of every neighbour, one that
 // never returns stops it. Neither can be interrupted; both can be named. A report comes at most
-// once a minute for each detector. Usage: `look` once a second. Thread: one for `look`; `ask` may
-// answer on any. Owns: nothing.
+// once a minute for each detector.
+//
+// Usage: `look` once a second.
+//
+// Thread: one for `look`; `ask` may answer on any. Owns: nothing.
 #pragma once
 
 #include <chrono>

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "detectors/event_text.h"
+#include "lapwing/sort_unique.h"
 
 namespace lapwing::detectors {
 namespace {
@@ -17,8 +18,7 @@ std::vector<Asn> to_ases(Settings& settings, std::string_view key,
     else
       ases.push_back(static_cast<Asn>(number));
   }
-  std::sort(ases.begin(), ases.end());
-  ases.erase(std::unique(ases.begin(), ases.end()), ases.end());
+  sort_unique(ases);
   return ases;
 }
 

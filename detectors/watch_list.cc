@@ -3,15 +3,10 @@
 #include <algorithm>
 
 #include "detectors/adjacency.h"
+#include "lapwing/sort_unique.h"
 
 namespace lapwing::detectors {
 namespace {
-
-template <typename T>
-void sort_unique(std::vector<T>& list) {
-  std::sort(list.begin(), list.end());
-  list.erase(std::unique(list.begin(), list.end()), list.end());
-}
 
 bool holds(const std::vector<Asn>& sorted, Asn as) {
   return std::binary_search(sorted.begin(), sorted.end(), as);

@@ -110,22 +110,22 @@ void Engine::update(Peer& peer, const bgp::RecordBatch& batch, const bgp::Record
   withdrawals_ += record.withdrawn;
   if (record.announced > 0) {
     const auto [path, added] = paths_.intern(batch.attributes(record), record.attributes_hash);
+    announcements_ += record.announced;
     if (path == kNoPath) {
       exceed_attributes(peer);  // of all neighbours it is the one that wants more than there is
-      return;
+    } else {
+      if (added) {
+        bring_in(peer, path);
+        commit_.new_paths.push_back(path);
+        commit_.path_octets += record.attributes_size;
+      }
+      paths_.acquire(path);
+      for (std::uint32_t i = 0; i < record.announced && !peer.over_limit; ++i, ++at) {
+        look_ahead(peer, batch, at);
+        announce(peer, family_of(peer, batch.nlri[at].family()), batch.nlri[at], hashes_[at], path);
+      }
+      paths_.release(path, sequence_);
     }
-    if (added) {
-      bring_in(peer, path);
-      commit_.new_paths.push_back(path);
-      commit_.path_octets += record.attributes_size;
-    }
-    paths_.acquire(path);
-    for (std::uint32_t i = 0; i < record.announced && !peer.over_limit; ++i, ++at) {
-      look_ahead(peer, batch, at);
-      announce(peer, family_of(peer, batch.nlri[at].family()), batch.nlri[at], hashes_[at], path);
-    }
-    paths_.release(path, sequence_);
-    announcements_ += record.announced;
   }
   if (record.last_of_message) update_end();
 }

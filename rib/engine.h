@@ -292,7 +292,7 @@ class Engine final : public Dictionary {
     EventId last;
     std::vector<std::pair<EventId, std::uint32_t>> times;
   };
-  // Ids are the octets of a cryptographic hash. Asked, never walked.
+  // Ids of detectors are octets of a SHA-256. Asked, never walked.
   struct IdHash {
     std::size_t operator()(const EventId& id) const {
       std::size_t hash = 0;
@@ -306,8 +306,7 @@ class Engine final : public Dictionary {
   std::vector<DetectorHost*> route_listeners_;  // of changes outside first tables
   EventFilter* filter_ = nullptr;
   DetectorHost* filter_host_ = nullptr;
-  std::vector<DetectorHost*>
-      baseline_listeners_;  // of changes in first tables, and of restored routes
+  std::vector<DetectorHost*> baseline_listeners_;  // of first tables, and of restored routes
   PrefixTable prefixes_;
   PathTable paths_;
   LargeVector<PeerId> brought_in_by_;  // of each path

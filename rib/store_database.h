@@ -1,8 +1,8 @@
 // The RocksDB database of the store: its column families, its options, how it is opened and healed.
 //
 // Layout below `StoreOptions::path`: `db/` (RocksDB), `history/` (HistoryLog), `ingest/` (table
-// files on their way in), `synced` (marker, see below). The marker holds the number of the last group of commits that was
-// acknowledged as synced; `open` compares it with what the database has recovered.
+// files on their way in), `synced` (marker, see below). The marker holds the number of the last group
+// of commits that was acknowledged as synced; `open` compares it with what the database has recovered.
 // Thread: readers hold `lock()` while they use `db()`; the store thread alone writes and calls
 // `recover`. Owns: the database, the marker file.
 #pragma once

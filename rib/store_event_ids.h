@@ -1,8 +1,9 @@
 // Which event ids the journal holds, well enough to tell that one is new without asking the disk.
 //
 // A fingerprint of 32 bits for each id, some 8 octets in memory. "Perhaps" is checked in the
-// database by the caller: an id that has left the journal, or one that looks like another. Thread:
-// store. Owns: the fingerprints.
+// database by the caller: an id that has left the journal, or one that looks like another.
+//
+// Thread: store. Owns: the fingerprints.
 #pragma once
 
 #include <boost/unordered/unordered_flat_set.hpp>

@@ -5,6 +5,7 @@
 #include <boost/sort/pdqsort/pdqsort.hpp>
 #include <tuple>
 
+#include "lapwing/sort_unique.h"
 #include "rib/store_codec.h"
 #include "rib/store_history_log.h"
 #include "rib/store_keys.h"
@@ -143,8 +144,7 @@ void Group::add_routes(const std::vector<Commit>& commits, bool keep_history) {
       const auto it = removed_at.find(spaces_[item.space].peer);
       return it != removed_at.end() && item.index < it->second;
     });
-  std::sort(removed_.begin(), removed_.end());
-  removed_.erase(std::unique(removed_.begin(), removed_.end()), removed_.end());
+  sort_unique(removed_);
 
   boost::sort::pdqsort(routes_.begin(), routes_.end(), [](const RouteItem& a, const RouteItem& b) {
     if (a.space != b.space) return a.space < b.space;

@@ -5,6 +5,8 @@
 #include <iterator>
 #include <utility>
 
+#include "lapwing/sort_unique.h"
+
 namespace lapwing::rib {
 
 namespace {
@@ -82,12 +84,6 @@ void coalesce(Commit& commit) {
     if (states[commit.states[i].detector + '\0' + commit.states[i].key] == i)
       last.push_back(std::move(commit.states[i]));
   commit.states = std::move(last);
-}
-
-template <typename Id>
-void sort_unique(std::vector<Id>& ids) {
-  std::sort(ids.begin(), ids.end());
-  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <memory>
 #include <system_error>
 
+#include "lapwing/sort_unique.h"
 #include "rib/store_codec.h"
 #include "rib/store_keys.h"
 
@@ -356,8 +357,7 @@ void read_routes(const Database& database, const std::optional<Prefix>& prefix, 
                  const std::vector<PeerId>& peers, const Store::RouteFn& fn,
                  const std::optional<Store::RoutePosition>& after) {
   std::vector<PeerId> sorted = peers;
-  std::sort(sorted.begin(), sorted.end());
-  sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
+  sort_unique(sorted);
   const Snapshot snapshot(database.db());
   const rocksdb::ReadOptions options = snapshot.options();
   if (prefix) return read_matches(database, options, *prefix, match, sorted, fn, after);

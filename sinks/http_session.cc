@@ -2,7 +2,6 @@
 
 #include <openssl/crypto.h>
 
-#include <boost/asio/post.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/empty_body.hpp>
@@ -48,15 +47,16 @@ bool is_local_host(std::string_view host) {
 
 std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
 
-// A browser lets every page open a WebSocket to every host, and says whose page it is (RFC 6455 10.2).
+// A browser lets every page open a WebSocket to every host, and says whose page it is (RFC
+// 6455 10.2).
 bool same_origin(const http::request<http::string_body>& message) {
   if (message.count(http::field::origin) == 0) return true;
   const std::string_view origin = view(message[http::field::origin]);
   const std::size_t scheme = origin.find("://");
   return scheme != std::string_view::npos &&
-         beast::iequals(message[http::field::host],
-                        beast::string_view(origin.substr(scheme + 3).data(),
-                                           origin.size() - scheme - 3));
+         beast::iequals(
+             message[http::field::host],
+             beast::string_view(origin.substr(scheme + 3).data(), origin.size() - scheme - 3));
 }
 
 class HttpSession : public std::enable_shared_from_this<HttpSession> {
@@ -183,18 +183,19 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   }
 
   // Runs `job` on the worker and then `then` with its result here; the connection waits for it
-  // without a limit of time. The last reference is never let go of on the worker.
+  // without a limit of time.
   template <typename Job, typename Then>
   void work(Job job, Then then) {
     ++shared_.jobs;
     stream_.expires_never();
-    asio::post(shared_.worker, [&shared = shared_, self = shared_from_this(), job = std::move(job),
-                                then = std::move(then)]() mutable {
-      auto result = job();
-      --shared.jobs;
-      asio::post(shared.io, [self = std::move(self), then = std::move(then),
-                             result = std::move(result)]() mutable { then(std::move(result)); });
-    });
+    on_worker(
+        shared_, shared_from_this(),
+        [&shared = shared_, job = std::move(job)]() mutable {
+          auto result = job();
+          --shared.jobs;
+          return result;
+        },
+        std::move(then));
   }
 
   // On the worker.

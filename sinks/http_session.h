@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <functional>
@@ -38,6 +39,20 @@ struct HttpShared {
   boost::asio::io_context io{1};
   boost::asio::thread_pool worker{2};
 };
+
+/// Runs `job` on the worker, then `then` with its result on the server's thread. `owner` is held
+/// until then and is never let go of on the worker: connections count and list themselves without a
+/// lock.
+template <typename Job, typename Then>
+void on_worker(HttpShared& shared, std::shared_ptr<void> owner, Job job, Then then) {
+  boost::asio::post(shared.worker, [&shared, owner = std::move(owner), job = std::move(job),
+                                    then = std::move(then)]() mutable {
+    auto result = job();
+    boost::asio::post(shared.io,
+                      [owner = std::move(owner), then = std::move(then),
+                       result = std::move(result)]() mutable { then(std::move(result)); });
+  });
+}
 
 /// A connection that follows the journal or the feed of updates: it counts as one, and is told.
 class HttpFollower {

@@ -56,7 +56,8 @@ class HttpStream final : public HttpFollower, public std::enable_shared_from_thi
     output_ = "HTTP/1.1 200 OK\r\nContent-Type: ";
     output_ += source_->content_type();
     output_ +=
-        "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n";
+        "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: "
+        "close\r\n\r\n";
     write();
   }
 
@@ -91,13 +92,9 @@ class HttpStream final : public HttpFollower, public std::enable_shared_from_thi
     idle_ = false;
     news_ = false;
     timer_.cancel();
-    asio::post(shared_.worker, [self = shared_from_this(), cursor = cursor_]() mutable {
-      Batch batch = self->read_batch(cursor);
-      asio::io_context& io = self->shared_.io;
-      asio::post(io, [self = std::move(self), batch = std::move(batch)]() mutable {
-        self->take(std::move(batch));
-      });
-    });
+    on_worker(
+        shared_, shared_from_this(), [this, cursor = cursor_] { return read_batch(cursor); },
+        [this](Batch&& batch) { take(std::move(batch)); });
   }
 
   void take(Batch batch) {

@@ -6,6 +6,8 @@
 #include <charconv>
 #include <utility>
 
+#include "lapwing/sort_unique.h"
+
 namespace lapwing::sinks {
 
 namespace json = boost::json;
@@ -96,8 +98,7 @@ bool RisPathPattern::parse_hop(std::string_view& rest, RisHop& out) {
     if (out.ases.size() == kMaxHops || !parse_as(rest, as)) return false;
     out.ases.push_back(as);
   } while (take(rest, ','));
-  std::sort(out.ases.begin(), out.ases.end());
-  out.ases.erase(std::unique(out.ases.begin(), out.ases.end()), out.ases.end());
+  sort_unique(out.ases);
   return take(rest, ']');
 }
 

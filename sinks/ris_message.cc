@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "lapwing/path.h"
+#include "lapwing/sort_unique.h"
 #include "sinks/json_object.h"
 #include "sinks/route_json.h"
 #include "sinks/text.h"
@@ -135,9 +136,7 @@ std::vector<RisHop> ris_hops(AsPathView path) {
         hops.push_back({false, {as}});
     }
     if (!set) continue;
-    std::vector<Asn>& ases = hops.back().ases;
-    std::sort(ases.begin(), ases.end());
-    ases.erase(std::unique(ases.begin(), ases.end()), ases.end());
+    sort_unique(hops.back().ases);
   }
   return hops;
 }

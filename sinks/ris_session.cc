@@ -1,7 +1,6 @@
 // RIS Live over a WebSocket: messages of the feed to the client, its subscriptions from it.
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <algorithm>
+#include <boost/asio/steady_timer.hpp>
 #include <deque>
 #include <exception>
 #include <optional>
@@ -20,15 +19,15 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr std::size_t kLargestMessage = 65536;     // of the client
+constexpr std::size_t kLargestMessage = 65536;      // of the client
 constexpr std::chrono::seconds kLongestSilence{5};  // bgpipe gives up after ten
 constexpr std::chrono::seconds kCloseTimeout{2};
 constexpr std::uint16_t kUnsupported = 1003;    // RFC 6455 7.4.1
 constexpr std::uint16_t kTryAgainLater = 1013;  // https://www.iana.org/assignments/websocket
 constexpr std::string_view kPong = "{\"type\":\"pong\",\"data\":null}";
 
-// What the client says is read when all that is for it was sent, and one message at a time: a client
-// that does not read is not read either. One write at a time; each has a time limit.
+// What the client says is read when all that is for it was sent, and one message at a time: a
+// client that does not read is not read either. One write at a time; each has a time limit.
 class RisSession final : public HttpFollower, public std::enable_shared_from_this<RisSession> {
  public:
   RisSession(HttpShared& shared, ByteStream connection)
@@ -102,14 +101,10 @@ class RisSession final : public HttpFollower, public std::enable_shared_from_thi
   }
 
   void understand(std::string text) {
-    // The last reference is never let go of on the worker.
-    asio::post(shared_.worker, [self = shared_from_this(), text = std::move(text)]() mutable {
-      std::string answer = self->subscriptions_.take(text);
-      asio::io_context& io = self->shared_.io;
-      asio::post(io, [self = std::move(self), answer = std::move(answer)]() mutable {
-        self->answer(std::move(answer));
-      });
-    });
+    on_worker(
+        shared_, shared_from_this(),
+        [this, text = std::move(text)] { return subscriptions_.take(text); },
+        [this](std::string&& said) { answer(std::move(said)); });
   }
 
   void answer(std::string text) {
@@ -144,13 +139,9 @@ class RisSession final : public HttpFollower, public std::enable_shared_from_thi
 
   void next() {
     news_ = false;
-    asio::post(shared_.worker, [self = shared_from_this(), cursor = cursor_]() mutable {
-      Batch batch = self->read_batch(cursor);
-      asio::io_context& io = self->shared_.io;
-      asio::post(io, [self = std::move(self), batch = std::move(batch)]() mutable {
-        self->take(std::move(batch));
-      });
-    });
+    on_worker(
+        shared_, shared_from_this(), [this, cursor = cursor_] { return read_batch(cursor); },
+        [this](Batch&& batch) { take(std::move(batch)); });
   }
 
   void take(Batch batch) {

@@ -3,8 +3,9 @@
 //
 // Such a table read with pages of 4 KiB costs a walk of the page tables for nearly every look-up,
 // and in a virtual machine two. Blocks from 2 MiB on are mapped by themselves, aligned, and marked
-// for huge pages (madvise(2), MADV_HUGEPAGE); smaller ones come from the heap as always. Thread:
-// any. Owns: nothing.
+// for huge pages (madvise(2), MADV_HUGEPAGE); smaller ones come from the heap as always.
+//
+// Thread: any. Owns: nothing.
 #pragma once
 
 #include <sys/mman.h>

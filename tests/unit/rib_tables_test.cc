@@ -129,6 +129,69 @@ TEST_CASE("PrefixTable: released twice while in quarantine, freed once, by the l
   CHECK(freed == 1);
 }
 
+TEST_CASE(
+    "PrefixTable, PathTable: released more often than can be counted, freed when all is done") {
+  constexpr std::uint64_t kTimes = 70'000;
+  PrefixTable prefixes;
+  PathTable paths;
+  const PrefixId prefix = intern(prefixes, key_of("192.0.2.0/24"));
+  const PathId path = intern(paths, octets_of(1, 40)).id;
+  for (std::uint64_t commit = 1; commit <= kTimes; ++commit) {
+    prefixes.acquire(prefix);
+    prefixes.release(prefix, commit);
+    paths.acquire(path);
+    paths.release(path, commit);
+  }
+  std::vector<std::uint32_t> freed;
+  const auto note = [&freed](std::uint32_t id) { freed.push_back(id); };
+  // As many as a counter of 16 bits would have forgotten: the last release is not durable yet.
+  prefixes.drain(kTimes - 65'536, note);
+  paths.drain(kTimes - 65'536, note);
+  CHECK(freed.empty());
+  CHECK(intern(paths, octets_of(1, 40)).id == path);
+  // Named by a commit that waits, it stays, once; then it goes.
+  const std::vector<std::uint32_t> named{0};
+  prefixes.free_unnamed(named, note);
+  paths.free_unnamed(named, note);
+  CHECK(freed.empty());
+  CHECK(paths.waiting() == paths.weight(path));
+  prefixes.drain(kTimes, note);
+  paths.drain(kTimes, note);
+  CHECK(freed.size() == 2);
+  CHECK(prefixes.size() == 0);
+  CHECK(paths.size() == 0);
+  CHECK(paths.waiting() == 0);
+}
+
+TEST_CASE("PrefixTable, PathTable: what no waiting commit names is free at once") {
+  PrefixTable prefixes;
+  PathTable paths;
+  std::vector<std::uint32_t> freed;
+  const auto note = [&freed](std::uint32_t id) { freed.push_back(id); };
+  for (const std::uint32_t n : {0u, 1u, 2u}) {
+    const char* const texts[] = {"10.0.0.0/8", "10.0.0.0/9", "10.0.0.0/10"};
+    const PrefixId prefix = intern(prefixes, key_of(texts[n]));
+    const PathId path = intern(paths, octets_of(n, 40)).id;
+    prefixes.acquire(prefix);
+    paths.acquire(path);
+    prefixes.release(prefix, 7);
+    paths.release(path, 7);
+    if (n != 2) continue;
+    prefixes.acquire(prefix);  // announced again
+    paths.acquire(path);
+  }
+  const std::vector<std::uint32_t> named{1};
+  prefixes.free_unnamed(named, note);
+  CHECK(freed == std::vector<std::uint32_t>{0});
+  paths.free_unnamed(named, note);
+  CHECK(freed == std::vector<std::uint32_t>{0, 0});
+  prefixes.drain(7, note);
+  paths.drain(7, note);
+  CHECK(freed == std::vector<std::uint32_t>{0, 0, 1, 1});
+  CHECK(prefixes.size() == 1);
+  CHECK(paths.size() == 1);
+}
+
 TEST_CASE("PrefixTable: equals a model over random insertions and removals") {
   PrefixTable table;
   std::map<std::uint32_t, PrefixId> model;
