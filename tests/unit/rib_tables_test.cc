@@ -144,10 +144,13 @@ TEST_CASE(
   }
   std::vector<std::uint32_t> freed;
   const auto note = [&freed](std::uint32_t id) { freed.push_back(id); };
-  // As many as a counter of 16 bits would have forgotten: the last release is not durable yet.
-  prefixes.drain(kTimes - 65'536, note);
-  paths.drain(kTimes - 65'536, note);
-  CHECK(freed.empty());
+  // A counter of 16 bits would be at zero after the first of these, one that stops after the
+  // second; the last release is not durable yet.
+  for (const std::uint64_t durable : {kTimes - 65'536, kTimes - 1}) {
+    prefixes.drain(durable, note);
+    paths.drain(durable, note);
+    CHECK(freed.empty());
+  }
   CHECK(intern(paths, octets_of(1, 40)).id == path);
   // Named by a commit that waits, it stays, once; then it goes.
   const std::vector<std::uint32_t> named{0};
@@ -176,17 +179,24 @@ TEST_CASE("PrefixTable, PathTable: what no waiting commit names is free at once"
     paths.acquire(path);
     prefixes.release(prefix, 7);
     paths.release(path, 7);
-    if (n != 2) continue;
+    if (n == 0) continue;
     prefixes.acquire(prefix);  // announced again
     paths.acquire(path);
+    if (n == 2) continue;
+    prefixes.release(prefix, 8);
+    paths.release(path, 8);
   }
   const std::vector<std::uint32_t> named{1};
   prefixes.free_unnamed(named, note);
   CHECK(freed == std::vector<std::uint32_t>{0});
   paths.free_unnamed(named, note);
   CHECK(freed == std::vector<std::uint32_t>{0, 0});
+  CHECK(paths.waiting() == paths.weight(1));  // once, for the later release
   prefixes.drain(7, note);
   paths.drain(7, note);
+  CHECK(freed == std::vector<std::uint32_t>{0, 0});
+  prefixes.drain(8, note);
+  paths.drain(8, note);
   CHECK(freed == std::vector<std::uint32_t>{0, 0, 1, 1});
   CHECK(prefixes.size() == 1);
   CHECK(paths.size() == 1);
