@@ -3,7 +3,7 @@ if(NOT TARGET lapwing_cli)
   include(${PROJECT_SOURCE_DIR}/collector/cli.cmake)
 endif()
 
-lapwing_test(NAME config_test APART
+lapwing_test(NAME config_test
   SOURCES
     unit/check_machine.cc
     unit/config_changes.cc
@@ -15,7 +15,7 @@ lapwing_test(NAME config_test APART
 target_compile_definitions(config_test PRIVATE
   LAPWING_EXAMPLE_CONFIG="${PROJECT_SOURCE_DIR}/systemd/lapwing.toml.example")
 
-lapwing_test(NAME cli_test APART
+lapwing_test(NAME cli_test
   SOURCES
     unit/cli_client.cc
     unit/cli_log.cc

@@ -1,5 +1,5 @@
 # The built-in detectors against a host in memory.
-lapwing_test(NAME detectors_test APART
+lapwing_test(NAME detectors_test
   SOURCES
     unit/detector_adjacency_test.cc
     unit/detector_event_id_test.cc

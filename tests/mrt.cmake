@@ -3,7 +3,7 @@ if(NOT TARGET lapwing_replay)
   include(${PROJECT_SOURCE_DIR}/collector/replay.cmake)
 endif()
 
-lapwing_test(NAME mrt_test APART
+lapwing_test(NAME mrt_test
   SOURCES
     unit/mrt_codec_test.cc
     unit/mrt_input_test.cc

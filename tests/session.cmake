@@ -16,7 +16,7 @@ lapwing_test(NAME session_pressure_test
   LIBS lapwing_session)
 # Malformed messages against live sessions: vectors of others and the matrix of our own.
 find_package(ZLIB REQUIRED)
-lapwing_test(NAME live_test APART
+lapwing_test(NAME live_test
   SOURCES
     unit/session_peer.cc
     rfc/live_session.cc

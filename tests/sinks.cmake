@@ -1,4 +1,4 @@
-lapwing_test(NAME sinks_test APART
+lapwing_test(NAME sinks_test
   SOURCES
     unit/sink_filter_test.cc
     unit/sink_journald_test.cc
@@ -17,7 +17,7 @@ target_link_libraries(sink_feed PRIVATE lapwing_sinks lapwing_store fmt::fmt)
 target_include_directories(sink_feed PRIVATE ${PROJECT_SOURCE_DIR})
 
 # The HTTP API has a program of its own: it needs no clock but its time limits.
-lapwing_test(NAME http_test APART
+lapwing_test(NAME http_test
   SOURCES
     unit/sink_console_test.cc
     unit/sink_http_api_test.cc

@@ -10,7 +10,7 @@ lapwing_test(NAME wire_test
   LIBS lapwing_wire)
 
 find_package(ZLIB REQUIRED)
-lapwing_test(NAME rfc_test APART
+lapwing_test(NAME rfc_test
   SOURCES
     rfc/incidents_test.cc
     rfc/rfc4271_test.cc

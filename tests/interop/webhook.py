@@ -30,6 +30,8 @@ class Receiver:
         receiver = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
+            timeout = 10  # seconds, for a client that says nothing
+
             def do_POST(self):
                 receiver.take(self)
 
@@ -39,6 +41,7 @@ class Receiver:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.server.daemon_threads = False  # close() waits for what is being answered
         self.server.handle_error = lambda *_: None  # handshakes that the client ends
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True,
                                                  do_handshake_on_connect=False)
@@ -97,8 +100,8 @@ def webhook(scratch, binary):
         """A receiver whose certificate is wrong: said clearly, tried again, nothing delivered."""
         nonlocal receiver
         receiver.close()
-        before = feed.sinks().get("hook", {"retries": 0})["retries"]
         count = len(log)
+        before = feed.sinks().get("hook", {"retries": 0})["retries"]
         receiver = Receiver(port, *certificate, log)
         wait_for(lambda: "hook" in feed.sinks() and word in feed.sinks()["hook"]["last_error"]
                  and feed.sinks()["hook"]["retries"] >= before + 2, 60,

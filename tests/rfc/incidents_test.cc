@@ -10,12 +10,6 @@ using namespace lapwing::bgp::test;
 
 namespace {
 
-constexpr auto kNone = ErrorAction::kNone;
-constexpr auto kDiscard = ErrorAction::kAttributeDiscard;
-constexpr auto kWithdraw = ErrorAction::kTreatAsWithdraw;
-
-const Buffer kRoute = nlri("198.51.100.0/24");
-
 ErrorAction act(const Buffer& attributes, const SessionParameters& session = external_session()) {
   return Parsed(update(attributes, kRoute), session).action();
 }

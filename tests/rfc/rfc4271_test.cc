@@ -14,9 +14,6 @@ namespace {
 
 using Texts = std::vector<std::string>;
 
-const Buffer kRoute = nlri("198.51.100.0/24");
-const Buffer kIpv6Hop = hex("20010db8000000000000000000000001");
-
 }  // namespace
 
 TEST_CASE("RFC 4271 4.3: announced and withdrawn prefixes become one record") {

@@ -12,7 +12,6 @@ namespace {
 using Texts = std::vector<std::string>;
 
 const Buffer kHop = {192, 0, 2, 1};
-const Buffer kIpv6Hop = hex("20010db8000000000000000000000001");
 const Buffer kBase = origin() + as_path({65001});
 
 SessionParameters session_of(std::initializer_list<Family> families) {

@@ -10,8 +10,6 @@ using namespace lapwing::bgp::test;
 
 namespace {
 
-const Buffer kRoute = nlri("198.51.100.0/24");
-
 SessionParameters old_session() {
   SessionParameters p = external_session();
   p.four_octet_as = false;

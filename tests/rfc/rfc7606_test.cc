@@ -11,12 +11,7 @@ using namespace lapwing::bgp::test;
 
 namespace {
 
-constexpr auto kNone = ErrorAction::kNone;
-constexpr auto kDiscard = ErrorAction::kAttributeDiscard;
-constexpr auto kWithdraw = ErrorAction::kTreatAsWithdraw;
 constexpr auto kReset = ErrorAction::kSessionReset;
-
-const Buffer kRoute = nlri("198.51.100.0/24");
 
 struct Case {
   const char* what;

@@ -152,6 +152,14 @@ struct Parsed {
   }
 };
 
+inline constexpr auto kNone = ErrorAction::kNone;
+inline constexpr auto kDiscard = ErrorAction::kAttributeDiscard;
+inline constexpr auto kWithdraw = ErrorAction::kTreatAsWithdraw;
+
+/// What most of these tests announce, and a next hop for what is announced by MP_REACH_NLRI.
+inline const Buffer kRoute = nlri("198.51.100.0/24");
+inline const Buffer kIpv6Hop = hex("20010db8000000000000000000000001");
+
 inline bool has_finding(const Update& update, std::uint8_t type, std::string_view rfc) {
   for (const Finding& f : update.findings())
     if (f.type == type && f.rfc == rfc) return true;

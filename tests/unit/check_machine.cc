@@ -9,28 +9,21 @@
 #include <string>
 
 #include "collector/check_machine.h"
+#include "tests/unit/temp_dir.h"
 
 using namespace lapwing;
 using namespace lapwing::collector;
 
 namespace {
 
-struct Folder {
-  Folder() {
-    char name[] = "/tmp/lapwing-check-XXXXXX";
-    path = ::mkdtemp(name);
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  std::string path;
-};
-
-Config config_of(const Folder& folder) {
+Config config_of(const test::TempDir& folder) {
   Config config;
-  config.file = folder.path + "/lapwing.toml";
+  config.file = folder.file("lapwing.toml");
   std::ofstream(config.file) << "x";
   ::chmod(config.file.c_str(), 0644);
-  config.store.path = folder.path + "/not/yet/there";
-  config.speaker.listen = {{*parse_address("127.0.0.1"), 179, ""}, {*parse_address("0.0.0.0"), 179, ""}};
+  config.store.path = folder.file("not/yet/there");
+  config.speaker.listen = {{*parse_address("127.0.0.1"), 179, ""},
+                           {*parse_address("0.0.0.0"), 179, ""}};
   config.http.listen = {{{}, "/run/lapwing/lapwing.sock", false},
                         {{*parse_address("127.0.0.1"), 8179, ""}, "", false}};
   return config;
@@ -50,31 +43,33 @@ using Lines = std::vector<std::string>;
 }  // namespace
 
 TEST_CASE("check: a machine that has what is asked for is fine") {
-  const Folder folder;
+  const test::TempDir folder;
   CHECK(said(config_of(folder)) == Lines{});
 }
 
 TEST_CASE("check: addresses that this machine has not") {
-  const Folder folder;
+  const test::TempDir folder;
   Config config = config_of(folder);
   config.speaker.listen.push_back({*parse_address("198.51.100.77"), 179, ""});
   config.neighbors.resize(1);
   config.neighbors[0].name = "edge1";
   config.neighbors[0].local_address = *parse_address("198.51.100.78");
-  CHECK(said(config) ==
-        Lines{"error: [speaker] listen: 198.51.100.77 is no address of this machine",
-              "warning: neighbour edge1: local-address: 198.51.100.78 is no address of this machine"});
+  CHECK(
+      said(config) ==
+      Lines{
+          "error: [speaker] listen: 198.51.100.77 is no address of this machine",
+          "warning: neighbour edge1: local-address: 198.51.100.78 is no address of this machine"});
 }
 
 TEST_CASE("check: directories that are none, and files that everybody reads") {
-  const Folder folder;
+  const test::TempDir folder;
   Config config = config_of(folder);
   config.store.path = config.file;
-  config.http.listen.push_back({{}, folder.path + "/nowhere/x.sock", false});
+  config.http.listen.push_back({{}, folder.file("nowhere/x.sock"), false});
   config.http.token = "t";
   CHECK(said(config) ==
         Lines{"error: [storage] path: " + config.file + " is no directory",
-              "error: [http] listen: there is no directory " + folder.path + "/nowhere",
+              "error: [http] listen: there is no directory " + folder.file("nowhere"),
               "warning: everyone may read this file, and secrets may stand in it; chmod 0640 is "
               "enough"});
 }

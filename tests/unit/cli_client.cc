@@ -8,18 +8,12 @@
 #include <vector>
 
 #include "tests/unit/cli_server.h"
+#include "tests/unit/repeat.h"
 
 using namespace lapwing::collector;
 using namespace std::chrono_literals;
 
 namespace {
-
-// At run time: g++ would try to make a string of a constant size while it compiles.
-std::string repeat(std::size_t size, char c) {
-  std::string text;
-  text.resize(size, c);
-  return text;
-}
 
 ApiAddress address_of(const CannedServer& server) {
   const auto api = parse_api_address(server.url());

@@ -10,6 +10,7 @@
 
 #include "collector/cli.h"
 #include "tests/unit/cli_server.h"
+#include "tests/unit/temp_dir.h"
 
 using namespace lapwing;
 using namespace lapwing::collector;
@@ -24,16 +25,11 @@ constexpr const char* kGood =
 
 class ConfigFile {
  public:
-  explicit ConfigFile(const std::string& text) {
-    char name[] = "/tmp/lapwing-cli-XXXXXX";
-    directory_ = ::mkdtemp(name);
-    std::ofstream(path()) << text;
-  }
-  ~ConfigFile() { std::filesystem::remove_all(directory_); }
-  std::string path() const { return directory_ + "/lapwing.toml"; }
+  explicit ConfigFile(const std::string& text) { std::ofstream(path()) << text; }
+  std::string path() const { return directory_.file("lapwing.toml"); }
 
  private:
-  std::string directory_;
+  lapwing::test::TempDir directory_;
 };
 
 struct Outcome {

@@ -17,6 +17,8 @@
 #include <string>
 #include <thread>
 
+#include "tests/unit/temp_dir.h"
+
 namespace lapwing::collector {
 
 class CannedServer {
@@ -39,7 +41,6 @@ class CannedServer {
     ::shutdown(fd_, SHUT_RDWR);
     thread_.join();
     ::close(fd_);
-    if (!directory_.empty()) std::filesystem::remove_all(directory_);
   }
 
   const std::string& url() const { return url_; }
@@ -70,9 +71,7 @@ class CannedServer {
   }
 
   void bind_unix() {
-    char name[] = "/tmp/lapwing-cli-XXXXXX";
-    directory_ = ::mkdtemp(name);
-    const std::string path = directory_ + "/api.sock";
+    const std::string path = directory_.emplace().file("api.sock");
     fd_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -108,7 +107,7 @@ class CannedServer {
   Answer answer_;
   int fd_ = -1;
   std::string url_;
-  std::string directory_;
+  std::optional<lapwing::test::TempDir> directory_;
   mutable std::mutex mutex_;
   std::string request_;  // guarded by mutex_
   std::atomic<bool> stopping_ = false;

@@ -6,18 +6,12 @@
 #include <string>
 
 #include "collector/show_table.h"
+#include "tests/unit/repeat.h"
 
 using namespace lapwing;
 using namespace lapwing::collector;
 
 namespace {
-
-// At run time: g++ would try to make a string of a constant size while it compiles.
-std::string repeat(std::size_t size, char c) {
-  std::string text;
-  text.resize(size, c);
-  return text;
-}
 
 Screen screen(unsigned width = 0) { return {width, *parse_rfc3339("2017-10-01T12:00:00Z")}; }
 
@@ -133,37 +127,39 @@ TEST_CASE("show route: prefix, path identifier and RD, stale routes marked") {
 }
 
 TEST_CASE("show upstreams: when each was active, and who shows it") {
-  CHECK_EQ(show_upstreams(
-               R"([{"as":4837,"first_seen":"2010-12-01T00:00:00Z","last_seen":)"
-               R"("2017-10-01T11:00:00Z","active":true,"prefixes":4,"peers":["edge1","edge2"],)"
-               R"("activations":1,"intervals":[{"from":"2010-12-01T00:00:00Z","to":null}]},)"
-               R"({"as":20485,"first_seen":"2017-10-01T09:07:51Z","last_seen":)"
-               R"("2017-10-02T07:56:39Z","active":false,"prefixes":0,"peers":[],"activations":2,)"
-               R"("intervals":[{"from":"2017-10-01T09:07:51Z","to":"2017-10-01T10:14:45Z"},)"
-               R"({"from":"2017-10-01T12:21:55Z","to":"2017-10-02T07:56:39Z"}]}])",
-               screen())
-               .value_or(""),
-           "Upstream  Active  Prefixes  Times  First seen            Last seen             Neighbours\n"
-           "  AS4837  yes            4      1  2010-12-01 00:00:00Z  2017-10-01 11:00:00Z  edge1 edge2\n"
-           " AS20485  no             0      2  2017-10-01 09:07:51Z  2017-10-02 07:56:39Z  -\n"
-           "\n"
-           "Upstream  Active from           To                       For\n"
-           "  AS4837  2010-12-01 00:00:00Z  still                  2496d\n"
-           " AS20485  2017-10-01 09:07:51Z  2017-10-01 10:14:45Z   1h06m\n"
-           " AS20485  2017-10-01 12:21:55Z  2017-10-02 07:56:39Z  19h34m\n");
+  CHECK_EQ(
+      show_upstreams(
+          R"([{"as":4837,"first_seen":"2010-12-01T00:00:00Z","last_seen":)"
+          R"("2017-10-01T11:00:00Z","active":true,"prefixes":4,"peers":["edge1","edge2"],)"
+          R"("activations":1,"intervals":[{"from":"2010-12-01T00:00:00Z","to":null}]},)"
+          R"({"as":20485,"first_seen":"2017-10-01T09:07:51Z","last_seen":)"
+          R"("2017-10-02T07:56:39Z","active":false,"prefixes":0,"peers":[],"activations":2,)"
+          R"("intervals":[{"from":"2017-10-01T09:07:51Z","to":"2017-10-01T10:14:45Z"},)"
+          R"({"from":"2017-10-01T12:21:55Z","to":"2017-10-02T07:56:39Z"}]}])",
+          screen())
+          .value_or(""),
+      "Upstream  Active  Prefixes  Times  First seen            Last seen             Neighbours\n"
+      "  AS4837  yes            4      1  2010-12-01 00:00:00Z  2017-10-01 11:00:00Z  edge1 edge2\n"
+      " AS20485  no             0      2  2017-10-01 09:07:51Z  2017-10-02 07:56:39Z  -\n"
+      "\n"
+      "Upstream  Active from           To                       For\n"
+      "  AS4837  2010-12-01 00:00:00Z  still                  2496d\n"
+      " AS20485  2017-10-01 09:07:51Z  2017-10-01 10:14:45Z   1h06m\n"
+      " AS20485  2017-10-01 12:21:55Z  2017-10-02 07:56:39Z  19h34m\n");
 }
 
 TEST_CASE("show upstreams: prefixes as a number or as a list") {
-  CHECK_EQ(show_upstreams(
-               R"({"origin":131279,"upstreams":[{"as":4837,"first_seen":"2010-12-01T00:00:00Z",)"
-               R"("last_seen":"2017-10-01T11:00:00Z","active":true,"prefixes":4,"activations":1},)"
-               R"({"as":20485,"first_seen":"2017-10-01T09:07:51Z","last_seen":)"
-               R"("2017-10-01T10:14:45Z","active":false,"prefixes":["a","b","c"]}]})",
-               screen())
-               .value_or(""),
-           "Upstream  Active  Prefixes  Times  First seen            Last seen             Neighbours\n"
-           "  AS4837  yes            4      1  2010-12-01 00:00:00Z  2017-10-01 11:00:00Z  -\n"
-           " AS20485  no             3      -  2017-10-01 09:07:51Z  2017-10-01 10:14:45Z  -\n");
+  CHECK_EQ(
+      show_upstreams(
+          R"({"origin":131279,"upstreams":[{"as":4837,"first_seen":"2010-12-01T00:00:00Z",)"
+          R"("last_seen":"2017-10-01T11:00:00Z","active":true,"prefixes":4,"activations":1},)"
+          R"({"as":20485,"first_seen":"2017-10-01T09:07:51Z","last_seen":)"
+          R"("2017-10-01T10:14:45Z","active":false,"prefixes":["a","b","c"]}]})",
+          screen())
+          .value_or(""),
+      "Upstream  Active  Prefixes  Times  First seen            Last seen             Neighbours\n"
+      "  AS4837  yes            4      1  2010-12-01 00:00:00Z  2017-10-01 11:00:00Z  -\n"
+      " AS20485  no             3      -  2017-10-01 09:07:51Z  2017-10-01 10:14:45Z  -\n");
 }
 
 TEST_CASE("show upstreams: a bare list, as the detector gives it, is read too") {

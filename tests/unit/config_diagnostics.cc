@@ -11,23 +11,19 @@
 #include <vector>
 
 #include "collector/config.h"
+#include "tests/unit/config_testing.h"
+#include "tests/unit/repeat.h"
+#include "tests/unit/temp_dir.h"
 
 using namespace lapwing;
 using namespace lapwing::collector;
+using lapwing::collector::test::kSpeaker;
 
 namespace {
-
-// At run time: g++ would try to make a string of a constant size while it compiles.
-std::string repeat(std::size_t size, char c) {
-  std::string text;
-  text.resize(size, c);
-  return text;
-}
 
 using Lines = std::vector<std::string>;
 
 // What comes before and after the table under test, so that it stands alone in the diagnostics.
-constexpr const char* kSpeaker = "[speaker]\nlocal-as = 64512\nrouter-id = \"192.0.2.10\"\n";
 constexpr const char* kRest = "\n[[sink.syslog]]\n";
 
 Lines diagnose(const std::string& text, const LoadOptions& options = {}) {
@@ -68,18 +64,15 @@ void check(const Lines& found, const Lines& wanted) {
 class SecretFile {
  public:
   SecretFile(const std::string& text, mode_t mode) {
-    char name[] = "/tmp/lapwing-config-XXXXXX";
-    directory_ = ::mkdtemp(name);
     std::ofstream(path()) << text;
     ::chmod(path().c_str(), mode);
   }
-  ~SecretFile() { std::filesystem::remove_all(directory_); }
-  std::string path() const { return directory_ + "/key"; }
-  std::string config() const { return directory_ + "/t.toml"; }
-  const std::string& directory() const { return directory_; }
+  std::string path() const { return directory_.file("key"); }
+  std::string config() const { return directory_.file("t.toml"); }
+  std::string directory() const { return directory_.path(); }
 
  private:
-  std::string directory_;
+  lapwing::test::TempDir directory_;
 };
 
 }  // namespace

@@ -7,9 +7,11 @@
 #include <vector>
 
 #include "collector/config.h"
+#include "tests/unit/config_testing.h"
 
 using namespace lapwing;
 using namespace lapwing::collector;
+using lapwing::collector::test::kSpeaker;
 using std::chrono::seconds;
 
 namespace {
@@ -54,8 +56,6 @@ path = "/var/lib/lapwing/events.jsonl"
 [http]
 listen = ["127.0.0.1:8179", "unix:/run/lapwing/lapwing.sock"]
 )";
-
-constexpr const char* kSpeaker = "[speaker]\nlocal-as = 64512\nrouter-id = \"192.0.2.10\"\n";
 
 bgp::NeighborConfig parse_neighbor(const std::string& keys) {
   return parse(std::string(kSpeaker) + "[[neighbor]]\nname = \"n\"\npeer-as = 64513\n" + keys)
@@ -122,8 +122,8 @@ TEST_CASE("config: the example shows the defaults that the code has") {
     const bool special = line.starts_with("# role") || line.starts_with("# max-prefix") ||
                          line.starts_with("# token-file") || line.starts_with("# local-address") ||
                          line.starts_with("# tls-");
-    if ((is_key && !special && !in_dynamic) || line == "# [record]" ||
-        line == "# [log]") line = line.substr(2);
+    if ((is_key && !special && !in_dynamic) || line == "# [record]" || line == "# [log]")
+      line = line.substr(2);
     text << line << '\n';
   }
   std::vector<Diagnostic> diagnostics;
@@ -247,10 +247,11 @@ TEST_CASE("config: route servers, storage and token reach their place") {
 }
 
 TEST_CASE("config: settings keep their types for the consumer that checks them") {
-  const Config config = parse(std::string(kSpeaker) +
-                              "[detector.x]\nb = true\ni = 5\nd = 1.5\nt = \"a\"\nis = [1, 2]\nts "
-                              "= [\"a\"]\nnone = []\ngs = [[1, 2], [], [3]]\n[[sink.syslog]]\n[[sink.jsonl]]\nenabled = "
-                              "false\n[[sink.syslog]]\nq = 1\n");
+  const Config config = parse(
+      std::string(kSpeaker) +
+      "[detector.x]\nb = true\ni = 5\nd = 1.5\nt = \"a\"\nis = [1, 2]\nts "
+      "= [\"a\"]\nnone = []\ngs = [[1, 2], [], [3]]\n[[sink.syslog]]\n[[sink.jsonl]]\nenabled = "
+      "false\n[[sink.syslog]]\nq = 1\n");
   Settings s = config.detectors.at(0).settings;
   CHECK(s.boolean("b", false));
   CHECK_EQ(s.integer("i", 0, 0, 9), 5);
@@ -270,6 +271,5 @@ TEST_CASE("config: routes of removed neighbours are kept a day, or as long as on
   CHECK_EQ(parse(kSpeaker).keep_removed, seconds(86400));
   CHECK_EQ(parse(std::string(kSpeaker) + "[storage]\nkeep-removed = \"2h\"\n").keep_removed,
            seconds(7200));
-  CHECK_EQ(parse(std::string(kSpeaker) + "[storage]\nkeep-removed = 0\n").keep_removed,
-           seconds(0));
+  CHECK_EQ(parse(std::string(kSpeaker) + "[storage]\nkeep-removed = 0\n").keep_removed, seconds(0));
 }

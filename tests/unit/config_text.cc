@@ -1,5 +1,6 @@
 // Values as people write them.
 #include "collector/config_text.h"
+#include "tests/unit/repeat.h"
 
 #include <doctest/doctest.h>
 
@@ -8,16 +9,7 @@
 using namespace lapwing;
 using namespace lapwing::collector;
 
-namespace {
-
-// At run time: g++ would try to make a string of a constant size while it compiles.
-std::string repeat(std::size_t size, char c) {
-  std::string text;
-  text.resize(size, c);
-  return text;
-}
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("duration: a number with descending units") {
   const auto count = [](std::string_view text) {

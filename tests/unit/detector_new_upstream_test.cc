@@ -9,14 +9,14 @@ using Texts = FakeHost::Texts;
 using std::chrono::hours;
 using std::chrono::seconds;
 
-struct Scene : TwoNeighbours {
-  explicit Scene(Watch watch = {}) : TwoNeighbours("new-upstream", std::move(watch)) {}
+struct UpstreamScene : TwoNeighbours {
+  explicit UpstreamScene(Watch watch = {}) : TwoNeighbours("new-upstream", std::move(watch)) {}
 };
 
 }  // namespace
 
 TEST_CASE("baseline teaches and does not alarm, whatever it shows") {
-  Scene s;
+  UpstreamScene s;
   CHECK(s.host.events.empty());
   CHECK(s.host.timers() == 0);
   CHECK(s.host.detector().query("upstreams", "100") ==
@@ -29,7 +29,7 @@ TEST_CASE("baseline teaches and does not alarm, whatever it shows") {
 }
 
 TEST_CASE("a query that is not mine has no answer; an unknown origin has an empty one") {
-  Scene s;
+  UpstreamScene s;
   CHECK(s.host.detector().query("routes", "100") == std::nullopt);
   CHECK(s.host.detector().query("upstreams", "x") == std::nullopt);
   CHECK(s.host.detector().query("upstreams", "999") == "[]");
@@ -37,7 +37,7 @@ TEST_CASE("a query that is not mine has no answer; an unknown origin has an empt
 }
 
 TEST_CASE("the first table of a further neighbour teaches a new adjacency in silence") {
-  Scene s;
+  UpstreamScene s;
   const PeerId c = s.host.add_peer("c", 3);
   s.host.table(c, {"10.0.0.0/24"}, "3 30 100");
   CHECK(s.host.events.empty());
@@ -46,7 +46,7 @@ TEST_CASE("the first table of a further neighbour teaches a new adjacency in sil
 }
 
 TEST_CASE("a new upstream is named with all prefixes of its UPDATE, at that UPDATE") {
-  Scene s;
+  UpstreamScene s;
   s.host.announce(s.a, {"10.0.1.0/24", "10.0.0.0/24"}, "1 30 100");
   // 10 is gone with the same UPDATE; two upstreams remain.
   CHECK(s.host.taken() == Texts{"new-upstream 100 30", "upstream-gone 100 10"});
@@ -59,7 +59,7 @@ TEST_CASE("a new upstream is named with all prefixes of its UPDATE, at that UPDA
 }
 
 TEST_CASE("an origin never seen before is a notice with a rule that says so") {
-  Scene s;
+  UpstreamScene s;
   s.host.announce(s.a, {"10.9.0.0/24"}, "1 10 900");
   CHECK(s.host.taken() == Texts{"new-upstream 900 10"});
   CHECK(s.host.events[0].severity == Severity::kNotice);
@@ -91,7 +91,7 @@ TEST_CASE("an origin that a first table showed a moment ago is not new") {
 }
 
 TEST_CASE("the upstream's role says what it was known as, and how much to believe") {
-  Scene s;
+  UpstreamScene s;
   s.host.table(s.a, {"10.7.0.0/24"}, "1 10 700");
   const auto role = [&](std::string_view prefix, std::string_view path) {
     s.host.announce(s.a, {std::string(prefix)}, path);
@@ -115,7 +115,7 @@ TEST_CASE("the upstream's role says what it was known as, and how much to believ
 }
 
 TEST_CASE("an upstream that is the neighbour itself is reported as direct") {
-  Scene s;
+  UpstreamScene s;
   s.host.announce(s.a, {"10.0.0.0/24"}, "1 100");
   CHECK(s.host.taken() == Texts{"new-upstream 100 1"});
   CHECK(s.host.events[0].direct == true);
@@ -148,14 +148,14 @@ TEST_CASE("one-hop paths depend on who shows them, equal attribute sets or not")
 }
 
 TEST_CASE("a poisoned path is reported with its tag") {
-  Scene s;
+  UpstreamScene s;
   s.host.announce(s.a, {"10.0.0.0/24"}, "1 100 30 100");
   CHECK(s.host.taken() == Texts{"new-upstream 100 30"});
   CHECK(field<bool>(s.host.events[0], "poisoned"));
 }
 
 TEST_CASE("ambiguous paths show no adjacency and are counted") {
-  Scene s;
+  UpstreamScene s;
   s.host.announce(s.a, {"10.0.0.0/24"}, "1 {30,31} 100");
   s.host.announce(s.a, {"10.0.0.0/24"}, "1 30 {100,101}");
   s.host.announce(s.a, {"10.0.0.0/24"}, "1 23456 100");
@@ -166,7 +166,7 @@ TEST_CASE("ambiguous paths show no adjacency and are counted") {
 }
 
 TEST_CASE("other attributes, other transit: no event") {
-  Scene s;
+  UpstreamScene s;
   s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 100", 7);
   s.host.announce(s.a, {"10.0.0.0/24"}, "1 5 6 10 100");
   s.host.announce(s.a, {"10.0.0.0/24"}, "1 5 6 10 100 100");
@@ -176,7 +176,7 @@ TEST_CASE("other attributes, other transit: no event") {
 
 TEST_CASE(
     "the last route that showed it: gone at once, with the duration; then back, with the gap") {
-  Scene s;
+  UpstreamScene s;
   s.host.withdraw(s.a, {"10.0.0.0/24"});
   CHECK(s.host.taken().empty());
   s.host.withdraw(s.a, {"10.0.1.0/24"});
@@ -204,7 +204,7 @@ TEST_CASE(
 }
 
 TEST_CASE("gone and back within one second: each is told, in the order in which it came") {
-  Scene s;
+  UpstreamScene s;
   const Texts both{"10.0.0.0/24", "10.0.1.0/24"};
   // Files have whole seconds: all of this has one time.
   s.host.withdraw(s.a, both);
@@ -235,7 +235,7 @@ TEST_CASE("gone and back within one second: each is told, in the order in which 
 }
 
 TEST_CASE("a lost neighbour: nothing is gone, nothing returns") {
-  Scene s;
+  UpstreamScene s;
   s.host.down(s.a);
   s.host.after(hours(5));
   CHECK(s.host.events.empty());
@@ -247,7 +247,7 @@ TEST_CASE("a lost neighbour: nothing is gone, nothing returns") {
 }
 
 TEST_CASE("what only a lost neighbour shows was last seen when it was lost") {
-  Scene s;
+  UpstreamScene s;
   s.host.down(s.a);
   s.host.at("2024-01-03T00:00:00Z");
   s.host.announce(s.b, {"10.0.0.0/24"}, "2 30 100");
@@ -260,7 +260,7 @@ TEST_CASE("what only a lost neighbour shows was last seen when it was lost") {
 }
 
 TEST_CASE("a change found after a gap alarms and says between when") {
-  Scene s;
+  UpstreamScene s;
   s.host.down(s.a);
   s.host.at("2024-01-02T03:00:00Z");
   s.host.up(s.a);
@@ -277,7 +277,7 @@ TEST_CASE("a change found after a gap alarms and says between when") {
 }
 
 TEST_CASE("a neighbour that is removed takes its sightings along, without any event") {
-  Scene s;
+  UpstreamScene s;
   s.host.remove_peer(s.a);
   s.host.after(hours(1));
   CHECK(s.host.events.empty());
@@ -292,7 +292,7 @@ TEST_CASE("a neighbour that is removed takes its sightings along, without any ev
 }
 
 TEST_CASE("share: coalesced for a minute, in event time, for an origin that nobody watches") {
-  Scene s;
+  UpstreamScene s;
   s.host.announce(s.a, {"10.0.2.0/24"}, "1 10 100");
   s.host.after(seconds(30));
   s.host.announce(s.a, {"10.0.3.0/24"}, "1 10 100");
@@ -312,7 +312,7 @@ TEST_CASE("share: coalesced for a minute, in event time, for an origin that nobo
 }
 
 TEST_CASE("share: a set that is what it was before is no event; another set of the same size is") {
-  Scene s;
+  UpstreamScene s;
   s.host.announce(s.a, {"10.0.2.0/24"}, "1 10 100");
   s.host.withdraw(s.a, {"10.0.2.0/24"});
   s.host.after(seconds(61));
@@ -325,7 +325,7 @@ TEST_CASE("share: a set that is what it was before is no event; another set of t
 }
 
 TEST_CASE("share: a watched origin is reported within a second, as a notice") {
-  Scene s(watch_origin(100));
+  UpstreamScene s(watch_origin(100));
   s.host.announce(s.a, {"10.0.2.0/24"}, "1 10 100");
   s.host.after(seconds(1));
   CHECK(s.host.taken() == Texts{"upstream-share 100 10"});
@@ -333,7 +333,7 @@ TEST_CASE("share: a watched origin is reported within a second, as a notice") {
 }
 
 TEST_CASE("share: a further neighbour's first table neither starts nor falsifies it") {
-  Scene s;
+  UpstreamScene s;
   const PeerId c = s.host.add_peer("c", 3);
   s.host.announce(s.a, {"10.0.2.0/24"}, "1 10 100");
   s.host.table(c, {"10.0.7.0/24", "10.0.8.0/24"}, "3 10 100");
@@ -344,7 +344,7 @@ TEST_CASE("share: a further neighbour's first table neither starts nor falsifies
 }
 
 TEST_CASE("known and gone, then in a further neighbour's first table: active again in silence") {
-  Scene s;
+  UpstreamScene s;
   s.host.withdraw(s.a, {"10.0.0.0/24", "10.0.1.0/24"});
   CHECK(s.host.taken().size() == 2);
   const PeerId c = s.host.add_peer("c", 3);
@@ -358,7 +358,7 @@ TEST_CASE("known and gone, then in a further neighbour's first table: active aga
 }
 
 TEST_CASE("single-homed: three upstreams to two is nothing, all at once is nothing") {
-  Scene s;
+  UpstreamScene s;
   const PeerId c = s.host.add_peer("c", 3);
   s.host.table(c, {"10.0.0.0/24"}, "3 30 100");
   s.host.withdraw(c, {"10.0.0.0/24"});
@@ -397,7 +397,7 @@ TEST_CASE("ADD-PATH: routes that differ in the path identifier are one prefix") 
 }
 
 TEST_CASE("after the withdrawal of everything nothing is counted and nothing waits") {
-  Scene s;
+  UpstreamScene s;
   s.host.announce(s.a, {"10.0.5.0/24"}, "1 30 100");
   s.host.withdraw(s.a, {"10.0.0.0/24", "10.0.1.0/24", "10.0.5.0/24"});
   s.host.withdraw(s.b, {"10.0.0.0/24", "10.0.1.0/24"});
@@ -408,7 +408,7 @@ TEST_CASE("after the withdrawal of everything nothing is counted and nothing wai
 }
 
 TEST_CASE("knowledge is written on transitions, not on routes") {
-  Scene s;
+  UpstreamScene s;
   const std::size_t writes = s.host.state_writes;
   CHECK(writes == 2);
   for (int i = 0; i < 50; ++i)
@@ -417,7 +417,7 @@ TEST_CASE("knowledge is written on transitions, not on routes") {
 }
 
 TEST_CASE("an origin with countless upstreams: the event stays small") {
-  Scene s;
+  UpstreamScene s;
   for (int i = 0; i < 150; ++i)
     s.host.announce(s.a, {"10.0.0.0/24"}, "1 " + std::to_string(5000 + i) + " 100");
   CHECK(s.host.events.back().known_upstreams->size() <= 100);

@@ -8,10 +8,10 @@ namespace {
 using Texts = FakeHost::Texts;
 using std::chrono::seconds;
 
-struct Scene {
+struct PathScene {
   FakeHost host{"path-change"};
   PeerId a = host.add_peer("a", 1), b = host.add_peer("b", 2);
-  explicit Scene(Watch watch) {
+  explicit PathScene(Watch watch) {
     host.watched = std::move(watch);
     host.at("2024-01-01T00:00:00Z");
     host.table(a, {"10.0.0.0/24", "10.0.1.0/24"}, "1 5 10 100");
@@ -32,14 +32,14 @@ std::string class_of(const Event& e) { return field<std::string>(e, "class"); }
 }  // namespace
 
 TEST_CASE("nothing watched: nothing happens") {
-  Scene s({});
+  PathScene s({});
   s.host.announce(s.a, {"10.0.0.0/24"}, "1 5 10 999");
   CHECK(s.wait().empty());
   CHECK(s.host.timers() == 0);
 }
 
 TEST_CASE("each class has its name and severity") {
-  Scene s(watch_prefixes({"10.0.0.0/16"}));
+  PathScene s(watch_prefixes({"10.0.0.0/16"}));
   const auto step = [&](std::string_view path) {
     s.host.announce(s.a, {"10.0.0.0/24"}, path);
     const auto events = s.wait();
@@ -78,13 +78,13 @@ TEST_CASE("each class has its name and severity") {
 }
 
 TEST_CASE("attributes that leave the path alone are no path change") {
-  Scene s(watch_prefixes({"10.0.0.0/16"}));
+  PathScene s(watch_prefixes({"10.0.0.0/16"}));
   s.host.announce(s.a, {"10.0.0.0/24"}, "1 5 10 100", 9);
   CHECK(s.wait().empty());
 }
 
 TEST_CASE("the first table, the loss of a neighbour and its return are silent") {
-  Scene s(watch_prefixes({"10.0.0.0/16"}));
+  PathScene s(watch_prefixes({"10.0.0.0/16"}));
   s.host.down(s.a);
   s.host.after(seconds(100));
   s.host.up(s.a);
@@ -95,7 +95,7 @@ TEST_CASE("the first table, the loss of a neighbour and its return are silent") 
 }
 
 TEST_CASE("watched: a prefix with its more-specifics, not its less-specifics or others") {
-  Scene s(watch_prefixes({"10.0.0.0/24"}));
+  PathScene s(watch_prefixes({"10.0.0.0/24"}));
   s.host.announce(s.a, {"10.0.1.0/24", "192.0.2.0/24"}, "1 8 8 8");
   s.host.announce(s.a, {"10.0.0.0/16"}, "1 8 100");
   CHECK(s.wait().empty());
@@ -104,7 +104,7 @@ TEST_CASE("watched: a prefix with its more-specifics, not its less-specifics or 
 }
 
 TEST_CASE("watched: a prefix id that is given to another prefix is judged anew") {
-  Scene s(watch_prefixes({"10.0.0.0/24"}));
+  PathScene s(watch_prefixes({"10.0.0.0/24"}));
   s.host.announce(s.a, {"198.51.100.0/24"}, "1 5 10 100");
   s.host.withdraw(s.a, {"198.51.100.0/24"});
   s.host.announce(s.a, {"10.0.0.0/25"}, "1 5 10 100");
@@ -114,7 +114,7 @@ TEST_CASE("watched: a prefix id that is given to another prefix is judged anew")
 TEST_CASE("watched: an origin, an AS on the path, before or after") {
   Watch origin;
   origin.origins = {200};
-  Scene s(origin);
+  PathScene s(origin);
   s.host.announce(s.a, {"192.0.2.0/24"}, "1 5 11 201");
   CHECK(s.wait().size() == 1);
   s.host.announce(s.a, {"192.0.2.0/24"}, "1 6 11 201");
@@ -122,7 +122,7 @@ TEST_CASE("watched: an origin, an AS on the path, before or after") {
 
   Watch transit;
   transit.ases = {5};
-  Scene t(transit);
+  PathScene t(transit);
   t.host.announce(t.a, {"10.0.0.0/24"}, "1 7 10 100");
   CHECK(class_of(t.wait().at(0)) == "transit");
   t.host.announce(t.a, {"10.0.0.0/24"}, "1 8 10 100");
@@ -130,7 +130,7 @@ TEST_CASE("watched: an origin, an AS on the path, before or after") {
 }
 
 TEST_CASE("changes of one cause fold into one event, those of another do not") {
-  Scene s(watch_prefixes({"10.0.0.0/16"}));
+  PathScene s(watch_prefixes({"10.0.0.0/16"}));
   s.host.announce(s.a, {"10.0.0.0/24", "10.0.1.0/24"}, "1 6 10 100");
   s.host.after(seconds(1));
   s.host.announce(s.b, {"10.0.0.0/24"}, "2 7 20 100");
@@ -236,7 +236,7 @@ TEST_CASE("too many causes at once share a fold, and the counts are whole") {
 }
 
 TEST_CASE("explained_by names the incident of an adjacency learnt outside the baseline only") {
-  Scene s(watch_prefixes({"10.0.0.0/16"}));
+  PathScene s(watch_prefixes({"10.0.0.0/16"}));
   const std::uint64_t parts[] = {100, 30};
   const std::string incident = format_event_id(make_event_id("upstream", parts));
   // To an upstream that the baseline showed: not explained.
@@ -272,7 +272,7 @@ TEST_CASE("ADD-PATH: one path more or less of several is neither announced nor w
 }
 
 TEST_CASE("a change found after a gap carries its interval; the end of the records reports folds") {
-  Scene s(watch_prefixes({"10.0.0.0/16"}));
+  PathScene s(watch_prefixes({"10.0.0.0/16"}));
   s.host.found(s.a, {"10.0.0.0/24"}, "1 6 10 100", "2024-01-01T20:00:00Z");
   CHECK(s.host.events.empty());
   s.host.detector().finish();

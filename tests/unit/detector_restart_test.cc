@@ -9,14 +9,14 @@ using Texts = FakeHost::Texts;
 using std::chrono::hours;
 using std::chrono::seconds;
 
-struct Scene : TwoNeighbours {
-  Scene() : TwoNeighbours("new-upstream") {}
+struct RestartScene : TwoNeighbours {
+  RestartScene() : TwoNeighbours("new-upstream") {}
 };
 
 }  // namespace
 
 TEST_CASE("restart: the same tables again are silence") {
-  Scene s;
+  RestartScene s;
   const auto before = s.host.state;
   s.host.restart();
   s.host.up(s.a, time_of("2024-01-02T00:00:00Z"));
@@ -27,7 +27,7 @@ TEST_CASE("restart: the same tables again are silence") {
 }
 
 TEST_CASE("restart: what changed meanwhile is found, with its interval") {
-  Scene s;
+  RestartScene s;
   s.host.restart();
   s.host.at("2024-01-02T01:00:00Z");
   s.host.found(s.a, {"10.0.0.0/24", "10.0.1.0/24"}, "1 30 100", "2024-01-02T00:00:00Z");
@@ -35,7 +35,7 @@ TEST_CASE("restart: what changed meanwhile is found, with its interval") {
 }
 
 TEST_CASE("restart: intervals, first seen and counts survive") {
-  Scene s;
+  RestartScene s;
   s.host.withdraw(s.a, {"10.0.0.0/24", "10.0.1.0/24"});
   s.host.after(seconds(60));
   s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 100");
@@ -48,7 +48,7 @@ TEST_CASE("restart: intervals, first seen and counts survive") {
 }
 
 TEST_CASE("restart: an open share window ends at its time, with the counts") {
-  Scene s;
+  RestartScene s;
   s.host.announce(s.a, {"10.0.2.0/24"}, "1 10 100");
   s.host.after(seconds(20));
   s.host.restart();
@@ -64,7 +64,7 @@ TEST_CASE("restart: an open share window ends at its time, with the counts") {
 }
 
 TEST_CASE("restart: single-homed is cleared after it, damping ends after it") {
-  Scene s;
+  RestartScene s;
   for (int i = 0; i < 4; ++i) {
     s.host.after(seconds(5));
     s.host.withdraw(s.b, {"10.0.0.0/24", "10.0.1.0/24"});
@@ -101,7 +101,7 @@ TEST_CASE("restart in a storm: the report comes with all that was folded") {
 }
 
 TEST_CASE("switched on over a filled store: the stored routes teach") {
-  Scene s;
+  RestartScene s;
   s.host.state.clear();
   s.host.restart();
   CHECK(s.host.events.empty());

@@ -9,24 +9,24 @@ using namespace mrt_test;
 
 namespace {
 
-const std::vector<Peer> kPeers{{"192.0.2.1", 64501}, {"2001:db8::2", 4200000001}};
+const std::vector<Peer> kBothFamilies{{"192.0.2.1", 64501}, {"2001:db8::2", 4200000001}};
 
 /// Every kind of record, several times.
 Bytes all_kinds() {
   const Bytes v4 = attributes({64501, 64502, 64503});
   Bytes file;
   for (std::uint32_t t = 100; t < 400; t += 100) {
-    file = file + peer_index(t, kPeers);
+    file = file + peer_index(t, kBothFamilies);
     for (const unsigned subtype : {2u, 3u, 8u, 9u})
       file = file + rib(t, subtype, "203.0.113.0/24", {{0, v4, 1}, {1, v4, 2}});
     for (const unsigned subtype : {6u, 12u})
       file = file + rib(t, subtype, "198.51.100.0/24", {{0, v4, 1}}, Bytes{0, 1, 1});
-    for (const Peer& peer : kPeers) {
+    for (const Peer& peer : kBothFamilies) {
       file = file + state_change(t + 1, peer, 5, 6);
       for (const unsigned subtype : {4u, 7u, 9u, 11u})
-        file = file + bgp4mp(t + 2, subtype, peer,
-                             update({{"192.0.2.0/24", 1}}, v4, {{"198.51.100.0/24", 2}},
-                                    subtype >= 8));
+        file = file +
+               bgp4mp(t + 2, subtype, peer,
+                      update({{"192.0.2.0/24", 1}}, v4, {{"198.51.100.0/24", 2}}, subtype >= 8));
       file = file + bgp4mp(t + 3, 4, peer, end_of_rib()) + bgp4mp(t + 3, 4, peer, open(64501)) +
              bgp4mp(t + 4, 4, peer, message(3, {6, 2})) + bgp4mp(t + 4, 4, peer, message(4, {}));
     }
@@ -100,11 +100,19 @@ TEST_CASE("hostile: 1,500 files with changed octets give records that are whole"
     for (std::uint64_t n = 1 + next(8); n > 0; --n) {
       const std::size_t place = next(file.size());
       switch (next(4)) {
-        case 0: file[place] = static_cast<std::uint8_t>(next(256)); break;
-        case 1: file[place] ^= static_cast<std::uint8_t>(1u << next(8)); break;
-        case 2: file[place] = next(2) == 0 ? 0 : 255; break;
-        default: file.erase(file.begin() + long(place), file.begin() + long(place) +
-                                std::min<long>(long(next(6)), long(file.size() - place)));
+        case 0:
+          file[place] = static_cast<std::uint8_t>(next(256));
+          break;
+        case 1:
+          file[place] ^= static_cast<std::uint8_t>(1u << next(8));
+          break;
+        case 2:
+          file[place] = next(2) == 0 ? 0 : 255;
+          break;
+        default:
+          file.erase(file.begin() + long(place),
+                     file.begin() + long(place) +
+                         std::min<long>(long(next(6)), long(file.size() - place)));
       }
     }
     Checker checker;

@@ -17,7 +17,7 @@ Bytes table(std::uint32_t seconds) {
          rib(seconds + 1, 2, "203.0.113.0/24", {{0, kFirst}});
 }
 
-Bytes announce(std::uint32_t seconds, const Peer& peer) {
+Bytes announce_own(std::uint32_t seconds, const Peer& peer) {
   return bgp4mp(seconds, 4, peer, update({}, attributes({peer.as}), {{"203.0.113.0/24"}}));
 }
 
@@ -63,14 +63,14 @@ TEST_CASE("RFC 6396 4.3: a first table brings its neighbours up and ends with En
 }
 
 TEST_CASE("source: a neighbour of the index without a route is not declared until it speaks") {
-  const Replay r = replay({table(100) + announce(110, kPeers[2])});
+  const Replay r = replay({table(100) + announce_own(110, kPeers[2])});
   REQUIRE(r.peers.size() == 3);
   CHECK(r.peers[2].name == "192.0.2.3");
   CHECK(r.peers[2].joined_midway);
 }
 
 TEST_CASE("source: a table ends at the first record that is none, and is then no longer first") {
-  const Replay r = replay({table(100) + announce(110, kPeers[0]), table(200)});
+  const Replay r = replay({table(100) + announce_own(110, kPeers[0]), table(200)});
   CHECK(text(Replay{{r.lines.begin() + 7, r.lines.end()}, {}, {}, {}}.lines) ==
         text({"101 p0 end ipv4-unicast", "101 p1 end ipv4-unicast",
               "110 p0 +203.0.113.0/24 via 64501", "200 p0 refresh ipv4-unicast",
@@ -89,7 +89,7 @@ TEST_CASE("source: a table after a lost session is that session's first table") 
 }
 
 TEST_CASE("source: a table for a neighbour that was joined midway is a refresh") {
-  const Replay r = replay({announce(90, kPeers[0]) + table(100)});
+  const Replay r = replay({announce_own(90, kPeers[0]) + table(100)});
   CHECK(r.peers.at(0).joined_midway);
   CHECK_FALSE(r.peers.at(1).joined_midway);
   CHECK(r.lines.at(3) == "100 p0 refresh ipv4-unicast");
@@ -106,8 +106,7 @@ TEST_CASE("source: a second peer index table begins a second table dump") {
 TEST_CASE("source: prefixes with the same attributes share a record, and octets within a batch") {
   const Bytes one = peer_index(100, kPeers) + rib(100, 2, "198.51.100.0/24", {{0, kFirst}}) +
                     rib(100, 2, "203.0.113.0/24", {{0, kFirst}});
-  CHECK(replay({one}).lines.at(2) ==
-        "100 p0 +198.51.100.0/24 +203.0.113.0/24 via 64501 64511");
+  CHECK(replay({one}).lines.at(2) == "100 p0 +198.51.100.0/24 +203.0.113.0/24 via 64501 64511");
   std::vector<std::uint32_t> places;
   lapwing::collector::MrtSource source([&places](bgp::RecordBatch& batch) {
     for (const auto& r : batch.records)
@@ -122,8 +121,8 @@ TEST_CASE("source: prefixes with the same attributes share a record, and octets 
 }
 
 TEST_CASE("RFC 8050 4: several routes of one neighbour have path identifiers") {
-  const Replay r = replay({peer_index(100, kPeers) +
-                           rib(100, 8, "203.0.113.0/24", {{0, kFirst, 1}, {0, kSecond, 2}})});
+  const Replay r = replay(
+      {peer_index(100, kPeers) + rib(100, 8, "203.0.113.0/24", {{0, kFirst, 1}, {0, kSecond, 2}})});
   CHECK(r.lines.at(2) == "100 p0 +203.0.113.0/24#1 via 64501 64511");
   CHECK(r.lines.at(3) == "100 p0 +203.0.113.0/24#2 via 64502 64511");
 }
@@ -179,16 +178,15 @@ TEST_CASE("source: equal octets mean different paths with ASNs of two and of fou
 }
 
 TEST_CASE("source: entries without a peer in the index, and attributes that RFC 7606 rejects") {
-  const Bytes bad = attribute(0x40, 1, {9}) + as_path({64501}, true) +
-                    attribute(0x40, 3, {192, 0, 2, 1});
+  const Bytes bad =
+      attribute(0x40, 1, {9}) + as_path({64501}, true) + attribute(0x40, 3, {192, 0, 2, 1});
   const Replay r = replay({peer_index(100, kPeers) +
                            rib(100, 2, "203.0.113.0/24", {{9, kFirst}, {0, bad}, {1, kSecond}})});
   CHECK(r.statistics.malformed == 1);
   CHECK(r.statistics.treated_as_withdraw == 1);
-  CHECK(text(r.lines) ==
-        text({"100 p0 declare 192.0.2.1", "100 p0 up", "100 p1 declare 192.0.2.2", "100 p1 up",
-              "100 p1 +203.0.113.0/24 via 64502 64511", "100 p0 end ipv4-unicast",
-              "100 p1 end ipv4-unicast"}));
+  CHECK(text(r.lines) == text({"100 p0 declare 192.0.2.1", "100 p0 up", "100 p1 declare 192.0.2.2",
+                               "100 p1 up", "100 p1 +203.0.113.0/24 via 64502 64511",
+                               "100 p0 end ipv4-unicast", "100 p1 end ipv4-unicast"}));
   const Replay none = replay({rib(100, 2, "203.0.113.0/24", {{0, kFirst}})});
   CHECK(none.lines.empty());
   CHECK(none.statistics.malformed == 1);

@@ -13,6 +13,7 @@
 #include "collector/mrt_source.h"
 #include "collector/progress.h"
 #include "collector/recorder.h"
+#include "tests/unit/temp_dir.h"
 
 using namespace lapwing;
 using namespace lapwing::collector;
@@ -29,12 +30,7 @@ const IpAddress kRouterId = ip("192.0.2.254");
 /// A directory for one test; the recording goes to "rec" in it.
 class Directory {
  public:
-  Directory() {
-    char name[] = "/tmp/lapwing-record-XXXXXX";
-    path_ = ::mkdtemp(name);
-  }
-  ~Directory() { std::filesystem::remove_all(path_); }
-  std::filesystem::path recording() const { return path_ / "rec"; }
+  std::filesystem::path recording() const { return directory_.path() / "rec"; }
   /// Of the files, sorted.
   std::vector<std::string> names() const {
     std::vector<std::string> names;
@@ -50,7 +46,7 @@ class Directory {
   }
 
  private:
-  std::filesystem::path path_;
+  test::TempDir directory_;
 };
 
 Bytes neighbor(std::string_view name, std::string_view address, Asn as) {
@@ -107,7 +103,8 @@ ReadBack read_back(const std::vector<std::string>& paths) {
 
 }  // namespace
 
-TEST_CASE("recorder: a new file at each multiple of the interval; every one begins with the names") {
+TEST_CASE(
+    "recorder: a new file at each multiple of the interval; every one begins with the names") {
   for (const bool gzip : {false, true}) {
     const Directory directory;
     Recorder recorder(config_for(directory, gzip), kRouterId);
@@ -241,7 +238,8 @@ TEST_CASE("recorder: a directory that cannot be made is refused with its name") 
   CHECK(error.find("cannot write") != std::string::npos);
 }
 
-TEST_CASE("recorder: the recording of a batch is taken only when the engine's queue takes the batch") {
+TEST_CASE(
+    "recorder: the recording of a batch is taken only when the engine's queue takes the batch") {
   class Refusing final : public bgp::RecordSink {
    public:
     bool try_push(bgp::RecordBatch& batch) override {

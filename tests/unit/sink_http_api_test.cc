@@ -10,6 +10,7 @@
 #include "sinks/gzip.h"
 #include "sinks/http_openapi.h"
 #include "sinks/route_filter.h"
+#include "tests/unit/temp_dir.h"
 
 namespace lapwing::sinks {
 namespace {
@@ -70,15 +71,9 @@ Answer post(const std::string& endpoint, const std::string& target, const std::s
 
 struct UnixBench {
   UnixBench() {
-    char name[] = "/tmp/lapwing-api-XXXXXX";
-    folder = ::mkdtemp(name);
-    bench.emplace([this](HttpOptions& o) { o.listen = {"unix:" + folder + "/s"}; });
+    bench.emplace([this](HttpOptions& o) { o.listen = {"unix:" + folder.file("s")}; });
   }
-  ~UnixBench() {
-    bench.reset();
-    std::filesystem::remove_all(folder);
-  }
-  std::string folder;
+  test::TempDir folder;
   std::optional<Bench> bench;
 };
 
@@ -179,10 +174,9 @@ TEST_CASE("route filter: origin, transit, any AS, communities, family") {
     REQUIRE_MESSAGE(wrong.empty(), wrong);
     return filter.matches(nlri, path);
   };
-  for (const char* yes :
-       {"origin=64496", "origin=64497", "transit=3333", "as=3333", "as=64497", "community=3333:1",
-        "community=1:2:3", "community=3333:1&community=1:2:3", "family=ipv4-unicast",
-        "origin=64496&transit=3333&as=64497"})
+  for (const char* yes : {"origin=64496", "origin=64497", "transit=3333", "as=3333", "as=64497",
+                          "community=3333:1", "community=1:2:3", "community=3333:1&community=1:2:3",
+                          "family=ipv4-unicast", "origin=64496&transit=3333&as=64497"})
     CHECK_MESSAGE(matches(yes), yes);
   for (const char* no :
        {"origin=3333", "origin=1", "transit=64496", "transit=1", "as=1", "community=3333:2",
@@ -190,16 +184,17 @@ TEST_CASE("route filter: origin, transit, any AS, communities, family") {
         "family=ipv6-unicast", "origin=64496&transit=1"})
     CHECK_MESSAGE(!matches(no), no);
   Bench bench;
-  for (const char* wrong : {"origin=x", "as=4294967296", "community=1", "community=70000:1",
-                            "community=1:2:3:4", "community=:1", "family=ipv4", "format=xml",
-                            "count=yes", "transit="})
+  for (const char* wrong :
+       {"origin=x", "as=4294967296", "community=1", "community=70000:1", "community=1:2:3:4",
+        "community=:1", "family=ipv4", "format=xml", "count=yes", "transit="})
     CHECK_MESSAGE(bench.get(std::string("/api/v1/routes?") + wrong).status == 400, wrong);
 }
 
 TEST_CASE("http: history of a prefix, newest first, with its bounds") {
   Bench bench;
-  const Answer a = bench.get("/api/v1/history?prefix=175.45.176.0%2F24&peer=edge1&limit=2"
-                             "&since=2017-10-01T00:00:00Z&until=2017-10-02T00:00:00Z");
+  const Answer a = bench.get(
+      "/api/v1/history?prefix=175.45.176.0%2F24&peer=edge1&limit=2"
+      "&since=2017-10-01T00:00:00Z&until=2017-10-02T00:00:00Z");
   REQUIRE(a.status == 200);
   const auto v = a.json();
   const auto& rows = v.at("history").as_array();
@@ -280,8 +275,8 @@ TEST_CASE("http: what a write refuses is a problem that says why") {
   const Answer conflict = post(endpoint, "/api/v1/peers/down/refresh");
   CHECK(conflict.status == 409);
   CHECK(conflict.json().at("detail").as_string() == "down is not established");
-  for (const char* body :
-       {"x", "[]", "{\"text\":1}", "{\"txt\":\"a\"}", "{\"text\":\"a\\nb\"}", "{\"text\":\"\\u0007\"}"})
+  for (const char* body : {"x", "[]", "{\"text\":1}", "{\"txt\":\"a\"}", "{\"text\":\"a\\nb\"}",
+                           "{\"text\":\"\\u0007\"}"})
     CHECK_MESSAGE(post(endpoint, "/api/v1/peers/a/clear", body).status == 400, body);
   CHECK(post(endpoint, "/api/v1/peers/a/clear", "{\"text\":\"" + std::string(256, 'x') + "\"}")
             .status == 400);
@@ -390,7 +385,8 @@ class Schemas {
     const bool closed = schema.contains("additionalProperties");
     for (const auto& [name, member] : object) {
       const auto* known = properties ? properties->as_object().if_contains(name) : nullptr;
-      if (!known && closed) return where + " has a member that is not described: " + std::string(name);
+      if (!known && closed)
+        return where + " has a member that is not described: " + std::string(name);
       if (!known) continue;
       if (auto wrong = check(*known, member, where + "." + std::string(name)); !wrong.empty())
         return wrong;

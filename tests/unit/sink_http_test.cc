@@ -10,6 +10,7 @@
 #include "sink_http_bench.h"
 #include "sinks/event_json.h"
 #include "sinks/route_json.h"
+#include "tests/unit/temp_dir.h"
 
 namespace lapwing::sinks {
 namespace {
@@ -47,13 +48,14 @@ TEST_CASE("http: peers, and one by its escaped name") {
   Bench bench;
   const auto peers = bench.get("/api/v1/peers").json().at("peers").as_array();
   REQUIRE(peers.size() == 2);
-  CHECK(json::serialize(peers[0]) ==
-        R"({"name":"edge 1/a","address":"192.0.2.1","port":179,"as":64512,"local_as":64512,)"
-        R"("description":"","state":"Established","since":"2017-10-01T00:00:00.000000Z",)"
-        R"("last_heard":null,"router_id":null,"hold_time":0,"families":["ipv4-unicast","ipv6-unicast"],)"
-        R"("capabilities":["route refresh"],"routes":7,"stale":0,"updates_received":0,)"
-        R"("messages_received":0,"messages_sent":0,"malformed":0,"established":0,"last_error":"",)"
-        R"("enabled":true})");
+  CHECK(
+      json::serialize(peers[0]) ==
+      R"({"name":"edge 1/a","address":"192.0.2.1","port":179,"as":64512,"local_as":64512,)"
+      R"("description":"","state":"Established","since":"2017-10-01T00:00:00.000000Z",)"
+      R"("last_heard":null,"router_id":null,"hold_time":0,"families":["ipv4-unicast","ipv6-unicast"],)"
+      R"("capabilities":["route refresh"],"routes":7,"stale":0,"updates_received":0,)"
+      R"("messages_received":0,"messages_sent":0,"malformed":0,"established":0,"last_error":"",)"
+      R"("enabled":true})");
   const Answer one = bench.get("/api/v1/peers/edge%201%2Fa");
   CHECK(one.status == 200);
   CHECK(one.json().at("routes").as_int64() == 7);
@@ -64,13 +66,15 @@ TEST_CASE("http: peers, and one by its escaped name") {
 TEST_CASE("http: a route shows every attribute") {
   Bench bench;
   const Answer a = bench.get("/api/v1/routes?prefix=175.45.176.0%2F24&limit=1");
-  CHECK(a.body ==
-        R"({"routes":[{"prefix":"175.45.176.0/24","family":"ipv4-unicast","peer":"edge1","peer_as":3333,)"
-        R"("as_path":"3333 {64496,64497}","origin":"igp","next_hop":"192.0.2.1","med":50,"local_pref":100,)"
-        R"("communities":["3333:1"],"large_communities":["1:2:3"],)"
-        R"("ext_communities":["rt:64500:7","0x030c000000000008"],)"
-        R"("aggregator":{"as":64500,"address":"192.0.2.9"},"otc":3333,)"
-        R"("since":"2017-10-01T09:07:51.000000Z","stale":false}],"truncated":true,"next":"1"})" "\n");
+  CHECK(
+      a.body ==
+      R"({"routes":[{"prefix":"175.45.176.0/24","family":"ipv4-unicast","peer":"edge1","peer_as":3333,)"
+      R"("as_path":"3333 {64496,64497}","origin":"igp","next_hop":"192.0.2.1","med":50,"local_pref":100,)"
+      R"("communities":["3333:1"],"large_communities":["1:2:3"],)"
+      R"("ext_communities":["rt:64500:7","0x030c000000000008"],)"
+      R"("aggregator":{"as":64500,"address":"192.0.2.9"},"otc":3333,)"
+      R"("since":"2017-10-01T09:07:51.000000Z","stale":false}],"truncated":true,"next":"1"})"
+      "\n");
 }
 
 TEST_CASE("route JSON: attributes that cannot be read are left out, not read beyond their end") {
@@ -104,8 +108,9 @@ TEST_CASE("http: the parameters of routes reach the reader, wrong ones are refus
   CHECK(bench.reader.last_query.match == Match::kLonger);
   CHECK(bench.get("/api/v1/routes?prefix=192.0.2.0/24").status == 200);
   CHECK(bench.reader.last_query.match == Match::kExact);
-  for (const char* wrong : {"prefix=x", "prefix=192.0.2.0/33", "match=near", "limit=0", "limit=50001", "limit=-1",
-                            "limit=1x", "prefx=1", "prefix=%zz", "prefix=%00"}) {
+  for (const char* wrong :
+       {"prefix=x", "prefix=192.0.2.0/33", "match=near", "limit=0", "limit=50001", "limit=-1",
+        "limit=1x", "prefx=1", "prefix=%zz", "prefix=%00"}) {
     const Answer a = bench.get(std::string("/api/v1/routes?") + wrong);
     CHECK_MESSAGE(a.status == 400, wrong);
     CHECK(a.has("Content-Type: application/problem+json\r\n"));
@@ -153,7 +158,8 @@ TEST_CASE("http: events by number, by time, by type, and the newest ones without
   bench.journal.remove_first(400);
   CHECK(event_numbers(bench.get("/api/v1/events?since=0&limit=1")) == Numbers{401});
   CHECK(event_numbers(bench.get("/api/v1/events?limit=10000")).size() == 601);
-  CHECK(event_numbers(bench.get("/api/v1/events?limit=1&since=2000-01-01T00:00:00Z")) == Numbers{401});
+  CHECK(event_numbers(bench.get("/api/v1/events?limit=1&since=2000-01-01T00:00:00Z")) ==
+        Numbers{401});
   const auto count = [&bench](const std::string& query) {
     return event_numbers(bench.get("/api/v1/events?limit=10000&" + query)).size();
   };
@@ -164,15 +170,16 @@ TEST_CASE("http: events by number, by time, by type, and the newest ones without
   CHECK(count("peer=edge1") == 0);
   CHECK(count("incident=abababababababababababababababab") == 601);
   CHECK(count("incident=ab") == 0);
-  for (const char* wrong : {"since=x", "since=-1", "limit=0", "limit=10001", "typ=x", "origin=x",
-                            "severity=loud"})
+  for (const char* wrong :
+       {"since=x", "since=-1", "limit=0", "limit=10001", "typ=x", "origin=x", "severity=loud"})
     CHECK(bench.get(std::string("/api/v1/events?") + wrong).status == 400);
 }
 
 TEST_CASE("http: an empty journal has no events") {
   Bench bench;
   CHECK(bench.get("/api/v1/events").body == "{\"events\":[],\"last\":0}\n");
-  CHECK(bench.get("/api/v1/events?since=2017-10-01T00:00:00Z").body == "{\"events\":[],\"last\":0}\n");
+  CHECK(bench.get("/api/v1/events?since=2017-10-01T00:00:00Z").body ==
+        "{\"events\":[],\"last\":0}\n");
 }
 
 TEST_CASE("http: metrics have each family once, and labels are escaped") {
@@ -181,7 +188,8 @@ TEST_CASE("http: metrics have each family once, and labels are escaped") {
   CHECK(a.has("Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n"));
   CHECK(a.body.find("lapwing_build_info{version=\"0.1.0\"} 1\n") != std::string::npos);
   CHECK(a.body.find("lapwing_peer_up{peer=\"edge 1/a\"} 1\n") != std::string::npos);
-  CHECK(a.body.find("lapwing_peer_up{peer=\"quote\\\"\\\\\\n\xef\xbf\xbd\"} 0\n") != std::string::npos);
+  CHECK(a.body.find("lapwing_peer_up{peer=\"quote\\\"\\\\\\n\xef\xbf\xbd\"} 0\n") !=
+        std::string::npos);
   CHECK(a.body.find("lapwing_sink_retries_total{sink=\"syslog:x\"} 1\n") != std::string::npos);
   CHECK(a.body.find("lapwing_sink_lost_total{sink=\"syslog:x\"} 0\n") != std::string::npos);
   CHECK(a.body.find("lapwing_sink_lag_seconds{sink=\"syslog:x\"} 0") != std::string::npos);
@@ -231,8 +239,11 @@ TEST_CASE("http: malformed requests are refused and the connection ends") {
       {"GET / HTTP/1.1\r\nHost: localhost\r\nBad\x01Name: x\r\n\r\n", 400},
       {"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + std::string(9000, 'x') + "\r\n\r\n", 431},
       {"GET /" + std::string(20000, 'x') + " HTTP/1.1\r\nHost: localhost\r\n\r\n", 431},
-      {"POST /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length: 70000\r\n\r\n" + std::string(70000, 'x'), 413},
-      {"POST /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999999999999\r\n\r\n", 400},
+      {"POST /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length: 70000\r\n\r\n" +
+           std::string(70000, 'x'),
+       413},
+      {"POST /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999999999999\r\n\r\n",
+       400},
   };
   for (const auto& [request, wanted] : cases) {
     const auto& text = request;
@@ -254,7 +265,8 @@ TEST_CASE("http: without a token a foreign host name is refused (DNS rebinding)"
     client.send(std::string("GET /api/v1/status HTTP/1.1\r\nHost: ") + host + "\r\n\r\n");
     CHECK(client.read().status == 200);
   }
-  for (const char* host : {"evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "[x]"}) {
+  for (const char* host :
+       {"evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "[x]"}) {
     Client client(bench.endpoint);
     client.send(std::string("GET /api/v1/status HTTP/1.1\r\nHost: ") + host + "\r\n\r\n");
     CHECK(client.read().status == 421);
@@ -275,7 +287,8 @@ TEST_CASE("http: with a token nothing but livez and readyz answers without it") 
 
 TEST_CASE("http: an address that is not loopback needs a token") {
   Settings open;
-  open.set("listen", std::vector<std::string>{"0.0.0.0:8179", "nonsense", "unix:relative", "[::1]:1", "::1:1"});
+  open.set("listen", std::vector<std::string>{"0.0.0.0:8179", "nonsense", "unix:relative",
+                                              "[::1]:1", "::1:1"});
   HttpOptions::from_settings(open);
   const auto& errors = open.finish();
   REQUIRE(errors.size() == 4);
@@ -339,9 +352,8 @@ TEST_CASE("http: connections beyond the limit are told so") {
 }
 
 TEST_CASE("http: a Unix socket has mode 0660, replaces a stale one, and goes at the end") {
-  char name[] = "/tmp/lapwing-http-XXXXXX";
-  const std::string folder = ::mkdtemp(name);
-  const std::string path = folder + "/lapwing.sock";
+  const test::TempDir folder;
+  const std::string path = folder.file("lapwing.sock");
   testing::bind_unix(SOCK_STREAM, path).reset();  // nobody listens on it any more
   {
     Bench bench([&path](HttpOptions& o) { o.listen = {"unix:" + path}; });
@@ -366,7 +378,6 @@ TEST_CASE("http: a Unix socket has mode 0660, replaces a stale one, and goes at 
   HttpServer third(options, HttpContext{reader, journal, {}, nullptr});
   CHECK(third.start().value_or("").find("is no socket") != std::string::npos);
   CHECK(std::filesystem::exists(path));
-  std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("SSE: events as they come, with id, type and the same JSON; heartbeats in between") {
@@ -378,7 +389,8 @@ TEST_CASE("SSE: events as they come, with id, type and the same JSON; heartbeats
   CHECK(client.input.find("Content-Type: text/event-stream\r\n") != std::string::npos);
   CHECK(client.wait_for("\r\n\r\n:\n\n"));
   bench.journal.add_numbered(4, 4);
-  CHECK(client.wait_for("id: 4\nevent: new-upstream\ndata: " + event_json(testing::numbered(4), 4) + "\n\n"));
+  CHECK(client.wait_for("id: 4\nevent: new-upstream\ndata: " + event_json(testing::numbered(4), 4) +
+                        "\n\n"));
   CHECK(client.input.find("id: 3\n") == std::string::npos);
 }
 
@@ -390,8 +402,11 @@ TEST_CASE("SSE: since, type and Last-Event-ID choose what comes") {
   bench.journal.add(other);
   Client all(bench.endpoint), typed(bench.endpoint), resumed(bench.endpoint);
   all.send("GET /api/v1/events/stream?since=0 HTTP/1.1\r\nHost: localhost\r\n\r\n");
-  typed.send("GET /api/v1/events/stream?since=0&type=path-change HTTP/1.1\r\nHost: localhost\r\n\r\n");
-  resumed.send("GET /api/v1/events/stream?since=0 HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: 199\r\n\r\n");
+  typed.send(
+      "GET /api/v1/events/stream?since=0&type=path-change HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  resumed.send(
+      "GET /api/v1/events/stream?since=0 HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: "
+      "199\r\n\r\n");
   CHECK(all.wait_for("id: 201\n"));
   for (int n = 1; n <= 200; ++n)
     CHECK(all.input.find("id: " + std::to_string(n) + "\n") != std::string::npos);

@@ -11,6 +11,7 @@
 #include "sinks/journald_sink.h"
 #include "sinks/registry.h"
 #include "sinks/runner.h"
+#include "tests/unit/temp_dir.h"
 
 namespace lapwing::sinks {
 namespace {
@@ -22,7 +23,7 @@ using testing::run_until;
 using Fields = std::map<std::string, std::string>;
 
 /// Reads the native protocol as systemd documents it; nullopt: malformed.
-std::optional<Fields> parse(std::string_view text) {
+std::optional<Fields> parse_fields(std::string_view text) {
   Fields fields;
   while (!text.empty()) {
     const std::size_t end = text.find_first_of("=\n");
@@ -78,17 +79,8 @@ struct Journald {
   bool sealed = true;
 };
 
-struct Folder {
-  Folder() {
-    char name[] = "/tmp/lapwing-journald-XXXXXX";
-    path = ::mkdtemp(name);
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  std::string path;
-};
-
-struct Bench {
-  explicit Bench(const std::string& socket) {
+struct JournaldBench {
+  explicit JournaldBench(const std::string& socket) {
     Settings settings;
     settings.set("socket", socket);
     settings.set("longest-pause", std::int64_t{1});
@@ -104,7 +96,8 @@ struct Bench {
 };
 
 TEST_CASE("journald: the story's event is these fields") {
-  const Fields fields = parse(journald_message(testing::story(), {"LAPWING_", "lapwing", 23})).value();
+  const Fields fields =
+      parse_fields(journald_message(testing::story(), {"LAPWING_", "lapwing", 23})).value();
   CHECK(fields == Fields{{"MESSAGE", "AS131279 has a new upstream AS20485 for 175.45.176.0/24"},
                          {"PRIORITY", "4"},
                          {"SYSLOG_IDENTIFIER", "lapwing"},
@@ -130,7 +123,7 @@ TEST_CASE("journald: no value can forge a field") {
   Event e = testing::story();
   e.summary = "one\nPRIORITY=0\ntwo\xff";
   e.fields = {{"shut\ndown=", std::string("a\0b", 3)}, {std::string(90, 'x'), true}};
-  const Fields fields = parse(journald_message(e, {"LAPWING_", "lapwing", 23})).value();
+  const Fields fields = parse_fields(journald_message(e, {"LAPWING_", "lapwing", 23})).value();
   CHECK(fields.at("MESSAGE") == "one\nPRIORITY=0\ntwo\xef\xbf\xbd");
   CHECK(fields.at("PRIORITY") == "4");
   CHECK(fields.at("LAPWING_SHUT_DOWN_") == std::string("a\0b", 3));
@@ -138,27 +131,29 @@ TEST_CASE("journald: no value can forge a field") {
 }
 
 TEST_CASE("journald: everything arrives once and in order, also through a full socket") {
-  const Folder folder;
-  Journald journald(folder.path + "/socket");
-  Bench bench(folder.path + "/socket");
+  const test::TempDir folder;
+  Journald journald(folder.file("socket"));
+  JournaldBench bench(folder.file("socket"));
   bench.journal.add_numbered(1, 600);
   bench.runner->start();
   std::vector<std::string> messages;
   CHECK(run_until(bench.io, [&] {
     for (int i = 0; i < 50; ++i)
-      if (auto data = journald.receive()) messages.push_back(parse(*data).value().at("MESSAGE"));
+      if (auto data = journald.receive())
+        messages.push_back(parse_fields(*data).value().at("MESSAGE"));
     return bench.cursor() == 600;
   }));
-  while (auto data = journald.receive()) messages.push_back(parse(*data).value().at("MESSAGE"));
+  while (auto data = journald.receive())
+    messages.push_back(parse_fields(*data).value().at("MESSAGE"));
   REQUIRE(messages.size() == 600);
   for (std::uint64_t n = 1; n <= 600; ++n) CHECK(messages[n - 1] == "event " + std::to_string(n));
   CHECK(bench.runner->status().retries == 0);  // a full socket is no error
 }
 
 TEST_CASE("journald: what is too large for a datagram comes as a sealed file") {
-  const Folder folder;
-  Journald journald(folder.path + "/socket");
-  Bench bench(folder.path + "/socket");
+  const test::TempDir folder;
+  Journald journald(folder.file("socket"));
+  JournaldBench bench(folder.file("socket"));
   Event e = testing::story();
   e.summary = std::string(2 << 20, 's');
   bench.journal.add(e);
@@ -166,7 +161,8 @@ TEST_CASE("journald: what is too large for a datagram comes as a sealed file") {
   bench.runner->start();
   std::vector<std::string> messages;
   CHECK(run_until(bench.io, [&] {
-    if (auto data = journald.receive()) messages.push_back(parse(*data).value().at("MESSAGE"));
+    if (auto data = journald.receive())
+      messages.push_back(parse_fields(*data).value().at("MESSAGE"));
     return messages.size() == 2;
   }));
   CHECK(messages[0].size() == 2 << 20);
@@ -176,14 +172,14 @@ TEST_CASE("journald: what is too large for a datagram comes as a sealed file") {
 }
 
 TEST_CASE("journald: while it is away events wait, and they arrive when it is back") {
-  const Folder folder;
-  Bench bench(folder.path + "/socket");
+  const test::TempDir folder;
+  JournaldBench bench(folder.file("socket"));
   bench.journal.add_numbered(1, 20);
   bench.runner->start();
   CHECK(run_until(bench.io, [&] { return bench.runner->status().retries >= 2; }));
   CHECK(bench.cursor() == 0);
   CHECK(bench.runner->status().state.find("No such file") != std::string::npos);
-  Journald journald(folder.path + "/socket");
+  Journald journald(folder.file("socket"));
   unsigned count = 0;
   CHECK(run_until(bench.io, [&] {
     while (journald.receive()) ++count;

@@ -17,6 +17,7 @@
 #include "sinks/jsonl_sink.h"
 #include "sinks/registry.h"
 #include "sinks/runner.h"
+#include "tests/unit/temp_dir.h"
 
 namespace lapwing::sinks {
 namespace {
@@ -24,19 +25,6 @@ namespace {
 using testing::MemoryJournal;
 using testing::run_until;
 namespace fs = std::filesystem;
-
-class Folder {
- public:
-  Folder() {
-    char name[] = "/tmp/lapwing-jsonl-XXXXXX";
-    path_ = ::mkdtemp(name);
-  }
-  ~Folder() { fs::remove_all(path_); }
-  std::string file(const std::string& name) const { return (path_ / name).string(); }
-
- private:
-  fs::path path_;
-};
 
 std::string content(const std::string& path) {
   std::ifstream in(path);
@@ -63,8 +51,8 @@ std::vector<std::string> expected(std::uint64_t from, std::uint64_t to) {
   return out;
 }
 
-struct Bench {
-  explicit Bench(Settings& settings) {
+struct JsonlBench {
+  explicit JsonlBench(Settings& settings) {
     auto sink = make_sink("jsonl", settings, io, {"lapwing", "1"});
     REQUIRE(settings.finish().empty());
     file = dynamic_cast<JsonlSink*>(sink.get());
@@ -89,12 +77,12 @@ Settings at_path(const std::string& path) {
 }
 
 TEST_CASE("jsonl: every event becomes one line, in order, behind what is there") {
-  Folder folder;
+  test::TempDir folder;
   const std::string path = folder.file("events.jsonl");
   std::ofstream(path) << "{\"summary\":\"old\"}\n";
   Settings settings = at_path(path);
   settings.set("sync", true);
-  Bench bench(settings);
+  JsonlBench bench(settings);
   bench.journal.add_numbered(1, 700);
   bench.runner->start();
   REQUIRE(bench.run_to(700));
@@ -104,11 +92,11 @@ TEST_CASE("jsonl: every event becomes one line, in order, behind what is there")
 }
 
 TEST_CASE("jsonl: a line torn by a crash is completed before the next one") {
-  Folder folder;
+  test::TempDir folder;
   const std::string path = folder.file("events.jsonl");
   std::ofstream(path) << "{\"summary\":\"whole\"}\n{\"id\":\"01";
   Settings settings = at_path(path);
-  Bench bench(settings);
+  JsonlBench bench(settings);
   bench.journal.add_numbered(1, 2);
   bench.runner->start();
   REQUIRE(bench.run_to(2));
@@ -116,10 +104,10 @@ TEST_CASE("jsonl: a line torn by a crash is completed before the next one") {
 }
 
 TEST_CASE("jsonl: reopen writes to a new file after the old one was moved") {
-  Folder folder;
+  test::TempDir folder;
   const std::string path = folder.file("events.jsonl");
   Settings settings = at_path(path);
-  Bench bench(settings);
+  JsonlBench bench(settings);
   bench.journal.add_numbered(1, 2);
   bench.runner->start();
   REQUIRE(bench.run_to(2));
@@ -133,12 +121,12 @@ TEST_CASE("jsonl: reopen writes to a new file after the old one was moved") {
 }
 
 TEST_CASE("jsonl: rotation by size keeps so many files, none of them beyond the size") {
-  Folder folder;
+  test::TempDir folder;
   const std::string path = folder.file("events.jsonl");
   Settings settings = at_path(path);
   settings.set("rotate-size", std::int64_t{2000});
   settings.set("rotate-keep", std::int64_t{3});
-  Bench bench(settings);
+  JsonlBench bench(settings);
   bench.runner->start();
   for (std::uint64_t n = 1; n <= 20; ++n) {
     bench.journal.add_numbered(n, n);
@@ -156,11 +144,11 @@ TEST_CASE("jsonl: rotation by size keeps so many files, none of them beyond the 
 }
 
 TEST_CASE("jsonl: rotation by age moves an old file away before the next batch") {
-  Folder folder;
+  test::TempDir folder;
   const std::string path = folder.file("events.jsonl");
   Settings settings = at_path(path);
   settings.set("rotate-age", std::int64_t{1});
-  Bench bench(settings);
+  JsonlBench bench(settings);
   bench.journal.add_numbered(1, 1);
   bench.runner->start();
   REQUIRE(bench.run_to(1));
@@ -172,10 +160,10 @@ TEST_CASE("jsonl: rotation by age moves an old file away before the next batch")
 }
 
 TEST_CASE("jsonl: a folder that is missing for a while loses nothing") {
-  Folder folder;
+  test::TempDir folder;
   const std::string path = folder.file("later/events.jsonl");
   Settings settings = at_path(path);
-  Bench bench(settings);
+  JsonlBench bench(settings);
   bench.journal.add_numbered(1, 3);
   bench.runner->start();
   REQUIRE(run_until(bench.io, [&] { return bench.runner->status().retries >= 1; }));
@@ -189,7 +177,7 @@ TEST_CASE("jsonl: a folder that is missing for a while loses nothing") {
 
 TEST_CASE("jsonl: a full disk confirms nothing") {
   Settings settings = at_path("/dev/full");
-  Bench bench(settings);
+  JsonlBench bench(settings);
   bench.journal.add_numbered(1, 3);
   bench.runner->start();
   REQUIRE(run_until(bench.io, [&] { return bench.runner->status().retries >= 2; }));
@@ -198,7 +186,7 @@ TEST_CASE("jsonl: a full disk confirms nothing") {
 }
 
 TEST_CASE("jsonl: what a limit cut off is taken back and written whole later") {
-  Folder folder;
+  test::TempDir folder;
   const std::string path = folder.file("events.jsonl");
   std::atomic<bool> stopping{false};
   JsonlOptions options;
@@ -220,17 +208,18 @@ TEST_CASE("jsonl: what a limit cut off is taken back and written whole later") {
 }
 
 TEST_CASE("jsonl: a pipe that nobody reads holds up neither the thread nor the end") {
-  Folder folder;
+  test::TempDir folder;
   const std::string path = folder.file("fifo");
   REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
   Settings settings = at_path(path);
   std::uint64_t turns = 0;
   {
-    Bench bench(settings);
+    JsonlBench bench(settings);
     bench.journal.add_numbered(1, 500);
     bench.runner->start();
-    CHECK_FALSE(run_until(bench.io, [&] { return ++turns, bench.runner->status().cursor > 0; },
-                          std::chrono::milliseconds(300)));
+    CHECK_FALSE(run_until(
+        bench.io, [&] { return ++turns, bench.runner->status().cursor > 0; },
+        std::chrono::milliseconds(300)));
     CHECK(turns > 10);
     const int fd = ::open(path.c_str(), O_RDONLY | O_NONBLOCK);
     REQUIRE(fd >= 0);
@@ -243,17 +232,18 @@ TEST_CASE("jsonl: a pipe that nobody reads holds up neither the thread nor the e
     }));
     ::close(fd);
     bench.journal.add_numbered(501, 1000);
-    run_until(bench.io, [] { return false; }, std::chrono::milliseconds(50));
+    run_until(
+        bench.io, [] { return false; }, std::chrono::milliseconds(50));
   }
   CHECK(turns > 0);
 }
 
 TEST_CASE("jsonl: the filter withholds lines and still moves the cursor") {
-  Folder folder;
+  test::TempDir folder;
   const std::string path = folder.file("events.jsonl");
   Settings settings = at_path(path);
   settings.set("min-severity", "error");
-  Bench bench(settings);
+  JsonlBench bench(settings);
   bench.journal.add_numbered(1, 3);
   Event bad = testing::numbered(4);
   bad.severity = Severity::kCritical;

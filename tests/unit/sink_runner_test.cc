@@ -13,15 +13,16 @@ namespace {
 
 using testing::MemoryJournal;
 using testing::run_until;
+using testing::sequence;
 
 /// What a fake sink does and has seen; outlives it.
 struct Record {
   std::vector<std::uint64_t> numbers;
   std::vector<std::size_t> batches;
-  std::size_t step = 512;       // entries for each confirmation
-  int throws = 0;               // deliveries that fail first
+  std::size_t step = 512;                        // entries for each confirmation
+  int throws = 0;                                // deliveries that fail first
   std::uint64_t stop_after = ~std::uint64_t{0};  // confirms nothing beyond
-  bool at_once = false;         // confirms inside `deliver`
+  bool at_once = false;                          // confirms inside `deliver`
   bool closed = false;
 };
 
@@ -58,12 +59,6 @@ class FakeSink : public Sink {
   boost::asio::io_context& io_;
   Record& record_;
 };
-
-std::vector<std::uint64_t> sequence(std::uint64_t from, std::uint64_t to) {
-  std::vector<std::uint64_t> out;
-  for (; from <= to; ++from) out.push_back(from);
-  return out;
-}
 
 TEST_CASE("runner: everything after the cursor arrives once and in order, in bounded batches") {
   for (const bool at_once : {false, true}) {
@@ -185,7 +180,8 @@ TEST_CASE("runner: the status tells how far a sink is behind, in events and in t
   boost::asio::io_context io;
   MemoryJournal journal;
   journal.set_cursor("fake", 0);
-  const auto start = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+  const auto start =
+      std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
   for (int n = 0; n < 10; ++n) {
     Event e = testing::story();
     e.time = start - std::chrono::seconds(100 - 10 * n);

@@ -13,6 +13,7 @@
 #include "sinks/syslog_queue.h"
 #include "sinks/syslog_sink.h"
 #include "sinks/syslog_target.h"
+#include "tests/unit/temp_dir.h"
 
 namespace lapwing::sinks {
 namespace {
@@ -24,6 +25,7 @@ using testing::Fd;
 using testing::MemoryJournal;
 using testing::read_more;
 using testing::run_until;
+using testing::sequence;
 
 /// The N of "event N" at the end of a message; 0: none.
 std::uint64_t number_of(std::string_view message) {
@@ -37,12 +39,6 @@ std::vector<std::uint64_t> numbers_of(const std::vector<std::string>& messages) 
   return out;
 }
 
-std::vector<std::uint64_t> sequence(std::uint64_t from, std::uint64_t to) {
-  std::vector<std::uint64_t> out;
-  for (; from <= to; ++from) out.push_back(from);
-  return out;
-}
-
 /// The numbers without those that came before: what a receiver keeps that drops known ids.
 std::vector<std::uint64_t> without_repeats(const std::vector<std::uint64_t>& numbers) {
   std::set<std::uint64_t> seen;
@@ -52,9 +48,9 @@ std::vector<std::uint64_t> without_repeats(const std::vector<std::uint64_t>& num
   return out;
 }
 
-struct Bench {
-  explicit Bench(const std::string& target,
-                 std::vector<std::pair<std::string, SettingValue>> more = {}) {
+struct SyslogBench {
+  explicit SyslogBench(const std::string& target,
+                       std::vector<std::pair<std::string, SettingValue>> more = {}) {
     Settings settings;
     settings.set("target", target);
     settings.set("hostname", "h");
@@ -102,9 +98,9 @@ TEST_CASE("syslog target: what is understood and what is not") {
   CHECK(parse_syslog_target("tls://[2001:db8::1]")->host == "2001:db8::1");
   CHECK(parse_syslog_target("unix:///dev/log")->path == "/dev/log");
   for (const char* wrong :
-       {"", "host:514", "udp://", "udp://:514", "udp://h:", "udp://h:0", "udp://h:65536", "udp://h:5x",
-        "udp://2001:db8::1", "udp://[h]:1", "udp://[::1", "udp://[::1]514", "unix://dev/log", "unix://",
-        "http://h"})
+       {"", "host:514", "udp://", "udp://:514", "udp://h:", "udp://h:0", "udp://h:65536",
+        "udp://h:5x", "udp://2001:db8::1", "udp://[h]:1", "udp://[::1", "udp://[::1]514",
+        "unix://dev/log", "unix://", "http://h"})
     CHECK_MESSAGE(!parse_syslog_target(wrong), wrong);
 }
 
@@ -116,7 +112,8 @@ TEST_CASE("syslog over UDP: one datagram for each event, in order, also when the
       MESSAGE("skipped: there is no IPv6 loopback address");
       continue;
     }
-    Bench bench(std::string("udp://") + (v6 ? "[::1]" : "127.0.0.1") + ":" + std::to_string(port));
+    SyslogBench bench(std::string("udp://") + (v6 ? "[::1]" : "127.0.0.1") + ":" +
+                      std::to_string(port));
     bench.journal.add_numbered(1, 600);
     bench.runner->start();
     std::vector<std::string> datagrams;
@@ -135,7 +132,7 @@ TEST_CASE("syslog over UDP: while the host refuses, events wait; they arrive whe
   std::uint16_t port = 0;
   Fd receiver = bind_loopback(SOCK_DGRAM, port);
   receiver.reset();
-  Bench bench("udp://127.0.0.1:" + std::to_string(port));
+  SyslogBench bench("udp://127.0.0.1:" + std::to_string(port));
   bench.journal.add_numbered(1, 20);
   bench.runner->start();
   CHECK(run_until(bench.io, [&] { return bench.runner->status().retries >= 2; }));
@@ -152,10 +149,11 @@ TEST_CASE("syslog over UDP: while the host refuses, events wait; they arrive whe
   }
 }
 
-TEST_CASE("syslog over UDP: a message beyond what a datagram holds is shortened, not repeated for ever") {
+TEST_CASE(
+    "syslog over UDP: a message beyond what a datagram holds is shortened, not repeated for ever") {
   std::uint16_t port = 0;
   const Fd receiver = bind_loopback(SOCK_DGRAM, port);
-  Bench bench("udp://127.0.0.1:" + std::to_string(port), {{"max-size", std::int64_t{65000}}});
+  SyslogBench bench("udp://127.0.0.1:" + std::to_string(port), {{"max-size", std::int64_t{65000}}});
   Event e = testing::numbered(1);
   e.summary = std::string(64000, 'x');
   bench.journal.add(e);
@@ -173,7 +171,7 @@ TEST_CASE("syslog over UDP: a message beyond what a datagram holds is shortened,
 TEST_CASE("RFC 6587 3.4.1: over TCP each message is preceded by its length") {
   std::uint16_t port = 0;
   Receiver receiver(bind_loopback(SOCK_STREAM, port));
-  Bench bench("tcp://127.0.0.1:" + std::to_string(port));
+  SyslogBench bench("tcp://127.0.0.1:" + std::to_string(port));
   bench.journal.add_numbered(1, 2000);
   bench.runner->start();
   CHECK(run_until(bench.io, [&] { return receiver.turn(), bench.cursor() == 2000; }));
@@ -187,7 +185,7 @@ TEST_CASE("RFC 6587 3.4.2: framing lf ends each message with a line feed") {
   std::uint16_t port = 0;
   Receiver receiver(bind_loopback(SOCK_STREAM, port));
   receiver.counted = false;
-  Bench bench("tcp://127.0.0.1:" + std::to_string(port), {{"framing", std::string("lf")}});
+  SyslogBench bench("tcp://127.0.0.1:" + std::to_string(port), {{"framing", std::string("lf")}});
   bench.journal.add_numbered(1, 50);
   bench.runner->start();
   CHECK(run_until(bench.io, [&] { return receiver.turn(), receiver.messages.size() >= 50; }));
@@ -197,7 +195,7 @@ TEST_CASE("RFC 6587 3.4.2: framing lf ends each message with a line feed") {
 TEST_CASE("syslog over TCP: a receiver that is not there yet gets everything once it is") {
   std::uint16_t port = 0;
   bind_loopback(SOCK_STREAM, port).reset();
-  Bench bench("tcp://127.0.0.1:" + std::to_string(port));
+  SyslogBench bench("tcp://127.0.0.1:" + std::to_string(port));
   bench.journal.add_numbered(1, 100);
   bench.runner->start();
   CHECK(run_until(bench.io, [&] { return bench.runner->status().retries >= 2; }));
@@ -221,27 +219,34 @@ TEST_CASE("syslog over TCP: a receiver killed in mid-stream again and again miss
   std::uint16_t port = 0;
   std::vector<std::string> all;
   std::optional<Receiver> receiver(std::in_place, bind_loopback(SOCK_STREAM, port));
-  Bench bench("tcp://127.0.0.1:" + std::to_string(port));
+  SyslogBench bench("tcp://127.0.0.1:" + std::to_string(port));
   bench.journal.add_numbered(1, 1000);
   bench.runner->start();
   for (int kill = 0; kill < 4; ++kill) {
     const std::size_t enough = 40u + 60u * static_cast<unsigned>(kill);
-    REQUIRE(run_until(bench.io, [&] {
-      receiver->turn(5000);  // reads some, so that unread messages die with it
-      return receiver->messages.size() >= enough;
-    }, std::chrono::seconds(60)));
+    REQUIRE(run_until(
+        bench.io,
+        [&] {
+          receiver->turn(5000);  // reads some, so that unread messages die with it
+          return receiver->messages.size() >= enough;
+        },
+        std::chrono::seconds(60)));
     all.insert(all.end(), receiver->messages.begin(), receiver->messages.end());
     receiver.reset();
-    run_until(bench.io, [] { return false; }, std::chrono::milliseconds(50));
+    run_until(
+        bench.io, [] { return false; }, std::chrono::milliseconds(50));
     receiver.emplace(bind_loopback(SOCK_STREAM, port));
     REQUIRE(receiver->listener);
   }
   bench.journal.add_numbered(1001, 1200);
-  REQUIRE(run_until(bench.io, [&] {
-    receiver->turn();
-    return bench.cursor() == 1200 && !receiver->messages.empty() &&
-           number_of(receiver->messages.back()) == 1200;
-  }, std::chrono::seconds(60)));
+  REQUIRE(run_until(
+      bench.io,
+      [&] {
+        receiver->turn();
+        return bench.cursor() == 1200 && !receiver->messages.empty() &&
+               number_of(receiver->messages.back()) == 1200;
+      },
+      std::chrono::seconds(60)));
   const auto last = numbers_of(receiver->messages);
   CHECK(last == sequence(last.front(), 1200));  // one connection is in order without a gap
   all.insert(all.end(), receiver->messages.begin(), receiver->messages.end());
@@ -359,18 +364,22 @@ TEST_CASE("syslog over UDP: a name is asked again after its lifetime") {
   CHECK(number_of({buffer, static_cast<std::size_t>(size)}) == 2);
 }
 
-TEST_CASE("syslog over TCP: a receiver that never reads holds up nothing, and its successor gets all") {
+TEST_CASE(
+    "syslog over TCP: a receiver that never reads holds up nothing, and its successor gets all") {
   std::uint16_t port = 0;
   std::optional<Fd> listener(bind_loopback(SOCK_STREAM, port));
   Fd silent;
-  Bench bench("tcp://127.0.0.1:" + std::to_string(port));
+  SyslogBench bench("tcp://127.0.0.1:" + std::to_string(port));
   bench.journal.add_numbered(1, 20000);
   bench.runner->start();
   std::uint64_t turns = 0;
-  run_until(bench.io, [&] {
-    if (!silent) silent = accept_one(*listener);
-    return ++turns, false;
-  }, std::chrono::milliseconds(1500));
+  run_until(
+      bench.io,
+      [&] {
+        if (!silent) silent = accept_one(*listener);
+        return ++turns, false;
+      },
+      std::chrono::milliseconds(1500));
   CHECK(silent);
   CHECK(turns > 50);  // the thread was free all the time
   const std::uint64_t stuck = bench.cursor();
@@ -379,45 +388,41 @@ TEST_CASE("syslog over TCP: a receiver that never reads holds up nothing, and it
   listener.reset();
   Receiver receiver(bind_loopback(SOCK_STREAM, port));
   REQUIRE(receiver.listener);
-  CHECK(run_until(bench.io, [&] { return receiver.turn(), bench.cursor() == 20000; },
-                  std::chrono::seconds(60)));
+  CHECK(run_until(
+      bench.io, [&] { return receiver.turn(), bench.cursor() == 20000; },
+      std::chrono::seconds(60)));
   receiver.turn();
   CHECK(without_repeats(numbers_of(receiver.messages)) == sequence(1, 20000));
 }
 
-TEST_CASE("syslog over TCP: a receiver that closes after every message does not make an endless loop") {
+TEST_CASE(
+    "syslog over TCP: a receiver that closes after every message does not make an endless loop") {
   std::uint16_t port = 0;
   Receiver receiver(bind_loopback(SOCK_STREAM, port));
-  Bench bench("tcp://127.0.0.1:" + std::to_string(port));
+  SyslogBench bench("tcp://127.0.0.1:" + std::to_string(port));
   bench.journal.add_numbered(1, 1);
   bench.runner->start();
   std::size_t closed_at = 0;
-  run_until(bench.io, [&] {
-    receiver.turn();
-    if (receiver.messages.size() > closed_at) {
-      closed_at = receiver.messages.size();
-      receiver.connection.reset();
-    }
-    return false;
-  }, std::chrono::seconds(4));
+  run_until(
+      bench.io,
+      [&] {
+        receiver.turn();
+        if (receiver.messages.size() > closed_at) {
+          closed_at = receiver.messages.size();
+          receiver.connection.reset();
+        }
+        return false;
+      },
+      std::chrono::seconds(4));
   CHECK(bench.cursor() == 1);
   CHECK(receiver.messages.size() <= 1 + SyslogQueue::after_close().repeats);
 }
 
-struct Folder {
-  Folder() {
-    char name[] = "/tmp/lapwing-syslog-XXXXXX";
-    path = ::mkdtemp(name);
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  std::string path;
-};
-
 TEST_CASE("syslog over a Unix socket: datagrams, and a slow reader slows, but loses nothing") {
-  Folder folder;
-  const std::string path = folder.path + "/log";
+  test::TempDir folder;
+  const std::string path = folder.file("log");
   const Fd receiver = bind_unix(SOCK_DGRAM, path);
-  Bench bench("unix://" + path);
+  SyslogBench bench("unix://" + path);
   bench.journal.add_numbered(1, 1000);
   bench.runner->start();
   std::vector<std::string> datagrams;
@@ -434,12 +439,13 @@ TEST_CASE("syslog over a Unix socket: datagrams, and a slow reader slows, but lo
   CHECK(run_until(bench.io, [&] { return bench.cursor() == 1000; }));
 }
 
-TEST_CASE("syslog over a Unix socket: a stream socket is found, and a restart of the receiver too") {
-  Folder folder;
-  const std::string path = folder.path + "/log";
+TEST_CASE(
+    "syslog over a Unix socket: a stream socket is found, and a restart of the receiver too") {
+  test::TempDir folder;
+  const std::string path = folder.file("log");
   std::optional<Receiver> receiver(std::in_place, bind_unix(SOCK_STREAM, path));
   receiver->counted = false;
-  Bench bench("unix://" + path);
+  SyslogBench bench("unix://" + path);
   bench.journal.add_numbered(1, 300);
   bench.runner->start();
   CHECK(run_until(bench.io, [&] { return receiver->turn(), bench.cursor() == 300; }));
@@ -447,7 +453,8 @@ TEST_CASE("syslog over a Unix socket: a stream socket is found, and a restart of
   receiver.reset();
   ::unlink(path.c_str());
   bench.journal.add_numbered(301, 310);
-  run_until(bench.io, [] { return false; }, std::chrono::milliseconds(300));
+  run_until(
+      bench.io, [] { return false; }, std::chrono::milliseconds(300));
   CHECK(bench.cursor() == 300);
   receiver.emplace(bind_unix(SOCK_STREAM, path));
   receiver->counted = false;
@@ -459,7 +466,8 @@ TEST_CASE("syslog over a Unix socket: a stream socket is found, and a restart of
 TEST_CASE("syslog: the filter withholds messages and still moves the cursor") {
   std::uint16_t port = 0;
   Receiver receiver(bind_loopback(SOCK_STREAM, port));
-  Bench bench("tcp://127.0.0.1:" + std::to_string(port), {{"min-severity", std::string("error")}});
+  SyslogBench bench("tcp://127.0.0.1:" + std::to_string(port),
+                    {{"min-severity", std::string("error")}});
   bench.journal.add_numbered(1, 10);
   bench.runner->start();
   CHECK(run_until(bench.io, [&] { return bench.cursor() == 10; }));

@@ -20,6 +20,7 @@
 #include "sink_testing.h"
 #include "sinks/registry.h"
 #include "sinks/runner.h"
+#include "tests/unit/temp_dir.h"
 
 namespace lapwing::sinks {
 namespace {
@@ -71,15 +72,6 @@ struct Certificate {
   std::string file, key_file, fingerprint;
 };
 
-struct Folder {
-  Folder() {
-    char name[] = "/tmp/lapwing-tls-XXXXXX";
-    path = ::mkdtemp(name);
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  std::string path;
-};
-
 /// A TLS receiver on a thread of its own; one connection after the other.
 class TlsReceiver {
  public:
@@ -115,11 +107,12 @@ class TlsReceiver {
     acceptor_.async_accept([this](boost::system::error_code error, asio::ip::tcp::socket socket) {
       if (error) return;
       stream_ = std::make_shared<Stream>(std::move(socket), context_);
-      stream_->async_handshake(Stream::server, [this, s = stream_](boost::system::error_code failed) {
-        if (failed) return;
-        ++handshakes;
-        read();
-      });
+      stream_->async_handshake(Stream::server,
+                               [this, s = stream_](boost::system::error_code failed) {
+                                 if (failed) return;
+                                 ++handshakes;
+                                 read();
+                               });
       accept();
     });
   }
@@ -145,8 +138,8 @@ class TlsReceiver {
   std::thread thread_;
 };
 
-struct Bench {
-  Bench(std::uint16_t port, std::vector<std::pair<std::string, std::string>> more) {
+struct TlsBench {
+  TlsBench(std::uint16_t port, std::vector<std::pair<std::string, std::string>> more) {
     Settings settings;
     settings.set("target", "tls://127.0.0.1:" + std::to_string(port));
     for (auto& [key, value] : more) settings.set(key, value);
@@ -161,9 +154,9 @@ struct Bench {
     return run_until(io, [this] { return runner->status().cursor == 500; });
   }
   bool fails_with(const std::string& text) {
-    return run_until(io, [&] {
-      return runner->status().last_error.find(text) != std::string::npos;
-    }) && runner->status().cursor == 0;
+    return run_until(io,
+                     [&] { return runner->status().last_error.find(text) != std::string::npos; }) &&
+           runner->status().cursor == 0;
   }
   asio::io_context io;
   MemoryJournal journal;
@@ -181,45 +174,45 @@ bool complete(TlsReceiver& receiver) {
 }
 
 TEST_CASE("RFC 5425: over TLS all messages arrive, the receiver known by its authority and name") {
-  Folder folder;
-  const Certificate own(folder.path, "log.example.net");
+  test::TempDir folder;
+  const Certificate own(folder.path(), "log.example.net");
   TlsReceiver receiver(own);
-  Bench bench(receiver.port(), {{"ca-file", own.file}, {"server-name", "log.example.net"}});
+  TlsBench bench(receiver.port(), {{"ca-file", own.file}, {"server-name", "log.example.net"}});
   CHECK(bench.arrives());
   CHECK(complete(receiver));
 }
 
 TEST_CASE("RFC 5425 5.2: another name than that of the certificate is refused") {
-  Folder folder;
-  const Certificate own(folder.path, "log.example.net");
+  test::TempDir folder;
+  const Certificate own(folder.path(), "log.example.net");
   TlsReceiver receiver(own);
-  Bench bench(receiver.port(), {{"ca-file", own.file}, {"server-name", "other.example.net"}});
+  TlsBench bench(receiver.port(), {{"ca-file", own.file}, {"server-name", "other.example.net"}});
   CHECK(bench.fails_with("for another name"));
   CHECK(receiver.messages().empty());
 }
 
 TEST_CASE("RFC 5425 5.1: a certificate of no known authority is refused") {
-  Folder folder;
-  const Certificate own(folder.path, "log.example.net");
-  const Certificate other(folder.path, "ca.example.net");
+  test::TempDir folder;
+  const Certificate own(folder.path(), "log.example.net");
+  const Certificate other(folder.path(), "ca.example.net");
   TlsReceiver receiver(own);
-  Bench bench(receiver.port(), {{"ca-file", other.file}, {"server-name", "log.example.net"}});
+  TlsBench bench(receiver.port(), {{"ca-file", other.file}, {"server-name", "log.example.net"}});
   CHECK(bench.fails_with("certificate verify failed"));
   CHECK(receiver.messages().empty());
 }
 
 TEST_CASE("syslog over TLS: an expired certificate is said to be so; renewed, it gets everything") {
-  Folder folder;
+  test::TempDir folder;
   std::uint16_t port = 0;
-  const Certificate expired(folder.path, "log.example.net", -60);
+  const Certificate expired(folder.path(), "log.example.net", -60);
   std::optional<TlsReceiver> receiver(std::in_place, expired);
   port = receiver->port();
   // One file for the authority, which the receiver's new certificate will be found in as well.
-  const std::string authorities = folder.path + "/authorities.pem";
+  const std::string authorities = folder.file("authorities.pem");
   std::filesystem::copy(expired.file, authorities);
-  const Certificate renewed(folder.path, "log.example.net");
+  const Certificate renewed(folder.path(), "log.example.net");
   std::ofstream(authorities, std::ios::app) << std::ifstream(renewed.file).rdbuf();
-  Bench bench(port, {{"ca-file", authorities}, {"server-name", "log.example.net"}});
+  TlsBench bench(port, {{"ca-file", authorities}, {"server-name", "log.example.net"}});
   CHECK(bench.fails_with("certificate has expired"));
   CHECK(run_until(bench.io, [&] { return bench.runner->status().retries >= 2; }));
   CHECK(receiver->messages().empty());
@@ -230,51 +223,52 @@ TEST_CASE("syslog over TLS: an expired certificate is said to be so; renewed, it
 }
 
 TEST_CASE("RFC 5425 4.2.2: the right fingerprint is enough, another one is refused") {
-  Folder folder;
-  const Certificate own(folder.path, "log.example.net");
-  const Certificate other(folder.path, "other.example.net");
+  test::TempDir folder;
+  const Certificate own(folder.path(), "log.example.net");
+  const Certificate other(folder.path(), "other.example.net");
   TlsReceiver receiver(own);
   {
-    Bench bench(receiver.port(), {{"fingerprint", other.fingerprint}});
+    TlsBench bench(receiver.port(), {{"fingerprint", other.fingerprint}});
     CHECK(bench.fails_with("fingerprint"));
     CHECK(receiver.messages().empty());
   }
-  Bench bench(receiver.port(), {{"fingerprint", own.fingerprint}});
+  TlsBench bench(receiver.port(), {{"fingerprint", own.fingerprint}});
   CHECK(bench.arrives());
   CHECK(complete(receiver));
 }
 
 TEST_CASE("RFC 5425 4.2.1: a receiver that asks for a client certificate gets it") {
-  Folder folder;
-  const Certificate own(folder.path, "log.example.net");
-  const Certificate client(folder.path, "collector.example.net");
+  test::TempDir folder;
+  const Certificate own(folder.path(), "log.example.net");
+  const Certificate client(folder.path(), "collector.example.net");
   TlsReceiver receiver(own, 0, &client);
-  Bench bench(receiver.port(), {{"fingerprint", own.fingerprint},
-                                {"certificate", client.file},
-                                {"key", client.key_file}});
+  TlsBench bench(
+      receiver.port(),
+      {{"fingerprint", own.fingerprint}, {"certificate", client.file}, {"key", client.key_file}});
   CHECK(bench.arrives());
   CHECK(complete(receiver));
 }
 
 TEST_CASE("syslog over TLS: nothing older than TLS 1.2 is spoken") {
-  Folder folder;
-  const Certificate own(folder.path, "log.example.net");
+  test::TempDir folder;
+  const Certificate own(folder.path(), "log.example.net");
   TlsReceiver receiver(own, 0, nullptr, TLS1_1_VERSION);
-  Bench bench(receiver.port(), {{"fingerprint", own.fingerprint}});
+  TlsBench bench(receiver.port(), {{"fingerprint", own.fingerprint}});
   CHECK(bench.fails_with("handshake failed"));
   CHECK(receiver.handshakes == 0);
 }
 
 TEST_CASE("syslog over TLS: a receiver that dies and comes back misses nothing") {
-  Folder folder;
-  const Certificate own(folder.path, "log.example.net");
+  test::TempDir folder;
+  const Certificate own(folder.path(), "log.example.net");
   std::optional<TlsReceiver> receiver(std::in_place, own);
   const std::uint16_t port = receiver->port();
-  Bench bench(port, {{"fingerprint", own.fingerprint}});
+  TlsBench bench(port, {{"fingerprint", own.fingerprint}});
   CHECK(bench.arrives());
   receiver.reset();
   bench.journal.add_numbered(501, 600);
-  run_until(bench.io, [] { return false; }, std::chrono::milliseconds(500));
+  run_until(
+      bench.io, [] { return false; }, std::chrono::milliseconds(500));
   CHECK(bench.runner->status().cursor == 500);
   receiver.emplace(own, port);
   CHECK(run_until(bench.io, [&] { return bench.runner->status().cursor == 600; }));

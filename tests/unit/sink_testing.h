@@ -17,6 +17,13 @@
 namespace lapwing::sinks::testing {
 
 inline Prefix prefix(std::string_view text) { return parse_prefix(text).value(); }
+/// from, from + 1, … to.
+inline std::vector<std::uint64_t> sequence(std::uint64_t from, std::uint64_t to) {
+  std::vector<std::uint64_t> out;
+  for (; from <= to; ++from) out.push_back(from);
+  return out;
+}
+
 inline Timestamp at(std::string_view text) { return parse_rfc3339(text).value(); }
 
 inline EventId id_of(std::uint8_t n) {
@@ -40,8 +47,8 @@ inline Event story() {
   e.origin_prefix_count = 4;
   e.peers = {"rrc03-x"};
   e.direct = false;
-  e.known_upstreams = {{KnownUpstream{4837, at("2014-05-01T00:00:00Z"), at("2017-10-01T09:07:50Z"),
-                                      true}}};
+  e.known_upstreams = {
+      {KnownUpstream{4837, at("2014-05-01T00:00:00Z"), at("2017-10-01T09:07:50Z"), true}}};
   e.evidence = {Evidence{"rrc03-x", 3333, prefix("175.45.176.0/24"), "3333 1103 4837 131279",
                          "3333 1103 20485 131279", at("2017-10-01T09:07:51Z")}};
   e.rule = "adjacency never seen before";

@@ -14,6 +14,7 @@
 #include "sinks/runner.h"
 #include "sinks/webhook_request.h"
 #include "sinks/webhook_sink.h"
+#include "tests/unit/temp_dir.h"
 
 namespace lapwing::sinks {
 namespace {
@@ -62,7 +63,8 @@ struct Server {
 };
 
 struct Bench {
-  explicit Bench(const Server& server, std::vector<std::pair<std::string, SettingValue>> more = {}) {
+  explicit Bench(const Server& server,
+                 std::vector<std::pair<std::string, SettingValue>> more = {}) {
     Settings settings;
     settings.set("url", "http://127.0.0.1:" + std::to_string(server.port) + "/hook?key=1");
     settings.set("timeout", std::int64_t{1});
@@ -91,8 +93,9 @@ TEST_CASE("webhook URL: what is understood and what is not") {
   CHECK(parse_webhook_url("http://[2001:db8::1]:8080")->host == "2001:db8::1");
   CHECK(parse_webhook_url("http://[2001:db8::1]:8080")->port == "8080");
   CHECK(parse_webhook_url("http://h?a=b")->target == "/?a=b");
-  for (const char* wrong : {"", "h", "ftp://h/", "http://", "http:///x", "http://h:0/", "http://h:x/",
-                            "http://u@h/", "http://h/ x", "http://h/#f", "http://h/\r\nX: y"})
+  for (const char* wrong :
+       {"", "h", "ftp://h/", "http://", "http:///x", "http://h:0/", "http://h:x/", "http://u@h/",
+        "http://h/ x", "http://h/#f", "http://h/\r\nX: y"})
     CHECK_MESSAGE(!parse_webhook_url(wrong), wrong);
 }
 
@@ -104,7 +107,8 @@ TEST_CASE("webhook: one request for each event, JSON, in order") {
   REQUIRE(server.bodies.size() == 5);
   CHECK(server.heads[0].starts_with("POST /hook?key=1 HTTP/1.1\r\n"));
   CHECK(server.heads[0].find("Content-Type: application/json") != std::string::npos);
-  CHECK(server.heads[0].find("Host: 127.0.0.1:" + std::to_string(server.port)) != std::string::npos);
+  CHECK(server.heads[0].find("Host: 127.0.0.1:" + std::to_string(server.port)) !=
+        std::string::npos);
   CHECK(server.heads[0].find("Signature") == std::string::npos);
   for (std::size_t i = 0; i < 5; ++i)
     CHECK(boost::json::parse(server.bodies[i]).at("summary").as_string() ==
@@ -128,7 +132,8 @@ TEST_CASE("webhook: a batch is an array, and goes with what the filter withholds
   CHECK(events == 5);
 }
 
-TEST_CASE("webhook: 429 and 5xx are tried again, Retry-After is waited for, nothing is passed over") {
+TEST_CASE(
+    "webhook: 429 and 5xx are tried again, Retry-After is waited for, nothing is passed over") {
   Server server({"503 No", "429 Slow\r\nRetry-After: 2", "200 OK"});
   Bench bench(server);
   const auto start = std::chrono::steady_clock::now();
@@ -180,8 +185,8 @@ TEST_CASE("webhook: the signature is HMAC-SHA256 of the body") {
                        {"headers", std::vector<std::string>{"Authorization: Bearer t"}}});
   bench.journal.add_numbered(1, 1);
   CHECK(bench.reaches(server, 1));
-  CHECK(server.heads[0].find("X-Lapwing-Signature: " + webhook_signature("Jefe", server.bodies[0])) !=
-        std::string::npos);
+  CHECK(server.heads[0].find("X-Lapwing-Signature: " +
+                             webhook_signature("Jefe", server.bodies[0])) != std::string::npos);
   CHECK(server.heads[0].find("Authorization: Bearer t") != std::string::npos);
 }
 
@@ -206,16 +211,14 @@ TEST_CASE("template: places are filled and escaped, so that JSON stays JSON") {
 }
 
 TEST_CASE("webhook: the body is the template's, read from a file") {
-  char folder[] = "/tmp/lapwing-webhook-XXXXXX";
-  REQUIRE(::mkdtemp(folder) != nullptr);
-  const std::string path = std::string(folder) + "/slack.json";
+  const test::TempDir folder;
+  const std::string path = folder.file("slack.json");
   std::ofstream(path) << R"({"text":"{{summary}}"})";
   Server server({"200 OK"});
   Bench bench(server, {{"template-file", path}});
   bench.journal.add_numbered(1, 1);
   CHECK(bench.reaches(server, 1));
   CHECK(server.bodies[0] == R"({"text":"event 1"})");
-  std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("webhook: wrong settings are errors of the configuration") {
@@ -230,15 +233,14 @@ TEST_CASE("webhook: wrong settings are errors of the configuration") {
     return keys;
   };
   using Keys = std::set<std::string>;
-  using Texts = std::vector<std::string>;
   CHECK(errors({}).empty());
   CHECK(errors({{"url", std::string("h")}}) == Keys{"url"});
   CHECK(errors({{"template", std::string("{{")}}) == Keys{"template"});
   CHECK(errors({{"template-file", std::string("/nonexistent")}}) == Keys{"template-file"});
   CHECK(errors({{"secret", std::string("a")}, {"secret-file", std::string("/dev/null")}}) ==
         Keys{"secret-file"});
-  CHECK(errors({{"headers", Texts{"no colon"}}}) == Keys{"headers"});
-  CHECK(errors({{"headers", Texts{"A: b\r\nC: d"}}}) == Keys{"headers"});
+  CHECK(errors({{"headers", std::vector<std::string>{"no colon"}}}) == Keys{"headers"});
+  CHECK(errors({{"headers", std::vector<std::string>{"A: b\r\nC: d"}}}) == Keys{"headers"});
   CHECK(errors({{"batch", std::int64_t{0}}}) == Keys{"batch"});
 }
 

@@ -16,27 +16,11 @@
 
 #include "bgp/record.h"
 #include "rib/store.h"
+#include "tests/unit/temp_dir.h"
 
 namespace lapwing::rib::test {
 
-/// A directory of its own, gone at the end.
-class TempDir {
- public:
-  TempDir() {
-    std::string name = (std::filesystem::temp_directory_path() / "lapwing-store-XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-  }
-  ~TempDir() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
+using lapwing::test::TempDir;
 
 /// Only grows; addresses stay, so that the store thread may read while more is added elsewhere.
 class FakeDictionary : public Dictionary {
