@@ -25,12 +25,14 @@ std::string show_active_intervals(const std::vector<json::object>& upstreams,
   table.add_column("Active from");
   table.add_column("To");
   table.add_column("For", Table::Align::kRight);
+  table.add_column("Gaps", Table::Align::kRight);
   for (const json::object& upstream : upstreams) {
     const json::array* intervals = array_of(upstream, "intervals");
     for (std::size_t i = 0; intervals != nullptr && i < intervals->size(); ++i)
       if (const json::object* interval = (*intervals)[i].if_object()) {
         const IntervalCells cells(*interval, screen.now);
-        table.add_row({as_text(upstream, "as"), cells.from, cells.to, cells.duration});
+        table.add_row({as_text(upstream, "as"), cells.from, cells.to, cells.duration,
+                       cell(*interval, "gaps")});
       }
   }
   return table.empty() ? "" : table.render(screen.width);

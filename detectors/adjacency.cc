@@ -1,6 +1,7 @@
 #include "detectors/adjacency.h"
 
 #include <algorithm>
+#include <array>
 
 namespace lapwing::detectors {
 namespace {
@@ -10,6 +11,36 @@ constexpr Asn kSet = 0;  // stands for an AS_SET among hops; AS 0 never occurs i
 bool is_confederation(SegmentType type) {
   return type == SegmentType::kAsConfedSequence || type == SegmentType::kAsConfedSet;
 }
+
+bool contains(std::span<const Asn> ases, Asn as) {
+  return std::find(ases.begin(), ases.end(), as) != ases.end();
+}
+
+/// The hops of a path that is one AS_SEQUENCE, as nearly all are, without what is prepended and
+/// without route servers.
+class Sequence {
+ public:
+  /// False where the path is another one, or longer than `hops` can hold: no hop counts then.
+  bool read(AsPathView path, std::span<const Asn> route_servers) {
+    const std::uint8_t* p = path.octets().data();
+    const std::uint8_t* const end = p + path.octets().size();
+    if (p == end || static_cast<SegmentType>(*p++) != SegmentType::kAsSequence) return false;
+    const std::uint32_t count = read_varint(p, end);
+    if (count > hops_.size()) return false;
+    for (std::uint32_t i = 0; i < count; ++i) {
+      const Asn as = read_varint(p, end);
+      if (size_ != 0 && as == hops_[size_ - 1]) continue;
+      if (!route_servers.empty() && contains(route_servers, as)) continue;
+      hops_[size_++] = as;
+    }
+    return p == end;
+  }
+  std::span<const Asn> hops() const { return {hops_.data(), size_}; }
+
+ private:
+  std::array<Asn, 64> hops_;
+  std::size_t size_ = 0;
+};
 
 /// Calls `fn(hop, set)` for each hop that counts, in the order of the wire; `set` is the segment of
 /// an AS_SET, whose hop is kSet.
@@ -23,8 +54,7 @@ void for_each_hop(AsPathView path, std::span<const Asn> route_servers, Fn&& fn) 
       continue;
     }
     for (Asn as = 0; segment.next(as);)
-      if (std::find(route_servers.begin(), route_servers.end(), as) == route_servers.end())
-        fn(as, static_cast<AsPathSegment*>(nullptr));
+      if (!contains(route_servers, as)) fn(as, static_cast<AsPathSegment*>(nullptr));
   }
 }
 
@@ -44,15 +74,24 @@ bool stands_earlier(AsPathView path, std::span<const Asn> route_servers, Asn ori
 }  // namespace
 
 PathEnd read_path_end(AsPathView path, std::span<const Asn> route_servers) {
-  PathEnd end;
-  std::uint32_t hops = 0;
+  std::size_t hops = 0;
   Asn last = 0, before = 0;
-  for_each_hop(path, route_servers, [&](Asn hop, AsPathSegment* set) {
-    if (hops != 0 && set == nullptr && hop == last) return;
-    before = last;
-    last = hop;
-    ++hops;
-  });
+  Sequence sequence;
+  const bool ordinary = sequence.read(path, route_servers);
+  if (ordinary) {
+    const std::span<const Asn> all = sequence.hops();
+    hops = all.size();
+    if (hops > 0) last = all[hops - 1];
+    if (hops > 1) before = all[hops - 2];
+  } else {
+    for_each_hop(path, route_servers, [&](Asn hop, AsPathSegment* set) {
+      if (hops != 0 && set == nullptr && hop == last) return;
+      before = last;
+      last = hop;
+      ++hops;
+    });
+  }
+  PathEnd end;
   if (hops == 0) return end;
   end.origin = last;
   if (last == kSet || last == kAsTrans) {
@@ -66,7 +105,8 @@ PathEnd read_path_end(AsPathView path, std::span<const Asn> route_servers) {
   end.upstream = before;
   end.two_hops = hops == 2;
   end.shape = before == kSet || before == kAsTrans ? PathShape::kAmbiguous : PathShape::kLink;
-  end.poisoned = hops > 2 && stands_earlier(path, route_servers, last);
+  end.poisoned = hops > 2 && (ordinary ? contains(sequence.hops().first(hops - 1), last)
+                                       : stands_earlier(path, route_servers, last));
   return end;
 }
 
@@ -99,9 +139,9 @@ Adjacency judge_adjacency(const PathEnd& end, const PeerInfo& peer) {
 }
 
 std::vector<Asn> collapsed_hops(AsPathView path, std::span<const Asn> route_servers) {
-  constexpr std::size_t kOrdinary = 16;  // few paths are longer
+  Sequence sequence;
+  if (sequence.read(path, route_servers)) return {sequence.hops().begin(), sequence.hops().end()};
   std::vector<Asn> hops;
-  hops.reserve(kOrdinary);
   for_each_hop(path, route_servers, [&](Asn hop, AsPathSegment* set) {
     if (hops.empty() || set != nullptr || hop != hops.back()) hops.push_back(hop);
   });

@@ -5,8 +5,19 @@
 namespace lapwing::detectors {
 namespace {
 
-constexpr std::uint8_t kKnowledgeFormat = 1;
+constexpr std::uint8_t kKnowledgeFormat = 2;  // 1: without gaps
 constexpr std::uint8_t kOpen = 1, kRaised = 2, kDamped = 4, kFlapReported = 8;
+
+/// Makes one interval of two: those with the shortest absence between them, of several the oldest.
+void close_shortest_gap(std::vector<Interval>& past) {
+  const std::size_t older = past.size() - kRecentIntervals;
+  std::size_t at = 1;
+  for (std::size_t i = 2; i < older; ++i)
+    if (past[i].from - past[i - 1].to < past[at].from - past[at - 1].to) at = i;
+  past[at - 1].to = past[at].to;
+  past[at - 1].gaps += past[at].gaps + 1;
+  past.erase(past.begin() + static_cast<std::ptrdiff_t>(at));
+}
 
 }  // namespace
 
@@ -98,7 +109,7 @@ void Knowledge::close(std::uint32_t number, Timestamp now, Timestamp last_seen) 
   r.open = false;
   r.last_seen = last_seen;
   std::vector<Interval>& past = past_of(r);
-  if (past.size() == kMaxIntervals) past.erase(past.begin());
+  if (past.size() == kMaxIntervals) close_shortest_gap(past);
   past.push_back({r.opened, now});
   --origins_[r.origin_number].open;
 }
@@ -114,13 +125,13 @@ std::size_t Knowledge::transitions_after(std::uint32_t number, Timestamp after) 
 }
 
 /// format (1 octet) | flags (1) | activations (4) | folded (4) | first seen, last seen, opened,
-/// damped since (8 each, microseconds) | number of intervals (1) | from, to (8 each) for each.
-/// All big-endian.
+/// damped since (8 each, microseconds) | number of intervals (1) | from, to (8 each), gaps (4) for
+/// each. All big-endian.
 std::string Knowledge::encode(std::uint32_t number) const {
   const AdjacencyRecord& r = records_[number];
   const std::vector<Interval>& past = intervals(number);
   std::string value;
-  value.reserve(43 + past.size() * 16);
+  value.reserve(43 + past.size() * 20);
   put_u8(value, kKnowledgeFormat);
   put_u8(value, static_cast<std::uint8_t>((r.open ? kOpen : 0) | (r.raised ? kRaised : 0) |
                                           (r.damped ? kDamped : 0) |
@@ -133,13 +144,15 @@ std::string Knowledge::encode(std::uint32_t number) const {
   for (const Interval& i : past) {
     put_time(value, i.from);
     put_time(value, i.to);
+    put_u32(value, i.gaps);
   }
   return value;
 }
 
 bool Knowledge::restore(Asn origin, Asn upstream, std::string_view value) {
   StateReader in(value);
-  if (in.u8() != kKnowledgeFormat) return false;
+  const std::uint8_t format = in.u8();
+  if (format == 0 || format > kKnowledgeFormat) return false;
   const std::uint8_t flags = in.u8();
   AdjacencyRecord stored;
   stored.activations = in.u32();
@@ -153,6 +166,7 @@ bool Knowledge::restore(Asn origin, Asn upstream, std::string_view value) {
   for (Interval& i : past) {
     i.from = in.time();
     i.to = in.time();
+    if (format > 1) i.gaps = in.u32();
   }
   if (!in.at_end() || stored.activations == 0) return false;
   if ((flags & kOpen) == 0 && past.empty()) return false;
@@ -179,7 +193,7 @@ bool Knowledge::restore(Asn origin, Asn upstream, std::string_view value) {
 std::size_t Knowledge::footprint() const {
   return records_.capacity() * sizeof(AdjacencyRecord) +
          origins_.capacity() * sizeof(OriginRecord) +
-         intervals_.size() * (kMaxIntervals * sizeof(Interval) / 2 + 64);
+         intervals_.size() * (8 * sizeof(Interval) + 64);
 }
 
 }  // namespace lapwing::detectors

@@ -20,11 +20,16 @@
 namespace lapwing::detectors {
 
 inline constexpr std::uint32_t kNoNumber = IdTable::kNone;
-inline constexpr std::size_t kMaxIntervals = 16;
+// Of an adjacency's closed intervals. Of the kRecentIntervals youngest each is kept as it was,
+// which the judging of flaps needs; beyond kMaxIntervals the shortest gap among the older ones is
+// closed.
+inline constexpr std::size_t kMaxIntervals = 64;
+inline constexpr std::size_t kRecentIntervals = 16;
 
 struct Interval {
   Timestamp from;
   Timestamp to;
+  std::uint32_t gaps = 0;  // how many shorter absences it holds that were closed
   friend bool operator==(const Interval&, const Interval&) = default;
 };
 
@@ -33,15 +38,15 @@ struct AdjacencyRecord {
   Asn upstream = 0;
   std::uint32_t origin_number = 0;
   std::uint32_t next_of_origin = kNoNumber;
-  std::uint32_t touch = 0;        // hint: where the present UPDATE keeps its notes of it
+  std::uint32_t touch = 0;           // hint: where the present UPDATE keeps its notes of it
   std::uint32_t window = kNoNumber;  // its open share window, by number
   std::uint32_t past = kNoNumber;    // its closed intervals, in Knowledge
-  std::uint32_t activations = 0;  // 0: never seen; otherwise also the ordinal of its events
-  std::uint32_t folded = 0;       // transitions since it was damped
-  bool open = false;              // seen, and not seen to go; its routes may be unobserved
-  bool raised = false;            // a new-upstream event was raised for it
-  bool damped = false;            // it comes and goes too quickly to be reported
-  bool flap_reported = false;     // …and an upstream-flap event said so
+  std::uint32_t activations = 0;     // 0: never seen; otherwise also the ordinal of its events
+  std::uint32_t folded = 0;          // transitions since it was damped
+  bool open = false;                 // seen, and not seen to go; its routes may be unobserved
+  bool raised = false;               // a new-upstream event was raised for it
+  bool damped = false;               // it comes and goes too quickly to be reported
+  bool flap_reported = false;        // …and an upstream-flap event said so
   Timestamp first_seen;
   Timestamp last_seen;  // when `open` changed last
   Timestamp opened;     // start of the present interval, where open
@@ -86,7 +91,8 @@ class Knowledge {
   OriginRecord& origin(std::uint32_t number) { return origins_[number]; }
   const OriginRecord& origin(std::uint32_t number) const { return origins_[number]; }
 
-  /// Closed intervals, oldest first, the last kMaxIntervals.
+  /// Closed intervals, oldest first, at most kMaxIntervals; from the first sight on, however long
+  /// ago.
   const std::vector<Interval>& intervals(std::uint32_t number) const;
   void open(std::uint32_t number, Timestamp now);
   /// Its upstream carries others' routes: since `first_seen` if `raised`, else since ever.

@@ -183,8 +183,10 @@ std::string NewUpstream::upstreams_as_json(Asn as) const {
     json += fmt::format(R"(],"activations":{},"intervals":[)", r.activations);
     std::string_view separator;
     for (const Interval& i : knowledge_.intervals(n)) {
-      json += fmt::format(R"({}{{"from":"{}","to":"{}"}})", separator, format_rfc3339(i.from),
+      json += fmt::format(R"({}{{"from":"{}","to":"{}")", separator, format_rfc3339(i.from),
                           format_rfc3339(i.to));
+      if (i.gaps != 0) json += fmt::format(R"(,"gaps":{})", i.gaps);
+      json += '}';
       separator = ",";
     }
     if (r.open)

@@ -207,7 +207,8 @@ class Engine final : public Dictionary {
     std::uint64_t limit = 0;              // 0: none
     std::uint64_t near = 0;               // a part of it, for a warning
     LimitLevel level = LimitLevel::kFine;
-    // Of a neighbour joined midway: seen with a route that was withdrawn since. Asked, never walked.
+    // Of a neighbour joined midway: seen with a route that was withdrawn since. Asked, never
+    // walked.
     std::unordered_set<bgp::NlriKey, KeyHash> withdrawn;
 
     std::uint64_t announced() const { return routes - kept; }
@@ -320,6 +321,8 @@ class Engine final : public Dictionary {
     PathId path = kNoPath;
   };
   static constexpr std::size_t kAhead = 16;
+  static constexpr std::uint64_t kSmallTable = 1 << 16;  // prefixes: the processor's caches hold it
+  bool looks_ahead_ = false;
   std::array<Ahead, kAhead> ahead_;  // of the NLRI that come next, by their number
   Timestamp now_{};
   bool update_open_ = false;       // on_route_change without on_update_end yet

@@ -23,8 +23,10 @@
 // Thread: any.
 #pragma once
 
+#include <charconv>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <optional>
 #include <span>
 #include <string>
@@ -152,14 +154,17 @@ class AsPathView {
   const std::uint8_t* end_ = nullptr;
 };
 
-/// "3333 1103 {64496,64497} (65001 65002) [65003,65004]": sets in braces, confederation sequences in
-/// parentheses, confederation sets in brackets (RFC 5065). An empty path is "".
+/// "3333 1103 {64496,64497} (65001 65002) [65003,65004]": sets in braces, confederation sequences
+/// in parentheses, confederation sets in brackets (RFC 5065). An empty path is "".
 inline std::string format_as_path(AsPathView path) {
+  constexpr std::size_t kDigits = 10;  // of the largest ASN
   std::string text;
+  text.reserve(path.octets().size() * 3);  // an ASN of two or three octets has up to seven digits
   AsPathSegment segment;
   while (path.next(segment)) {
-    const bool set = segment.type == SegmentType::kAsSet || segment.type == SegmentType::kAsConfedSet;
-    const char open = segment.type == SegmentType::kAsSet            ? '{'
+    const bool set =
+        segment.type == SegmentType::kAsSet || segment.type == SegmentType::kAsConfedSet;
+    const char open = segment.type == SegmentType::kAsSet              ? '{'
                       : segment.type == SegmentType::kAsConfedSet      ? '['
                       : segment.type == SegmentType::kAsConfedSequence ? '('
                                                                        : '\0';
@@ -168,8 +173,10 @@ inline std::string format_as_path(AsPathView path) {
     if (open != '\0') text += open;
     Asn asn = 0;
     for (bool first = true; segment.next(asn); first = false) {
-      if (!first) text += set ? ',' : ' ';
-      text += std::to_string(asn);
+      char item[kDigits + 1] = {set ? ',' : ' '};
+      const char* const from = first ? item + 1 : item;
+      const char* const end = std::to_chars(item + 1, std::end(item), asn).ptr;
+      text.append(from, end);
     }
     if (open != '\0') text += close;
   }

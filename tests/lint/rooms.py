@@ -5,6 +5,7 @@ rooms.py [ROOT]       prints violations as file:line: text; exit 1 if there are 
 rooms.py --self-test  plants one violation of each kind in a copy and checks that each is found
 """
 
+import fnmatch
 import os
 import re
 import subprocess
@@ -51,6 +52,7 @@ RULES = (
     # A plugin is first loaded in a child process.
     Rule("detectors/plugin.cc", ("lapwing/", "detectors/"),
          ("fmt/", "dlfcn.h", "signal.h", "sys/wait.h", "unistd.h")),
+    Rule("detectors/event_id.cc", ("lapwing/", "detectors/"), ("openssl/evp.h",)),
     Rule("detectors/", ("lapwing/", "detectors/"), ("fmt/",)),
     Rule("sinks/", ("lapwing/", "sinks/"),
          ("boost/asio", "boost/beast", "boost/json", "boost/system", "fmt/", "openssl/",
@@ -163,6 +165,25 @@ class Lint:
                 self.say(path, number, f"a path of one machine: {found[0]}")
         if path.endswith(SOURCE):
             self.check_source(path, lines)
+        if path == "docs/RFCS.md":
+            self.check_standards(path, lines)
+
+    def check_standards(self, path, lines):
+        """Each file and each test that a row of the table names is there."""
+        files = self.files()
+        tests = "".join(self.read(p) for p in files if p.startswith("tests/") and p.endswith(".cmake"))
+        for number, line in enumerate(lines, 1):
+            for name in re.findall(r"`([^`]+)`", line) if line.startswith("|") else ():
+                if re.search(r"\.(cc|h|py|\*)$|_\*$", name):
+                    there = any(fnmatch.fnmatch(p, name) or fnmatch.fnmatch(p, "*/" + name)
+                                for p in files) or fnmatch.filter(re.findall(r"\w+", tests), name)
+                elif re.search(r"_test$|^interop_", name):
+                    there = (re.search(rf"\b{name}(\.cc)?\b", tests)
+                             or re.search(rf"\b{name.removeprefix('interop_')}\b", tests))
+                else:
+                    continue
+                if not there:
+                    self.say(path, number, f"names `{name}`, which is nowhere")
 
     def check_source(self, path, lines):
         if not path.startswith("tests/") and len(lines) > LONG_FILE:
@@ -219,6 +240,7 @@ PLANTED = {  # file: (text, what must be said)
     "include/lapwing/y.h": ("struct Y {};", "without #pragma once"),
     "sinks/b.cc": ('#include "syslog.h"', "from the root of the project"),
     "sinks/c.cc": ("// TO" "DO: later", "TO" "DO"),
+    "docs/RFCS.md": ("| 9999 | 1 | yes | `gone.cc` | `gone_test` |", "`gone_test`, which is nowhere"),
     "docs/x.md": ("see /ho" "me/someone/notes", "a path of one machine"),
     "util/x.cc": ("int x;", "top-level entry 'util'"),
 }

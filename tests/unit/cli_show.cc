@@ -135,17 +135,17 @@ TEST_CASE("show upstreams: when each was active, and who shows it") {
           R"({"as":20485,"first_seen":"2017-10-01T09:07:51Z","last_seen":)"
           R"("2017-10-02T07:56:39Z","active":false,"prefixes":0,"peers":[],"activations":2,)"
           R"("intervals":[{"from":"2017-10-01T09:07:51Z","to":"2017-10-01T10:14:45Z"},)"
-          R"({"from":"2017-10-01T12:21:55Z","to":"2017-10-02T07:56:39Z"}]}])",
+          R"({"from":"2017-10-01T12:21:55Z","to":"2017-10-02T07:56:39Z","gaps":3}]}])",
           screen())
           .value_or(""),
       "Upstream  Active  Prefixes  Times  First seen            Last seen             Neighbours\n"
       "  AS4837  yes            4      1  2010-12-01 00:00:00Z  2017-10-01 11:00:00Z  edge1 edge2\n"
       " AS20485  no             0      2  2017-10-01 09:07:51Z  2017-10-02 07:56:39Z  -\n"
       "\n"
-      "Upstream  Active from           To                       For\n"
-      "  AS4837  2010-12-01 00:00:00Z  still                  2496d\n"
-      " AS20485  2017-10-01 09:07:51Z  2017-10-01 10:14:45Z   1h06m\n"
-      " AS20485  2017-10-01 12:21:55Z  2017-10-02 07:56:39Z  19h34m\n");
+      "Upstream  Active from           To                       For  Gaps\n"
+      "  AS4837  2010-12-01 00:00:00Z  still                  2496d     -\n"
+      " AS20485  2017-10-01 09:07:51Z  2017-10-01 10:14:45Z   1h06m     -\n"
+      " AS20485  2017-10-01 12:21:55Z  2017-10-02 07:56:39Z  19h34m     3\n");
 }
 
 TEST_CASE("show upstreams: prefixes as a number or as a list") {

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "detectors/event_text.h"
 #include "detectors/knowledge.h"
 #include "detectors/sightings.h"
 #include "tests/unit/fake_host.h"
@@ -123,9 +124,9 @@ TEST_CASE("a released prefix id takes what it still showed along") {
 TEST_CASE("knowledge survives its own encoding, and nothing shorter or longer") {
   Knowledge k;
   const std::uint32_t n = k.name(131279, 20485);
-  for (int i = 0; i < 40; ++i) {
+  for (int i = 0; i < 90; ++i) {
     k.open(n, from_unix_micros(i * 10));
-    if (i < 39) k.close(n, from_unix_micros(i * 10 + 5), from_unix_micros(i * 10 + 5));
+    if (i < 89) k.close(n, from_unix_micros(i * 10 + 5), from_unix_micros(i * 10 + 5));
   }
   k[n].raised = k[n].damped = true;
   k[n].folded = 7;
@@ -135,12 +136,59 @@ TEST_CASE("knowledge survives its own encoding, and nothing shorter or longer") 
   REQUIRE(other.restore(131279, 20485, value));
   const std::uint32_t m = other.find(131279, 20485);
   CHECK(other.encode(m) == value);
-  CHECK(other[m].activations == 40);
+  CHECK(other[m].activations == 90);
   CHECK(other.origin(other.find_origin(131279)).open == 1);
   for (std::size_t size = 0; size < value.size(); ++size)
     CHECK_FALSE(Knowledge().restore(1, 2, value.substr(0, size)));
   CHECK_FALSE(Knowledge().restore(1, 2, value + "x"));
-  CHECK_FALSE(Knowledge().restore(1, 2, "\2" + value.substr(1)));
+  CHECK_FALSE(Knowledge().restore(1, 2, "\3" + value.substr(1)));
+  CHECK_FALSE(Knowledge().restore(1, 2, std::string(1, '\0') + value.substr(1)));
+}
+
+TEST_CASE(
+    "knowledge: of many intervals the shortest absences of old are closed; nothing else is lost") {
+  Knowledge k;
+  const std::uint32_t n = k.name(1, 2);
+  const auto active = [&](std::int64_t from, std::int64_t to) {
+    k.open(n, from_unix_micros(from));
+    k.close(n, from_unix_micros(to), from_unix_micros(to));
+  };
+  const auto interval = [](std::int64_t from, std::int64_t to, std::uint32_t gaps = 0) {
+    return Interval{from_unix_micros(from), from_unix_micros(to), gaps};
+  };
+  active(0, 1000);     // the beginning,
+  active(1500, 2000);  // after 500,
+  active(2400, 3000);  // after 400,
+  for (std::int64_t i = 0; i < 61; ++i) active(10000 + 1000 * i, 10300 + 1000 * i);  // after 700
+  REQUIRE(k.intervals(n).size() == kMaxIntervals);
+  active(80000, 80001);
+  REQUIRE(k.intervals(n).size() == kMaxIntervals);
+  CHECK(k.intervals(n)[1] == interval(1500, 3000, 1));
+  active(80100, 80101);  // a short absence, but of now
+  CHECK(k.intervals(n)[0] == interval(0, 3000, 2));
+  active(80200, 80201);
+  CHECK(k.intervals(n)[0] == interval(0, 3000, 2));
+  CHECK(k.intervals(n)[1] == interval(10000, 11300, 1));  // of equal ones the oldest
+  CHECK(k.intervals(n).back() == interval(80200, 80201));
+  for (int i = 0; i < 1000; ++i) active(90000 + 10 * i, 90005 + 10 * i);
+  CHECK(k.intervals(n).size() == kMaxIntervals);
+  CHECK(k.intervals(n).front() == interval(0, 3000, 2));
+  std::uint32_t gaps = 0;
+  for (const Interval& i : k.intervals(n)) gaps += i.gaps;
+  CHECK(gaps + kMaxIntervals == 1067);  // each activation is counted
+}
+
+TEST_CASE("knowledge: a value of format 1 is understood") {
+  std::string value("\1\1", 2);
+  put_u32(value, 2);
+  put_u32(value, 0);
+  for (const std::int64_t t : {1, 2, 3, 0}) put_time(value, from_unix_micros(t));
+  put_u8(value, 1);
+  for (const std::int64_t t : {1, 2}) put_time(value, from_unix_micros(t));
+  Knowledge k;
+  REQUIRE(k.restore(1, 2, value));
+  CHECK(k.intervals(0) == std::vector{Interval{from_unix_micros(1), from_unix_micros(2), 0}});
+  CHECK(k[0].open);
 }
 
 TEST_CASE("many names are all found again") {

@@ -156,7 +156,7 @@ class FakeReader : public Reader {
       return R"([{"as":4837,"first_seen":"2010-12-01T00:00:00.000000Z",)"
              R"("last_seen":"2017-10-01T09:07:51.000000Z","active":true,"prefixes":4,)"
              R"("peers":["edge1"],"activations":2,"intervals":[)"
-             R"({"from":"2010-12-01T00:00:00.000000Z","to":"2012-01-01T00:00:00.000000Z"},)"
+             R"({"from":"2010-12-01T00:00:00.000000Z","to":"2012-01-01T00:00:00.000000Z","gaps":2},)"
              R"({"from":"2013-01-01T00:00:00.000000Z","to":null}]}])";
     if (what == "path-change-children" && argument == "7e0d")
       return R"([{"peer":"a","peer_as":1,"prefix":"192.0.2.0/24","old_path":"1 2","new_path":null,)"
@@ -165,8 +165,8 @@ class FakeReader : public Reader {
     return std::nullopt;
   }
   mutable std::mutex mutex;
-  mutable RouteQuery last_query;  // guarded by mutex
-  Status state;                   // guarded by mutex
+  mutable RouteQuery last_query;      // guarded by mutex
+  Status state;                       // guarded by mutex
   mutable HistoryQuery last_history;  // guarded by mutex
   milliseconds slow{0};
   std::size_t table = 3;  // routes
@@ -179,7 +179,8 @@ class FakeControl : public Control {
     const std::lock_guard lock(mutex);
     asked.push_back(std::string(name) + " " + std::to_string(static_cast<int>(action)) + " " +
                     std::string(text));
-    if (name == "nobody") return {ControlResult::Kind::kUnknown, "no neighbour is called 'nobody'", {}};
+    if (name == "nobody")
+      return {ControlResult::Kind::kUnknown, "no neighbour is called 'nobody'", {}};
     if (name == "down") return {ControlResult::Kind::kRefused, "down is not established", {}};
     return {ControlResult::Kind::kDone, std::string(name) + " is done", {}};
   }
@@ -253,15 +254,18 @@ class Client {
     if (endpoint.starts_with("unix:")) {
       const sockaddr_un address = testing::unix_address(endpoint.substr(5));
       fd_ = Fd(::socket(AF_UNIX, SOCK_STREAM, 0));
-      connected = ::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+      connected =
+          ::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
       return;
     }
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(static_cast<std::uint16_t>(std::stoul(endpoint.substr(endpoint.rfind(':') + 1))));
+    address.sin_port =
+        htons(static_cast<std::uint16_t>(std::stoul(endpoint.substr(endpoint.rfind(':') + 1))));
     fd_ = Fd(::socket(AF_INET, SOCK_STREAM, 0));
-    connected = ::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+    connected =
+        ::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
   }
   void send(std::string_view text) {
     while (!text.empty()) {
@@ -291,7 +295,8 @@ class Client {
     answer.status = static_cast<unsigned>(std::stoul(answer.head.substr(9, 3)));
     input.erase(0, end);
     const std::size_t at = answer.head.find("Content-Length: ");
-    const std::size_t size = at == std::string::npos || head ? 0 : std::stoul(answer.head.substr(at + 16));
+    const std::size_t size =
+        at == std::string::npos || head ? 0 : std::stoul(answer.head.substr(at + 16));
     const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(10);
     while (input.size() < size && receive(limit)) {
     }
@@ -317,7 +322,8 @@ class Client {
 
  private:
   bool receive(std::chrono::steady_clock::time_point end) {
-    const auto left = std::chrono::duration_cast<milliseconds>(end - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::duration_cast<milliseconds>(end - std::chrono::steady_clock::now());
     pollfd ready{fd_.get(), POLLIN, 0};
     if (left.count() <= 0 || ::poll(&ready, 1, static_cast<int>(left.count())) <= 0) return false;
     char buffer[65536];
@@ -336,9 +342,7 @@ struct Bench {
     options.listen = {"127.0.0.1:0"};
     if (change) change(options);
     HttpContext context{reader, journal, {"lapwing", "0.1.0"}, nullptr, &control, &feed};
-    context.sinks = [] {
-      return std::vector<SinkStatus>{{"syslog:x", "up", 3, 2, 1, "was down"}};
-    };
+    context.sinks = [] { return std::vector<SinkStatus>{{"syslog:x", "up", 3, 2, 1, "was down"}}; };
     server.emplace(std::move(options), std::move(context));
     const auto wrong = server->start();
     REQUIRE_MESSAGE(!wrong, wrong.value_or(""));

@@ -47,6 +47,10 @@ TEST_CASE("names of codes and subcodes") {
   CHECK(notification_name(4, 0) == "Hold Timer Expired");
   CHECK(notification_name(2, 11) == "OPEN Message Error: Role Mismatch");
   CHECK(notification_name(7, 1) == "ROUTE-REFRESH Message Error: Invalid Message Length");
+  CHECK(notification_name(5, 1) ==
+        "Finite State Machine Error: Unexpected Message in OpenSent");  // RFC 6608
+  CHECK(notification_name(6, 10) == "Cease: BFD Down");                 // RFC 9384
+  CHECK(notification_name(8, 0) == "Send Hold Timer Expired");          // RFC 9687
   CHECK(notification_name(6, 77) == "Cease: subcode 77");
   CHECK(notification_name(99, 0) == "code 99");
 }
