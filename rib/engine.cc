@@ -39,7 +39,6 @@ void Engine::process(const bgp::RecordBatch& batch) {
   hashes_.resize(batch.nlri.size());
   for (std::size_t i = 0; i < batch.nlri.size(); ++i) hashes_[i] = PrefixTable::hash(batch.nlri[i]);
   ahead_.fill({});
-  looks_ahead_ = prefixes_.size() > kSmallTable;
   bool tick = false;
   for (std::size_t i = 0; i < batch.records.size(); ++i) {
     constexpr std::size_t kSlot = 6, kEntry = 3;
@@ -134,7 +133,6 @@ void Engine::update(Peer& peer, const bgp::RecordBatch& batch, const bgp::Record
 // Asks for the memory that the NLRI after this one will need: each step reads what an earlier one
 // has asked for. The NLRI may be those of another neighbour: then it was in vain.
 void Engine::look_ahead(const Peer& peer, const bgp::RecordBatch& batch, std::size_t at) {
-  if (!looks_ahead_) return;
   constexpr std::size_t kSlot = 30, kRecord = 22, kRoute = 15, kPath = 11;
   static_assert(kRoute < kAhead);
   const std::size_t end = hashes_.size();

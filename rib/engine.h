@@ -321,8 +321,6 @@ class Engine final : public Dictionary {
     PathId path = kNoPath;
   };
   static constexpr std::size_t kAhead = 16;
-  static constexpr std::uint64_t kSmallTable = 1 << 16;  // prefixes: the processor's caches hold it
-  bool looks_ahead_ = false;
   std::array<Ahead, kAhead> ahead_;  // of the NLRI that come next, by their number
   Timestamp now_{};
   bool update_open_ = false;       // on_route_change without on_update_end yet
