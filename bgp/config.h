@@ -34,7 +34,7 @@ enum class Role : std::uint8_t {
 struct MaxPrefix {
   std::uint64_t limit = 0;
   unsigned warn_percent = 80;
-  bool shut_down = false;           // Cease/1 and idle; otherwise warn only
+  bool shut_down = false;                                  // Cease/1 and idle; otherwise warn only
   std::vector<std::pair<Family, std::uint64_t>> families;  // instead of `limit`
 
   std::uint64_t limit_of(Family family) const {
@@ -50,28 +50,42 @@ inline constexpr std::uint64_t kDefaultMaxPrefix = 10'000'000;
 /// Octets of attribute sets that a neighbour may bring in: a full table has 20 MB.
 inline constexpr std::uint64_t kDefaultMaxAttributes = std::uint64_t{1} << 30;
 
+/// TCP-AO (RFC 5925): the numbers under which both sides know the one master key, and its
+/// algorithm.
+struct TcpAo {
+  enum class Algorithm : std::uint8_t {
+    kHmacSha1,
+    kAes128Cmac
+  };  // RFC 5926 3.2: 96 bits of either
+  Algorithm algorithm = Algorithm::kHmacSha1;
+  std::uint8_t send_id = 0;
+  std::uint8_t receive_id = 0;
+  friend bool operator==(const TcpAo&, const TcpAo&) = default;
+};
+
 /// One [[neighbor]] table.
 struct NeighborConfig {
   std::string name;
-  IpAddress address;                    // of a single neighbour
-  std::string scope;                    // of a link-local address
-  std::optional<Prefix> range;          // set: dynamic neighbours from this prefix, `address` unused
+  IpAddress address;            // of a single neighbour
+  std::string scope;            // of a link-local address
+  std::optional<Prefix> range;  // set: dynamic neighbours from this prefix, `address` unused
   std::uint32_t dynamic_limit = 100;
   Asn peer_as = 0;
-  Asn local_as = 0;                     // [speaker] local-as unless overridden
+  Asn local_as = 0;  // [speaker] local-as unless overridden
   std::uint16_t port = 179;
   std::optional<IpAddress> local_address;
-  bool passive = false;                 // never connects
+  bool passive = false;  // never connects
   bool enabled = true;
-  std::uint16_t hold_time = 90;         // seconds; 0 or 3..65535
-  std::chrono::seconds connect_retry{10};      // first interval; doubles up to 120 s, jittered
-  std::chrono::seconds quiet_period{60};       // end of the first table where no End-of-RIB comes
-  std::string password;                 // TCP-MD5 (RFC 2385); never shown
-  bool ttl_security = false;            // GTSM (RFC 5082)
-  std::optional<unsigned> multihop;     // TTL of our packets; none: 1 for eBGP unless ttl_security
+  std::uint16_t hold_time = 90;            // seconds; 0 or 3..65535
+  std::chrono::seconds connect_retry{10};  // first interval; doubles up to 120 s, jittered
+  std::chrono::seconds quiet_period{60};   // end of the first table where no End-of-RIB comes
+  std::string password;                    // TCP-MD5 (RFC 2385), or the key of TCP-AO; never shown
+  std::optional<TcpAo> tcp_ao;             // set: TCP-AO in place of TCP-MD5
+  bool ttl_security = false;               // GTSM (RFC 5082)
+  std::optional<unsigned> multihop;  // TTL of our packets; none: 1 for eBGP unless ttl_security
   std::vector<Family> families{kIpv4Unicast, kIpv6Unicast};
-  std::vector<Family> add_path;         // receive (RFC 7911)
-  bool extended_messages = true;        // RFC 8654
+  std::vector<Family> add_path;   // receive (RFC 7911)
+  bool extended_messages = true;  // RFC 8654
   std::optional<Role> role;
   MaxPrefix max_prefix{kDefaultMaxPrefix, 80, true, {}};
   std::uint64_t max_attributes = kDefaultMaxAttributes;
@@ -81,7 +95,7 @@ struct NeighborConfig {
 
 struct SpeakerConfig {
   Asn local_as = 0;
-  IpAddress router_id;                  // IPv4
+  IpAddress router_id;  // IPv4
   std::vector<Endpoint> listen;
   friend bool operator==(const SpeakerConfig&, const SpeakerConfig&) = default;
 };

@@ -59,10 +59,10 @@ void Listener::close() {
   socket_.close(ignored);
 }
 
-SocketError Listener::set_key(const Prefix& range, const std::string& scope,
-                              const std::string& password) {
-  if (range.address.version != endpoint_.address.version) return std::nullopt;
-  return set_md5_key(socket_.native_handle(), range, scope, password);
+SocketError Listener::set_key(const NeighborConfig& neighbor, bool remove) {
+  const IpAddress& address = neighbor.range ? neighbor.range->address : neighbor.address;
+  if (address.version != endpoint_.address.version) return std::nullopt;
+  return bgp::set_key(socket_.native_handle(), neighbor, remove);
 }
 
 void Listener::wait() {

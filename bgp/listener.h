@@ -1,7 +1,7 @@
 // One listening endpoint: takes connections and hands each over with the addresses of both ends.
 //
-// Thread: the io thread. Owns: the listening socket. A connection that is handed over belongs to the
-// receiver.
+// Thread: the io thread. Owns: the listening socket. A connection that is handed over belongs to
+// the receiver.
 #pragma once
 
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -26,7 +26,8 @@ class Listener : public std::enable_shared_from_this<Listener> {
   /// "listen on 0.0.0.0:179: Permission denied", or nothing when all is well.
   SocketError open();
   void close();
-  SocketError set_key(const Prefix& range, const std::string& scope, const std::string& password);
+  /// Nothing where the neighbour's addresses are of another version.
+  SocketError set_key(const NeighborConfig& neighbor, bool remove = false);
   const Endpoint& endpoint() const { return endpoint_; }
 
  private:

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <system_error>
 #include <utility>
@@ -17,6 +18,41 @@ namespace {
 
 constexpr int kClassSelector6 = 0xc0;
 constexpr unsigned kMaxTtl = 255;
+
+// Of Linux 6.7's <linux/tcp.h>; Debian 12's is older.
+constexpr int kAoAddKey = 38, kAoDeleteKey = 39;
+constexpr std::size_t kMaxAoKey = 80;
+constexpr std::uint8_t kAoMacLength = 12;  // RFC 5926 3.2
+
+struct alignas(8) AoAdd {
+  sockaddr_storage address;
+  char algorithm[64];
+  std::int32_t interface;
+  std::uint32_t flags;  // 1: set current, 2: set RNext
+  std::uint16_t reserved;
+  std::uint8_t prefix_length;
+  std::uint8_t send_id;
+  std::uint8_t receive_id;
+  std::uint8_t mac_length;
+  std::uint8_t key_flags;
+  std::uint8_t key_length;
+  std::uint8_t key[kMaxAoKey];
+};
+static_assert(sizeof(AoAdd) == 288 && offsetof(AoAdd, key) == 208);
+
+struct alignas(8) AoDelete {
+  sockaddr_storage address;
+  std::int32_t interface;
+  std::uint32_t flags;
+  std::uint16_t reserved;
+  std::uint8_t prefix_length;
+  std::uint8_t send_id;
+  std::uint8_t receive_id;
+  std::uint8_t current;
+  std::uint8_t next;
+  std::uint8_t key_flags;
+};
+static_assert(sizeof(AoDelete) == 144);
 
 std::string failed(std::string what) {
   return std::move(what) + ": " + std::system_category().message(errno);
@@ -120,12 +156,7 @@ std::string format_endpoint(const Endpoint& endpoint) {
 
 SocketError prepare_outgoing(int fd, const NeighborConfig& neighbor) {
   const IpVersion version = neighbor.address.version;
-  if (!neighbor.password.empty()) {
-    const auto host = static_cast<std::uint8_t>(version == IpVersion::kV4 ? 32 : 128);
-    if (auto error =
-            set_md5_key(fd, Prefix{neighbor.address, host}, neighbor.scope, neighbor.password))
-      return error;
-  }
+  if (auto error = set_key(fd, neighbor)) return error;
   if (neighbor.local_address) {
     if (neighbor.local_address->version != version)
       return "local address and neighbor address are of different versions";
@@ -174,6 +205,55 @@ SocketError set_md5_key(int fd, const Prefix& range, const std::string& scope,
   // The kernel has no key to remove: that is what was asked for.
   if (set || (password.empty() && errno == ENOENT)) return std::nullopt;
   return failed("TCP-MD5 key for " + format_prefix(range));
+}
+
+SocketError set_ao_key(int fd, const Prefix& range, const std::string& scope,
+                       const std::string& key, const TcpAo& ao) {
+  if (key.size() > kMaxAoKey)
+    return "TCP-AO key of more than " + std::to_string(kMaxAoKey) + " octets";
+  SocketAddress address;
+  if (auto error = to_socket_address(range.address, 0, scope, address)) return error;
+  int done = 0;
+  if (key.empty()) {
+    AoDelete old{};
+    old.address = address.storage;
+    old.prefix_length = range.length;
+    old.send_id = ao.send_id;
+    old.receive_id = ao.receive_id;
+    done = ::setsockopt(fd, IPPROTO_TCP, kAoDeleteKey, &old, sizeof old);
+    if (done != 0 && errno == ENOENT) return std::nullopt;
+  } else {
+    AoAdd add{};
+    add.address = address.storage;
+    const bool sha1 = ao.algorithm == TcpAo::Algorithm::kHmacSha1;
+    std::strcpy(add.algorithm, sha1 ? "hmac(sha1)" : "cmac(aes128)");
+    add.prefix_length = range.length;
+    add.send_id = ao.send_id;
+    add.receive_id = ao.receive_id;
+    add.mac_length = kAoMacLength;
+    add.key_length = static_cast<std::uint8_t>(key.size());
+    std::memcpy(add.key, key.data(), key.size());
+    done = ::setsockopt(fd, IPPROTO_TCP, kAoAddKey, &add, sizeof add);
+  }
+  return done == 0 ? std::nullopt : SocketError(failed("TCP-AO key for " + format_prefix(range)));
+}
+
+SocketError set_key(int fd, const NeighborConfig& neighbor, bool remove) {
+  if (neighbor.password.empty()) return std::nullopt;
+  Prefix range{neighbor.address, 0};
+  range.length = static_cast<std::uint8_t>(range.max_length());
+  if (neighbor.range) range = *neighbor.range;
+  const std::string& key = remove ? std::string() : neighbor.password;
+  if (neighbor.tcp_ao) return set_ao_key(fd, range, neighbor.scope, key, *neighbor.tcp_ao);
+  return set_md5_key(fd, range, neighbor.scope, key);
+}
+
+SocketError probe_ao() {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return failed("socket");
+  const auto error = set_ao_key(fd, *parse_prefix("127.0.0.1/32"), {}, "probe", {});
+  ::close(fd);
+  return error;
 }
 
 void close_with_reset(int fd) {

@@ -1,7 +1,7 @@
 // The inside of a Speaker: its neighbours, listeners and what it shows.
 //
-// speaker.cc has the public face, time and what is shown; speaker_neighbors.cc whom it knows and whom
-// it lets in.
+// speaker.cc has the public face, time and what is shown; speaker_neighbors.cc whom it knows and
+// whom it lets in.
 //
 // Thread: io, except `post`, `command` and `statuses`: any. Owns: sessions, listeners.
 #pragma once
@@ -104,7 +104,7 @@ class Speaker::Impl : public std::enable_shared_from_this<Speaker::Impl> {
   struct Neighbor {
     NeighborConfig config;
     std::size_t order = 0;
-    bool unprotected = false;          // its MD5 key could not be set: nothing is accepted
+    bool unprotected = false;          // its TCP key could not be set: nothing is accepted
     std::shared_ptr<Session> session;  // none for a range
     std::map<std::string, std::shared_ptr<Session>> dynamic;  // of a range, by name
   };

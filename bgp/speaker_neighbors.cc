@@ -9,12 +9,6 @@ namespace lapwing::bgp {
 
 namespace {
 
-Prefix key_range(const NeighborConfig& config) {
-  if (config.range) return *config.range;
-  const Prefix host{config.address, 0};
-  return Prefix{config.address, static_cast<std::uint8_t>(host.max_length())};
-}
-
 NeighborConfig derive(const NeighborConfig& range, const Endpoint& remote) {
   NeighborConfig config = range;
   config.address = remote.address;
@@ -58,10 +52,8 @@ std::vector<Endpoint> Speaker::Impl::endpoints() const {
 
 void Speaker::Impl::set_keys(Neighbor& neighbor) {
   neighbor.unprotected = false;
-  if (neighbor.config.password.empty()) return;
   for (const auto& listener : listeners_) {
-    const auto error = listener->set_key(key_range(neighbor.config), neighbor.config.scope,
-                                         neighbor.config.password);
+    const auto error = listener->set_key(neighbor.config);
     if (!error) continue;
     neighbor.unprotected = true;
     context_->log(LogLevel::kError, neighbor.config.name,
@@ -70,9 +62,7 @@ void Speaker::Impl::set_keys(Neighbor& neighbor) {
 }
 
 void Speaker::Impl::clear_keys(const Neighbor& neighbor) {
-  if (neighbor.config.password.empty()) return;
-  for (const auto& listener : listeners_)
-    listener->set_key(key_range(neighbor.config), neighbor.config.scope, {});
+  for (const auto& listener : listeners_) listener->set_key(neighbor.config, true);
 }
 
 void Speaker::Impl::on_accept(int fd, const Endpoint& remote, const Endpoint& local) {
@@ -80,11 +70,11 @@ void Speaker::Impl::on_accept(int fd, const Endpoint& remote, const Endpoint& lo
   const char* why = "no neighbor has this address";
   if (Neighbor* neighbor = find_neighbor(remote, local)) {
     if (neighbor->unprotected)
-      why = "its TCP-MD5 key could not be set";
+      why = "its TCP key could not be set";
     else
       session = neighbor->session;
   } else if (Neighbor* range = find_range(remote.address)) {
-    why = range->unprotected ? "the TCP-MD5 key of its range could not be set"
+    why = range->unprotected ? "the TCP key of its range could not be set"
                              : "its range has no room for more neighbors";
     if (!range->unprotected) session = dynamic_session(*range, remote);
   }

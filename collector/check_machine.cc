@@ -11,6 +11,8 @@
 #include <filesystem>
 #include <set>
 
+#include "bgp/socket_options.h"
+
 namespace lapwing::collector {
 
 namespace {
@@ -26,6 +28,7 @@ class MachineCheck {
     check_store();
     check_sockets();
     check_secrets();
+    check_authentication();
   }
 
  private:
@@ -44,8 +47,8 @@ class MachineCheck {
     four.sin_family = AF_INET;
     std::memcpy(&six.sin6_addr, address.bytes.data(), 16);
     std::memcpy(&four.sin_addr, address.bytes.data(), 4);
-    const auto* where = v4 ? reinterpret_cast<const sockaddr*>(&four)
-                           : reinterpret_cast<const sockaddr*>(&six);
+    const auto* where =
+        v4 ? reinterpret_cast<const sockaddr*>(&four) : reinterpret_cast<const sockaddr*>(&six);
     const bool bound = ::bind(fd, where, v4 ? sizeof four : sizeof six) == 0;
     ::close(fd);
     return bound;
@@ -82,7 +85,8 @@ class MachineCheck {
     if (place.empty()) place = ".";
     if (::access(place.c_str(), W_OK) != 0 && errno != ENOENT)
       note(DiagnosticKind::kWarning,
-           fmt::format("[storage] path: {} is not writable for the user who checks", place.string()));
+           fmt::format("[storage] path: {} is not writable for the user who checks",
+                       place.string()));
   }
 
   // Below /run the service manager makes the directory.
@@ -107,6 +111,17 @@ class MachineCheck {
     if (secrets && ::stat(config_.file.c_str(), &status) == 0 && (status.st_mode & S_IROTH) != 0)
       note(DiagnosticKind::kWarning,
            "everyone may read this file, and secrets may stand in it; chmod 0640 is enough");
+  }
+
+  void check_authentication() {
+    for (const bgp::NeighborConfig& neighbor : config_.neighbors) {
+      if (!neighbor.tcp_ao) continue;
+      if (const auto error = bgp::probe_ao())
+        note(DiagnosticKind::kError,
+             fmt::format("neighbour {}: authentication: this machine's kernel has no TCP-AO ({}); "
+                         "Linux has it from 6.7 on, where it was built with CONFIG_TCP_AO",
+                         neighbor.name, *error));
+    }
   }
 
   const Config& config_;

@@ -27,8 +27,8 @@ target_include_directories(lapwing_cli SYSTEM PRIVATE
   $<TARGET_PROPERTY:tomlplusplus::tomlplusplus,INTERFACE_INCLUDE_DIRECTORIES>)
 target_link_libraries(lapwing_cli
   PUBLIC lapwing_api fmt::fmt
-  PRIVATE lapwing_sinks Boost::headers Boost::json CLI11::CLI11 OpenSSL::SSL OpenSSL::Crypto
-  Threads::Threads)
+  PRIVATE lapwing_session lapwing_sinks Boost::headers Boost::json CLI11::CLI11 OpenSSL::SSL
+  OpenSSL::Crypto Threads::Threads)
 # Each of these brings a library of templates and short names of its own.
 set_source_files_properties(
   ${CMAKE_CURRENT_LIST_DIR}/cli_offline.cc

@@ -105,20 +105,18 @@ void read_hold_time(TableReader& reader, NeighborConfig& n) {
                            "hold-time 0 turns keepalives off: a dead neighbour goes unnoticed");
 }
 
-constexpr std::array<Family, 8> kFamilies{
-    kIpv4Unicast,
-    kIpv6Unicast,
-    Family{kAfiIpv4, kSafiMulticast},
-    Family{kAfiIpv6, kSafiMulticast},
-    Family{kAfiIpv4, kSafiLabeled},
-    Family{kAfiIpv6, kSafiLabeled},
-    Family{kAfiIpv4, kSafiVpn},
-    Family{kAfiIpv6, kSafiVpn}};
+constexpr std::array<Family, 8> kFamilies{kIpv4Unicast,
+                                          kIpv6Unicast,
+                                          Family{kAfiIpv4, kSafiMulticast},
+                                          Family{kAfiIpv6, kSafiMulticast},
+                                          Family{kAfiIpv4, kSafiLabeled},
+                                          Family{kAfiIpv6, kSafiLabeled},
+                                          Family{kAfiIpv4, kSafiVpn},
+                                          Family{kAfiIpv6, kSafiVpn}};
 
 std::string family_names() {
   std::string names;
-  for (const Family f : kFamilies)
-    names += (names.empty() ? "" : ", ") + format_family(f);
+  for (const Family f : kFamilies) names += (names.empty() ? "" : ", ") + format_family(f);
   return names;
 }
 
@@ -216,6 +214,37 @@ void read_role(TableReader& reader, NeighborConfig& n) {
     n.role = it->role;
 }
 
+/// `authentication` and, where it is "tcp-ao", what that needs beside the password.
+void read_authentication(TableReader& reader, bool has_key, NeighborConfig& n) {
+  Notes& notes = reader.notes();
+  bgp::TcpAo ao;
+  bool has_numbers = reader.number("ao-send-id", 0, 255, ao.send_id);
+  has_numbers |= reader.number("ao-receive-id", 0, 255, ao.receive_id);
+  const Node* const algorithm = reader.find("ao-algorithm");
+  if (algorithm != nullptr) {
+    const bool text = algorithm->kind == Node::Kind::kText;
+    if (text && algorithm->text == "aes-128-cmac-96")
+      ao.algorithm = bgp::TcpAo::Algorithm::kAes128Cmac;
+    else if (!text || algorithm->text != "hmac-sha-1-96")
+      notes.error(algorithm->at,
+                  mismatch("ao-algorithm", "\"hmac-sha-1-96\" or \"aes-128-cmac-96\" (RFC 5926)",
+                           *algorithm));
+  }
+  const Node* const node = reader.find("authentication");
+  const bool text = node != nullptr && node->kind == Node::Kind::kText;
+  if (text && node->text == "tcp-ao") {
+    n.tcp_ao = ao;
+    if (!has_key) notes.error(node->at, "\"tcp-ao\" needs a key: password or password-file");
+    return;
+  }
+  if (node != nullptr && !(text && node->text == "tcp-md5"))
+    notes.error(node->at, mismatch("authentication", "\"tcp-md5\" or \"tcp-ao\"", *node));
+  else if (node != nullptr && !has_key)
+    notes.error(node->at, "\"tcp-md5\" needs a key: password or password-file");
+  else if (has_numbers || algorithm != nullptr)
+    notes.warning(reader.at(), "keys ao-… have no use without authentication = \"tcp-ao\"");
+}
+
 void read_transport(TableReader& reader, const Node& table, Placed& placed) {
   NeighborConfig& n = placed.neighbor;
   Notes& notes = reader.notes();
@@ -234,6 +263,7 @@ void read_transport(TableReader& reader, const Node& table, Placed& placed) {
   if (reader.number("multihop", 1, 255, ttl)) n.multihop = ttl;
   const bool has_password = read_secret(reader, "password", kMaxPassword, n.password);
   const bool asks_password = table.find("password") || table.find("password-file");
+  read_authentication(reader, asks_password, n);
   if (has_password || asks_password) return;
   if (n.multihop && *n.multihop > 1 && !n.ttl_security)
     notes.warning(table.find("multihop")->key_at,

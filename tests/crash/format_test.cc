@@ -198,7 +198,9 @@ TEST_CASE("format: a store of the first release is read as it was written") {
   }
   CHECK(store->journal().cursor("syslog:udp://192.0.2.9:514") == 4);
   std::size_t rows = 0;
-  for (const auto& [prefix, wanted] : history) {
+  for (const auto& known : history) {
+    const auto prefix = known.first;
+    const auto& wanted = known.second;
     if (prefix % 29 != 0 && prefix % 50 > 1) continue;
     std::vector<std::pair<Timestamp, std::optional<std::string>>> found;
     const bgp::NlriKey key = story.dictionary.nlri_key(prefix);

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <string>
 
+#include "bgp/socket_options.h"
 #include "collector/check_machine.h"
 #include "tests/unit/temp_dir.h"
 
@@ -59,6 +60,24 @@ TEST_CASE("check: addresses that this machine has not") {
       Lines{
           "error: [speaker] listen: 198.51.100.77 is no address of this machine",
           "warning: neighbour edge1: local-address: 198.51.100.78 is no address of this machine"});
+}
+
+TEST_CASE("check: TCP-AO where the kernel has none") {
+  const test::TempDir folder;
+  Config config = config_of(folder);
+  config.neighbors.resize(1);
+  config.neighbors[0].name = "edge1";
+  config.neighbors[0].password = "key";
+  config.neighbors[0].tcp_ao.emplace();
+  ::chmod(config.file.c_str(), 0640);
+  const auto missing = bgp::probe_ao();
+  if (!missing) {
+    CHECK(said(config) == Lines{});
+    return;
+  }
+  CHECK(said(config) ==
+        Lines{"error: neighbour edge1: authentication: this machine's kernel has no TCP-AO (" +
+              *missing + "); Linux has it from 6.7 on, where it was built with CONFIG_TCP_AO"});
 }
 
 TEST_CASE("check: directories that are none, and files that everybody reads") {

@@ -321,6 +321,28 @@ TEST_CASE("config: numbers of a neighbour are in range") {
         {"t.toml:5:1: error: \"dynamic-limit\" is for an \"address\" that is a prefix"});
 }
 
+TEST_CASE("config: authentication is one of two, and needs a key") {
+  check(diagnose_neighbor("authentication = \"ao\""),
+        {"t.toml:5:18: error: \"authentication\" must be \"tcp-md5\" or \"tcp-ao\", not \"ao\""});
+  check(diagnose_neighbor("authentication = 1"),
+        {"t.toml:5:18: error: \"authentication\" must be \"tcp-md5\" or \"tcp-ao\", not 1"});
+  for (const std::string kind : {"\"tcp-md5\"", "\"tcp-ao\""})
+    check(diagnose_neighbor("authentication = " + kind),
+          {"t.toml:5:18: error: " + kind + " needs a key: password or password-file"});
+  check(diagnose_neighbor("password = \"x\"\nauthentication = \"tcp-md5\""), {});
+  const std::string ao = "password = \"x\"\nauthentication = \"tcp-ao\"\n";
+  check(diagnose_neighbor(ao), {});
+  check(diagnose_neighbor(ao + "ao-send-id = 256"),
+        {"t.toml:7:14: error: \"ao-send-id\" must be an integer from 0 to 255, not 256"});
+  check(diagnose_neighbor(ao + "ao-receive-id = -1"),
+        {"t.toml:7:17: error: \"ao-receive-id\" must be an integer from 0 to 255, not -1"});
+  check(diagnose_neighbor(ao + "ao-algorithm = \"md5\""),
+        {"t.toml:7:16: error: \"ao-algorithm\" must be \"hmac-sha-1-96\" or \"aes-128-cmac-96\" "
+         "(RFC 5926), not \"md5\""});
+  check(diagnose_neighbor("password = \"x\"\nao-send-id = 1"),
+        {"t.toml:4:1: warning: keys ao-… have no use without authentication = \"tcp-ao\""});
+}
+
 TEST_CASE("config: booleans and texts of a neighbour have their type") {
   for (const std::string key : {"passive", "enabled", "ttl-security", "extended-messages"}) {
     CAPTURE(key);

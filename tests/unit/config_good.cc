@@ -189,6 +189,7 @@ TEST_CASE("config: every key of a neighbour reaches its place") {
   wanted.connect_retry = seconds(30);
   wanted.quiet_period = seconds(300);
   wanted.password = "s3cret";
+  wanted.tcp_ao = bgp::TcpAo{bgp::TcpAo::Algorithm::kAes128Cmac, 7, 255};
   wanted.ttl_security = true;
   wanted.multihop = 3;
   wanted.families = {kIpv6Unicast, kIpv4Unicast};
@@ -202,6 +203,8 @@ TEST_CASE("config: every key of a neighbour reaches its place") {
       "address = \"2001:db8::1\"\nlocal-as = 64999\nport = 1179\n"
       "local-address = \"2001:db8::2\"\npassive = true\nenabled = false\nhold-time = \"3m\"\n"
       "connect-retry = 30\nquiet-period = \"5m\"\npassword = \"s3cret\"\nttl-security = true\n"
+      "authentication = \"tcp-ao\"\nao-send-id = 7\nao-receive-id = 255\n"
+      "ao-algorithm = \"aes-128-cmac-96\"\n"
       "multihop = 3\nfamilies = [\"ipv6-unicast\", \"ipv4-unicast\"]\n"
       "add-path = [\"ipv6-unicast\"]\nextended-messages = false\nrole = \"rs-client\"\n"
       "max-prefix = { limit = 1000, ipv6-unicast = 400, warn-percent = 75, "

@@ -106,6 +106,34 @@ TEST_CASE("a session over IPv6") {
   CHECK(bench.wait_state("Established", "six"));
 }
 
+TEST_CASE("RFC 5925: TCP-AO where the kernel has it; where not, nobody is let in without it") {
+  CHECK(set_ao_key(-1, *parse_prefix("127.0.0.2/32"), {}, std::string(81, 'x'), {})
+            .value_or("")
+            .starts_with("TCP-AO key of more than 80 octets"));
+  const auto missing = probe_ao();
+  if (missing) CHECK(*missing == "TCP-AO key for 127.0.0.1/32: Protocol not available");
+  NeighborConfig config = neighbor_config();
+  config.password = "secret";
+  config.tcp_ao = TcpAo{TcpAo::Algorithm::kHmacSha1, 1, 2};
+  Bench bench({config, neighbor_config("open", "127.0.0.3")});
+  REQUIRE(eventually([&] { return bench.speaker().statuses().size() == 2; }));
+  // Accepted and closed at once, or, with a kernel that has it, never answered.
+  const auto hears = [&](const char* from) {
+    Socket s(AF_INET);
+    SocketAddress local, remote;
+    REQUIRE(!to_socket_address(*parse_address(from), 0, {}, local));
+    REQUIRE(!to_socket_address(*parse_address("127.0.0.1"), bench.port(), {}, remote));
+    REQUIRE(::bind(s.fd, local.get(), local.size) == 0);
+    const timeval limit{0, 500'000};
+    ::setsockopt(s.fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    ::setsockopt(s.fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    char octet = 0;
+    return ::connect(s.fd, remote.get(), remote.size) == 0 && ::recv(s.fd, &octet, 1, 0) == 1;
+  };
+  CHECK(!hears("127.0.0.2"));
+  CHECK(hears("127.0.0.3"));
+}
+
 TEST_CASE("RFC 2385: a connection without the key does not get through, with it it does") {
   if (!md5_available()) {
     MESSAGE("skipped: this kernel has no TCP-MD5");
