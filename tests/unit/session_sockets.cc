@@ -22,6 +22,14 @@ struct Socket {
     ::getsockopt(fd, level, option, &value, &size);
     return value;
   }
+  /// From one loopback address to a port of 127.0.0.1.
+  bool connect(const char* from, std::uint16_t port) const {
+    SocketAddress local, remote;
+    REQUIRE(!to_socket_address(*parse_address(from), 0, {}, local));
+    REQUIRE(!to_socket_address(*parse_address("127.0.0.1"), port, {}, remote));
+    REQUIRE(::bind(fd, local.get(), local.size) == 0);
+    return ::connect(fd, remote.get(), remote.size) == 0;
+  }
   int fd;
 };
 
@@ -120,15 +128,11 @@ TEST_CASE("RFC 5925: TCP-AO where the kernel has it; where not, nobody is let in
   // Accepted and closed at once, or, with a kernel that has it, never answered.
   const auto hears = [&](const char* from) {
     Socket s(AF_INET);
-    SocketAddress local, remote;
-    REQUIRE(!to_socket_address(*parse_address(from), 0, {}, local));
-    REQUIRE(!to_socket_address(*parse_address("127.0.0.1"), bench.port(), {}, remote));
-    REQUIRE(::bind(s.fd, local.get(), local.size) == 0);
     const timeval limit{0, 500'000};
     ::setsockopt(s.fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     ::setsockopt(s.fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     char octet = 0;
-    return ::connect(s.fd, remote.get(), remote.size) == 0 && ::recv(s.fd, &octet, 1, 0) == 1;
+    return s.connect(from, bench.port()) && ::recv(s.fd, &octet, 1, 0) == 1;
   };
   CHECK(!hears("127.0.0.2"));
   CHECK(hears("127.0.0.3"));
@@ -148,14 +152,10 @@ TEST_CASE("RFC 2385: a connection without the key does not get through, with it 
   REQUIRE(eventually([&] { return bench.speaker().statuses().size() == 2; }));
   const auto try_connect = [&](const char* from, const char* key) {
     Socket s(AF_INET);
-    SocketAddress local, remote;
-    REQUIRE(!to_socket_address(*parse_address(from), 0, {}, local));
-    REQUIRE(!to_socket_address(*parse_address("127.0.0.1"), bench.port(), {}, remote));
-    REQUIRE(::bind(s.fd, local.get(), local.size) == 0);
     const timeval limit{0, 300'000};
     ::setsockopt(s.fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     if (*key != '\0') REQUIRE(!set_md5_key(s.fd, *parse_prefix("127.0.0.1/32"), {}, key));
-    return ::connect(s.fd, remote.get(), remote.size) == 0;
+    return s.connect(from, bench.port());
   };
   CHECK(!try_connect("127.0.0.2", ""));
   CHECK(!try_connect("127.0.0.2", "wrong"));
