@@ -243,8 +243,10 @@ struct Answer {
 /// How long a client does not read, so that the server has filled the socket and waited.
 #ifdef __SANITIZE_THREAD__
 constexpr milliseconds kUnread{20000};
+constexpr milliseconds kPatience{90000};  // for what must come
 #else
 constexpr milliseconds kUnread{1500};
+constexpr milliseconds kPatience{10000};
 #endif
 
 /// A client with a plain socket.
@@ -275,7 +277,7 @@ class Client {
     }
   }
   /// Waits until the input holds `text`; false at its end or when the time is over.
-  bool wait_for(std::string_view text, milliseconds limit = milliseconds(10000)) {
+  bool wait_for(std::string_view text, milliseconds limit = kPatience) {
     const auto end = std::chrono::steady_clock::now() + limit;
     while (input.find(text) == std::string::npos) {
       if (!receive(end)) return false;
@@ -283,7 +285,7 @@ class Client {
     return true;
   }
   /// Waits for more input; false at its end or when the time is over.
-  bool wait_more(milliseconds limit = milliseconds(10000)) {
+  bool wait_more(milliseconds limit = kPatience) {
     return receive(std::chrono::steady_clock::now() + limit);
   }
   /// The next answer; status 0 at the end of the connection.
@@ -297,7 +299,7 @@ class Client {
     const std::size_t at = answer.head.find("Content-Length: ");
     const std::size_t size =
         at == std::string::npos || head ? 0 : std::stoul(answer.head.substr(at + 16));
-    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    const auto limit = std::chrono::steady_clock::now() + kPatience;
     while (input.size() < size && receive(limit)) {
     }
     answer.body = input.substr(0, size);
@@ -309,7 +311,7 @@ class Client {
     return read();
   }
   /// True when the server has closed within the time.
-  bool closed(milliseconds limit = milliseconds(10000)) {
+  bool closed(milliseconds limit = kPatience) {
     const auto end = std::chrono::steady_clock::now() + limit;
     while (receive(end)) {
     }
