@@ -313,7 +313,11 @@ class Engine final : public Dictionary {
   LargeVector<PeerId> brought_in_by_;  // of each path
   EventTimers timers_;
   std::vector<std::unique_ptr<Peer>> peers_;  // by PeerId; null: removed
-  std::vector<PeerId> source_peers_;          // by number of the source
+  struct Source {
+    PeerId peer = 0;
+    bgp::PeerDetail detail;  // as it was declared last
+  };
+  std::vector<Source> sources_;  // by their number
   PeerId next_peer_ = 0;
   std::vector<std::uint64_t> hashes_;  // of the batch's NLRI
   struct Ahead {

@@ -27,8 +27,11 @@ Engine::Peer* Engine::find_peer(std::string_view name) {
   return it == peers_.end() ? nullptr : it->get();
 }
 
+/// A source may still speak, or speak again, after its neighbour was removed: it is a new one then.
 Engine::Peer& Engine::peer_of(std::uint32_t source_number) {
-  return *peers_[source_peers_[source_number]];
+  const Source& source = sources_[source_number];
+  if (!peers_[source.peer]) declare_peer(source_number, bgp::PeerDetail(source.detail));
+  return *peers_[source.peer];
 }
 
 Engine::FamilyState& Engine::family_of(Peer& peer, Family family) {
@@ -40,7 +43,7 @@ Engine::FamilyState& Engine::family_of(Peer& peer, Family family) {
 }
 
 void Engine::declare_peer(std::uint32_t source_number, const bgp::PeerDetail& detail) {
-  if (source_number >= source_peers_.size()) source_peers_.resize(source_number + 1);
+  if (source_number >= sources_.size()) sources_.resize(source_number + 1);
   Peer* peer = find_peer(detail.name);
   if (peer == nullptr) {
     // Ids are never used again, not even those of removed neighbours.
@@ -48,7 +51,7 @@ void Engine::declare_peer(std::uint32_t source_number, const bgp::PeerDetail& de
     next_peer_ = peer->info.id + 1;
     peer->joined_midway = detail.joined_midway;
   }
-  source_peers_[source_number] = peer->info.id;
+  sources_[source_number] = {peer->info.id, detail};
   peer->info.address = detail.address;
   peer->info.as = detail.as;
   peer->info.local_as = detail.local_as;

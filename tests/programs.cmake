@@ -1,7 +1,9 @@
 # Tests that are programs of their own: lint, replay, interop and the lab.
 #
-# Labels: lint, replay, interop, lab. What runs daemons holds the lock "daemons": one at a time, so
-# that no test waits for another's CPU. Exit code 77 says that this machine cannot run the test.
+# Labels: lint, replay, interop, lab. What runs routers holds the lock "routers": one at a time, so
+# that no test waits for another's CPU. Replays, and receivers of events that a sink is played with,
+# have the lock "receivers": one of them runs beside. Exit code 77 says that this machine cannot run
+# the test.
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
 add_test(NAME lint COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/lint/rooms.py)
@@ -9,10 +11,13 @@ add_test(NAME lint_self_test
   COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/lint/rooms.py --self-test)
 set_tests_properties(lint lint_self_test PROPERTIES LABELS lint TIMEOUT 60)
 
-# lapwing_program_test(NAME name LABEL label SCRIPT file [ARGS …] [TIMEOUT s]): runs the script with
-# --binary lapwing.
+# lapwing_program_test(NAME name LABEL label SCRIPT file [ARGS …] [TIMEOUT s] [LOCK routers]): runs
+# the script with --binary lapwing.
 function(lapwing_program_test)
-  cmake_parse_arguments(arg "" "NAME;LABEL;SCRIPT;TIMEOUT" "ARGS" ${ARGN})
+  cmake_parse_arguments(arg "" "NAME;LABEL;SCRIPT;TIMEOUT;LOCK" "ARGS" ${ARGN})
+  if(NOT arg_LOCK)
+    set(arg_LOCK routers)
+  endif()
   add_test(NAME ${arg_NAME}
     COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/${arg_SCRIPT}
       --binary $<TARGET_FILE:lapwing> ${arg_ARGS})
@@ -20,14 +25,14 @@ function(lapwing_program_test)
     LABELS ${arg_LABEL}
     TIMEOUT ${arg_TIMEOUT}
     SKIP_RETURN_CODE 77
-    RESOURCE_LOCK daemons
+    RESOURCE_LOCK ${arg_LOCK}
     ENVIRONMENT "LAPWING_SHARED_DATA=${PROJECT_SOURCE_DIR}/../shared/data")
 endfunction()
 
 if(TARGET lapwing)
   foreach(case story scenarios twice counts jinx streams options)
     lapwing_program_test(NAME replay_${case} LABEL replay SCRIPT replay/run.py ARGS ${case}
-      TIMEOUT 120)
+      TIMEOUT 120 LOCK receivers)
   endforeach()
   foreach(case alarms cli config dump end max_prefix record reset restart silent syslog tables
       transport withdraw)
@@ -45,15 +50,16 @@ if(TARGET lapwing)
       ARGS --full TIMEOUT 400)
   endforeach()
   lapwing_program_test(NAME interop_sink_judges LABEL interop SCRIPT interop/sink_judges.py
-    TIMEOUT 300)
+    TIMEOUT 300 LOCK receivers)
   # By hand with --full: two minutes for each outage of a receiver and of the disk.
   lapwing_program_test(NAME interop_sink_outages LABEL interop SCRIPT interop/sink_outages.py
-    TIMEOUT 400)
+    TIMEOUT 400 LOCK receivers)
   lapwing_program_test(NAME interop_sink_bgp LABEL interop SCRIPT interop/sink_bgp.py TIMEOUT 240)
   lapwing_program_test(NAME interop_sink_bgp_disk LABEL interop SCRIPT interop/sink_bgp.py ARGS --disk
     TIMEOUT 240)
   foreach(case journald webhook)
-    lapwing_program_test(NAME interop_${case} LABEL interop SCRIPT interop/${case}.py TIMEOUT 240)
+    lapwing_program_test(NAME interop_${case} LABEL interop SCRIPT interop/${case}.py TIMEOUT 240
+      LOCK receivers)
   endforeach()
   lapwing_program_test(NAME interop_hostile_disk LABEL interop SCRIPT interop/hostile.py ARGS --disk
     TIMEOUT 180)

@@ -112,8 +112,9 @@ def reload(scratch, binary):
     kept.set_routes({**kept.routes, STAR[1]: (1103, NEW, ORIGIN), STAR[2]: (1103, 701, ORIGIN)})
     wait_for(lambda: os.path.exists(path) and os.path.getsize(path) > 0, 20,
              "an event in the second file", lapwing.process.log)
-    now = {s["name"]: s for s in lapwing.get("sinks")[1]["sinks"]}
-    check(now[first[0]["name"]]["delivered"] > first[0]["delivered"], f"the first sink: {now}")
+    wait_for(lambda: any(s["name"] == first[0]["name"] and s["delivered"] > first[0]["delivered"]
+                         for s in lapwing.get("sinks")[1]["sinks"]), 20,
+             "the first sink goes on", lambda: str(lapwing.get("sinks")))
     lapwing.extra = '\n[watch]\nprefixes = ["198.18.4.0/24"]\n'
     reload_by_cli()
     check_equal(len(lapwing.get("sinks")[1]["sinks"]), 1, "sinks after the others were removed")
@@ -155,7 +156,8 @@ def removed_sink(scratch, binary):
     said = lapwing.cli("reload")
     check("1 ended" in said.stdout, f"reload: {said}")
     raise_events(2)
-    check(min(kept()) > away["cursor"] + 1, f"it holds nothing any more: {away}, {kept()}")
+    wait_for(lambda: min(kept()) > away["cursor"] + 1, 20, "it holds nothing any more",
+             lambda: f"{away}, {kept()}")
     lapwing.stop()
 
 

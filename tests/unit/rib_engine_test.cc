@@ -608,6 +608,23 @@ TEST_CASE("a removed neighbour's routes teach their absence silently") {
   CHECK(b.commits.list.back().peers[0].id == 1);
 }
 
+TEST_CASE("a session that goes on after its neighbour was removed is that of a new neighbour") {
+  Bench b;
+  b.start();
+  Batch batch;
+  batch.declare(1, "edge1").up(2).announce(3, kP, {1}).end_of_rib(3);
+  b.run(batch);
+  b.engine.remove_peer("edge1");
+  b.log.take();
+  Batch again;  // of the same source, which does not declare its neighbour anew
+  again.up(10).announce(11, kP, {1}).end_of_rib(11);
+  CHECK(b.run(again) ==
+        Lines{"up", "edge1 192.0.2.0/24 none -> 1 live baseline", "end", "baseline-done"});
+  CHECK(b.engine.peer_names() == std::vector<std::string>{"edge1"});
+  REQUIRE(b.commits.list.back().routes.size() == 1);
+  CHECK(b.commits.list.back().routes[0].peer == 1);
+}
+
 TEST_CASE("other detectors in place of the present ones begin as after a restart") {
   Bench b;
   b.start();
