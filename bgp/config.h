@@ -53,10 +53,9 @@ inline constexpr std::uint64_t kDefaultMaxAttributes = std::uint64_t{1} << 30;
 /// TCP-AO (RFC 5925): the numbers under which both sides know the one master key, and its
 /// algorithm.
 struct TcpAo {
-  enum class Algorithm : std::uint8_t {
-    kHmacSha1,
-    kAes128Cmac
-  };  // RFC 5926 3.2: 96 bits of either
+  /// 96 bits of either are sent (RFC 5926 3.2).
+  enum class Algorithm : std::uint8_t { kHmacSha1, kAes128Cmac };
+
   Algorithm algorithm = Algorithm::kHmacSha1;
   std::uint8_t send_id = 0;
   std::uint8_t receive_id = 0;

@@ -206,8 +206,8 @@ void append(std::vector<T>& to, const std::vector<T>& from) {
   to.insert(to.end(), from.begin(), from.end());
 }
 
-/// A replay takes and gives back the same memory for each batch, on three threads, and ends soon: what is
-/// freed stays with the process, in one arena. Saves a tenth of the time of a file of updates.
+/// A replay takes and gives back the same memory for each batch, on three threads, and ends soon:
+/// what is freed stays with the process, in one arena (docs/PERFORMANCE.md).
 void keep_freed_memory() {
   constexpr int kTopPad = 4 << 20, kTrimThreshold = 256 << 20, kMmapThreshold = 32 << 20;
   mallopt(M_ARENA_MAX, 1);

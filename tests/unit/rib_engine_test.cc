@@ -396,6 +396,15 @@ class OnlyErrors : public Listener, public EventFilter {
   std::string& asked_;
 };
 
+/// edge1 has announced its table, and is removed.
+void remove_after_first_table(Bench& b) {
+  b.start();
+  Batch batch;
+  batch.declare(1, "edge1").up(2).announce(3, kP, {1}).end_of_rib(3);
+  b.run(batch);
+  b.engine.remove_peer("edge1");
+}
+
 }  // namespace
 
 TEST_CASE("a detector is told the route changes that it asks for, and no others") {
@@ -593,11 +602,7 @@ TEST_CASE("ids return only after the commit that released them is durable") {
 
 TEST_CASE("a removed neighbour's routes teach their absence silently") {
   Bench b;
-  b.start();
-  Batch batch;
-  batch.declare(1, "edge1").up(2).announce(3, kP, {1}).end_of_rib(3);
-  b.run(batch);
-  b.engine.remove_peer("edge1");
+  remove_after_first_table(b);
   CHECK(b.log.take() == Lines{"edge1 192.0.2.0/24 1 -> none live baseline", "end", "removed"});
   CHECK(b.commits.list.back().removed_peers == std::vector<PeerId>{0});
   CHECK(b.commits.list.back().routes.empty());
@@ -610,11 +615,7 @@ TEST_CASE("a removed neighbour's routes teach their absence silently") {
 
 TEST_CASE("a session that goes on after its neighbour was removed is that of a new neighbour") {
   Bench b;
-  b.start();
-  Batch batch;
-  batch.declare(1, "edge1").up(2).announce(3, kP, {1}).end_of_rib(3);
-  b.run(batch);
-  b.engine.remove_peer("edge1");
+  remove_after_first_table(b);
   b.log.take();
   Batch again;  // of the same source, which does not declare its neighbour anew
   again.up(10).announce(11, kP, {1}).end_of_rib(11);
