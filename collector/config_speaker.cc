@@ -169,6 +169,8 @@ void read_storage(const Node& table, Notes& notes, Config& config) {
   reader.size("history-size", 256 * kMiB, 64 * kTiB, config.store.history_bytes);
   reader.number("event-limit", 0, 1'000'000'000, config.store.event_limit);
   reader.number("event-days", 0, 36500, config.store.event_days);
+  reader.duration("sync-interval", std::chrono::seconds(0), std::chrono::hours(1),
+                  config.store.sync_interval);
   reader.size("event-budget", 16 * kMiB, 64 * kTiB, config.store.event_budget);
   reader.duration("keep-removed", std::chrono::seconds(0), std::chrono::hours(24 * 3650),
                   config.keep_removed);

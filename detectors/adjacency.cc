@@ -1,7 +1,6 @@
 #include "detectors/adjacency.h"
 
 #include <algorithm>
-#include <array>
 
 namespace lapwing::detectors {
 namespace {
@@ -15,32 +14,6 @@ bool is_confederation(SegmentType type) {
 bool contains(std::span<const Asn> ases, Asn as) {
   return std::find(ases.begin(), ases.end(), as) != ases.end();
 }
-
-/// The hops of a path that is one AS_SEQUENCE, as nearly all are, without what is prepended and
-/// without route servers.
-class Sequence {
- public:
-  /// False where the path is another one, or longer than `hops` can hold: no hop counts then.
-  bool read(AsPathView path, std::span<const Asn> route_servers) {
-    const std::uint8_t* p = path.octets().data();
-    const std::uint8_t* const end = p + path.octets().size();
-    if (p == end || static_cast<SegmentType>(*p++) != SegmentType::kAsSequence) return false;
-    const std::uint32_t count = read_varint(p, end);
-    if (count > hops_.size()) return false;
-    for (std::uint32_t i = 0; i < count; ++i) {
-      const Asn as = read_varint(p, end);
-      if (size_ != 0 && as == hops_[size_ - 1]) continue;
-      if (!route_servers.empty() && contains(route_servers, as)) continue;
-      hops_[size_++] = as;
-    }
-    return p == end;
-  }
-  std::span<const Asn> hops() const { return {hops_.data(), size_}; }
-
- private:
-  std::array<Asn, 64> hops_;
-  std::size_t size_ = 0;
-};
 
 /// Calls `fn(hop, set)` for each hop that counts, in the order of the wire; `set` is the segment of
 /// an AS_SET, whose hop is kSet.
@@ -73,10 +46,36 @@ bool stands_earlier(AsPathView path, std::span<const Asn> route_servers, Asn ori
 
 }  // namespace
 
+bool SequenceHops::read(AsPathView path, std::span<const Asn> route_servers) {
+  const std::uint8_t* p = path.octets().data();
+  const std::uint8_t* const end = p + path.octets().size();
+  if (p == end || static_cast<SegmentType>(*p++) != SegmentType::kAsSequence) return false;
+  const std::uint32_t count = read_varint(p, end);
+  if (count > hops_.size()) return false;
+  std::size_t size = 0;
+  Asn last = 0;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const Asn as = read_varint(p, end);
+    if (size != 0 && as == last) continue;
+    if (!route_servers.empty() && contains(route_servers, as)) continue;
+    hops_[size++] = last = as;
+  }
+  size_ = size;
+  return p == end;
+}
+
+CollapsedHops::CollapsedHops(AsPathView path, std::span<const Asn> route_servers)
+    : ordinary_(sequence_.read(path, route_servers)) {
+  if (ordinary_) return;
+  for_each_hop(path, route_servers, [&](Asn hop, AsPathSegment* set) {
+    if (others_.empty() || set != nullptr || hop != others_.back()) others_.push_back(hop);
+  });
+}
+
 PathEnd read_path_end(AsPathView path, std::span<const Asn> route_servers) {
   std::size_t hops = 0;
   Asn last = 0, before = 0;
-  Sequence sequence;
+  SequenceHops sequence;
   const bool ordinary = sequence.read(path, route_servers);
   if (ordinary) {
     const std::span<const Asn> all = sequence.hops();
@@ -136,16 +135,6 @@ Adjacency judge_adjacency(const PathEnd& end, const PeerInfo& peer) {
       return a;
   }
   return a;
-}
-
-std::vector<Asn> collapsed_hops(AsPathView path, std::span<const Asn> route_servers) {
-  Sequence sequence;
-  if (sequence.read(path, route_servers)) return {sequence.hops().begin(), sequence.hops().end()};
-  std::vector<Asn> hops;
-  for_each_hop(path, route_servers, [&](Asn hop, AsPathSegment* set) {
-    if (hops.empty() || set != nullptr || hop != hops.back()) hops.push_back(hop);
-  });
-  return hops;
 }
 
 std::vector<Asn> counted_hops(AsPathView path) {

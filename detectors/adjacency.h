@@ -10,6 +10,8 @@
 // Thread: any. Owns: nothing.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -60,8 +62,31 @@ inline Adjacency extract_adjacency(AsPathView path, const PeerInfo& peer,
   return judge_adjacency(read_path_end(path, route_servers), peer);
 }
 
+/// The hops of a path that is one AS_SEQUENCE, as nearly all are, without what is prepended and
+/// without route servers.
+class SequenceHops {
+ public:
+  /// False where the path is another one, or longer than this can hold: no hop counts then.
+  bool read(AsPathView path, std::span<const Asn> route_servers);
+  std::span<const Asn> hops() const { return {hops_.data(), size_}; }
+
+ private:
+  std::array<Asn, 64> hops_;
+  std::size_t size_ = 0;
+};
+
 /// The hops from the neighbour to the origin, as adjacencies are judged; 0 stands for an AS_SET.
-std::vector<Asn> collapsed_hops(AsPathView path, std::span<const Asn> route_servers);
+class CollapsedHops {
+ public:
+  CollapsedHops(AsPathView path, std::span<const Asn> route_servers);
+  /// Lives as long as this.
+  std::span<const Asn> hops() const { return ordinary_ ? sequence_.hops() : others_; }
+
+ private:
+  SequenceHops sequence_;
+  bool ordinary_ = false;
+  std::vector<Asn> others_;
+};
 /// The same with prepending and route servers; confederation segments left out.
 std::vector<Asn> counted_hops(AsPathView path);
 

@@ -82,8 +82,9 @@ void put_u32(std::string& to, std::uint32_t v) {
 }
 
 void put_u64(std::string& to, std::uint64_t v) {
-  put_u32(to, static_cast<std::uint32_t>(v >> 32));
-  put_u32(to, static_cast<std::uint32_t>(v));
+  char octets[8];
+  for (std::size_t i = sizeof octets; i-- > 0; v >>= 8) octets[i] = static_cast<char>(v);
+  to.append(octets, sizeof octets);
 }
 
 void put_nlri(std::string& to, const Nlri& nlri) {

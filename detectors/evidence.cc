@@ -24,15 +24,26 @@ std::vector<Asn> to_ases(Settings& settings, std::string_view key,
 
 }  // namespace
 
-Evidence make_evidence(const Host& host, const RouteChange& change) {
+const std::string& PathTexts::of(const Host& host, PathId path) {
+  for (std::size_t i = 0; i < used_; ++i)
+    if (entries_[i].path == path) return entries_[i].text;
+  if (used_ < entries_.size()) next_ = used_++;
+  Entry& entry = entries_[next_];
+  next_ = (next_ + 1) % entries_.size();
+  entry.path = path;
+  entry.text = bounded_path_text(host.path(path).as_path());
+  return entry.text;
+}
+
+Evidence make_evidence(const Host& host, const RouteChange& change, PathTexts& texts) {
   const PeerInfo& peer = host.peer(change.peer);
   Evidence e;
   e.peer = peer.name;
   e.peer_as = peer.as;
   e.prefix = host.nlri(change.prefix).prefix;
   e.time = host.now();
-  if (change.before != kNoPath) e.old_path = bounded_path_text(host.path(change.before).as_path());
-  if (change.after != kNoPath) e.new_path = bounded_path_text(host.path(change.after).as_path());
+  if (change.before != kNoPath) e.old_path = texts.of(host, change.before);
+  if (change.after != kNoPath) e.new_path = texts.of(host, change.after);
   return e;
 }
 

@@ -3,7 +3,9 @@
 // Thread: engine (settings: main). Owns: what it returns.
 #pragma once
 
+#include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -13,8 +15,29 @@
 
 namespace lapwing::detectors {
 
+/// Texts of the paths that were told last: the prefixes of an UPDATE share them, and so do the
+/// adjacencies that one change concerns. Whoever keeps it beyond an UPDATE clears it at its end.
+class PathTexts {
+ public:
+  const std::string& of(const Host& host, PathId path);
+  void clear() { used_ = 0; }
+
+ private:
+  struct Entry {
+    PathId path = kNoPath;
+    std::string text;
+  };
+  std::array<Entry, 8> entries_;
+  std::size_t used_ = 0;
+  std::size_t next_ = 0;
+};
+
 /// The change as a sighting of now, with paths of bounded length.
-Evidence make_evidence(const Host& host, const RouteChange& change);
+Evidence make_evidence(const Host& host, const RouteChange& change, PathTexts& texts);
+inline Evidence make_evidence(const Host& host, const RouteChange& change) {
+  PathTexts texts;
+  return make_evidence(host, change, texts);
+}
 
 /// Keeps the first Event::kMaxEvidence.
 inline void add_evidence(std::vector<Evidence>& to, const Host& host, const RouteChange& change) {

@@ -1,8 +1,8 @@
 // A hash table of dense numbers whose keys stand elsewhere.
 //
-// Holds 32-bit ids, four octets each; the caller hashes and compares what an id stands for. Ids are
-// not removed one by one: `clear` and insert anew. Iteration is not offered, so that no order of
-// hashing can reach a result.
+// Holds 32-bit ids and as much of the hash, so that what an id stands for is read for few others;
+// the caller hashes and compares. Ids are not removed one by one: `clear` and insert anew. Iteration
+// is not offered, so that no order of hashing can reach a result.
 // Thread: one. Owns: its slots.
 #pragma once
 
@@ -51,8 +51,8 @@ class IdTable {
   std::uint32_t find(std::uint64_t hash, Equal&& equal) const {
     if (slots_.empty()) return kNone;
     const std::size_t mask = slots_.size() - 1;
-    for (std::size_t at = hash & mask; slots_[at] != kNone; at = (at + 1) & mask)
-      if (equal(slots_[at])) return slots_[at];
+    for (std::size_t at = hash & mask; slots_[at].id != kNone; at = (at + 1) & mask)
+      if (slots_[at].tag == tag_of(hash) && equal(slots_[at].id)) return slots_[at].id;
     return kNone;
   }
 
@@ -63,20 +63,27 @@ class IdTable {
   void clear(std::size_t count) {
     std::size_t size = 64;
     while (size * 3 < (count + 1) * 6) size *= 2;
-    slots_.assign(size, kNone);
+    slots_.assign(size, Slot{});
     used_ = 0;
   }
 
   void insert(std::uint64_t hash, std::uint32_t id) {
     const std::size_t mask = slots_.size() - 1;
     std::size_t at = hash & mask;
-    while (slots_[at] != kNone) at = (at + 1) & mask;
-    slots_[at] = id;
+    while (slots_[at].id != kNone) at = (at + 1) & mask;
+    slots_[at] = {id, tag_of(hash)};
     ++used_;
   }
 
  private:
-  std::vector<std::uint32_t> slots_;
+  struct Slot {
+    std::uint32_t id = kNone;
+    std::uint32_t tag = 0;
+  };
+  /// The place comes from the other half.
+  static std::uint32_t tag_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32); }
+
+  std::vector<Slot> slots_;
   std::size_t used_ = 0;
 };
 

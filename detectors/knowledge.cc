@@ -6,6 +6,7 @@ namespace lapwing::detectors {
 namespace {
 
 constexpr std::uint8_t kKnowledgeFormat = 2;  // 1: without gaps
+constexpr std::size_t kEncodedRecord = 43, kEncodedInterval = 20;
 constexpr std::uint8_t kOpen = 1, kRaised = 2, kDamped = 4, kFlapReported = 8;
 
 /// Makes one interval of two: those with the shortest absence between them, of several the oldest.
@@ -131,7 +132,7 @@ std::string Knowledge::encode(std::uint32_t number) const {
   const AdjacencyRecord& r = records_[number];
   const std::vector<Interval>& past = intervals(number);
   std::string value;
-  value.reserve(43 + past.size() * 20);
+  value.reserve(kEncodedRecord + past.size() * kEncodedInterval);
   put_u8(value, kKnowledgeFormat);
   put_u8(value, static_cast<std::uint8_t>((r.open ? kOpen : 0) | (r.raised ? kRaised : 0) |
                                           (r.damped ? kDamped : 0) |

@@ -130,39 +130,51 @@ void NewUpstream::note(std::uint32_t adjacency, const RouteChange& change, bool 
 
 void NewUpstream::on_update_end() {
   if (touched_.empty()) return;
-  std::sort(touched_.begin(), touched_.end(),
-            [](const Touch& a, const Touch& b) { return a.order < b.order; });
+  ordered_.clear();
+  for (Touch& t : touched_) ordered_.push_back(&t);
+  std::sort(ordered_.begin(), ordered_.end(),
+            [](const Touch* a, const Touch* b) { return a->order < b->order; });
   // A new adjacency of an origin that this same UPDATE introduces is that of a new origin, however
   // many come with it: looked at before any of them is known.
-  for (Touch& t : touched_)
-    if (!knowledge_[t.adjacency].known()) judge_origin(t);
-  for (Touch& t : touched_) decide(t);
-  for (Touch& t : touched_)
-    if (t.outcome == Outcome::kNew) emit_new(t);
-  // Only now: of two origins that one UPDATE shows behind a new transit, neither makes it known.
-  for (const Touch& t : touched_)
-    if (t.outcome == Outcome::kNew) knowledge_.note_transit(t.adjacency);
-  for (Touch& t : touched_)
-    if (t.outcome == Outcome::kReturned) emit_returned(t);
-  for (Touch& t : touched_) {
-    if (t.outcome == Outcome::kGone) emit_gone(t);
-    if (t.outcome == Outcome::kUnobserved || t.outcome == Outcome::kForgotten)
-      close_window(t.adjacency, false);
-    if (t.outcome == Outcome::kFlapBegins) emit_flap_begins(t);
+  for (Touch* const t : ordered_)
+    if (!knowledge_[t->adjacency].known()) judge_origin(*t);
+  bool any_outcome = false;
+  for (Touch* const t : ordered_) {
+    decide(*t);
+    any_outcome = any_outcome || t->outcome != Outcome::kNone;
   }
-  for (std::size_t i = 0; i < touched_.size(); ++i) {
-    if (i + 4 < touched_.size())
-      if (const ShareWindow* const w = window_of(touched_[i + 4].adjacency)) __builtin_prefetch(w);
-    note_share(touched_[i]);
+  if (any_outcome) tell_outcomes();
+  for (std::size_t i = 0; i < ordered_.size(); ++i) {
+    if (i + 4 < ordered_.size())
+      if (const ShareWindow* const w = window_of(ordered_[i + 4]->adjacency)) __builtin_prefetch(w);
+    note_share(*ordered_[i]);
   }
   for (const OriginTouch& o : origins_touched_) judge_single_homed(o);
-  for (const Touch& t : touched_)
-    if (t.outcome != Outcome::kNone) store(t.adjacency);
+  if (any_outcome)
+    for (const Touch* const t : ordered_)
+      if (t->outcome != Outcome::kNone) store(t->adjacency);
   store_storm();
   touched_.clear();
   seen_.clear();
   details_.clear();
+  path_texts_.clear();
   origins_touched_.clear();
+}
+
+void NewUpstream::tell_outcomes() {
+  for (Touch* const t : ordered_)
+    if (t->outcome == Outcome::kNew) emit_new(*t);
+  // Only now: of two origins that one UPDATE shows behind a new transit, neither makes it known.
+  for (const Touch* const t : ordered_)
+    if (t->outcome == Outcome::kNew) knowledge_.note_transit(t->adjacency);
+  for (Touch* const t : ordered_)
+    if (t->outcome == Outcome::kReturned) emit_returned(*t);
+  for (Touch* const t : ordered_) {
+    if (t->outcome == Outcome::kGone) emit_gone(*t);
+    if (t->outcome == Outcome::kUnobserved || t->outcome == Outcome::kForgotten)
+      close_window(t->adjacency, false);
+    if (t->outcome == Outcome::kFlapBegins) emit_flap_begins(*t);
+  }
 }
 
 /// An origin is new if it was never seen, or only since a moment ago: it reaches the neighbours behind
@@ -273,12 +285,9 @@ void NewUpstream::on_timer(std::uint64_t key) {
 }
 
 void NewUpstream::prefetch(PrefixId prefix, PathId before, int step) const noexcept {
+  if (step == 0) sightings_.prefetch(prefix);
   if (before >= by_path_.size()) return;
-  if (step == 0) {
-    __builtin_prefetch(&by_path_[before]);
-    sightings_.prefetch(prefix);
-    return;
-  }
+  if (step == 0) return __builtin_prefetch(&by_path_[before]);
   const std::uint32_t n = by_path_[before];
   if (n >= kByPeer) return;
   if (step == 2) return sightings_.prefetch_neighbors(prefix, n);

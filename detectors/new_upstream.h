@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "detectors/adjacency.h"
+#include "detectors/evidence.h"
 #include "detectors/knowledge.h"
 #include "detectors/sightings.h"
 #include "detectors/watch_list.h"
@@ -54,6 +55,7 @@ class NewUpstream final : public Detector {
   void on_update_end() override;
   void on_peer_change(const PeerChange& change) override;
   void on_timer(std::uint64_t key) override;
+  bool prefetches() const override { return true; }
   void prefetch(PrefixId prefix, PathId before, int step) const noexcept override;
   void path_released(PathId path) override;
   void prefix_released(PrefixId prefix) override;
@@ -182,6 +184,7 @@ class NewUpstream final : public Detector {
   void appear(Touch& t);
   void vanish(Touch& t);
   bool damp(Touch& t);
+  void tell_outcomes();
   void judge_origin(Touch& t) const;
   void touch_origin(std::uint32_t origin);
   bool followed(const AdjacencyRecord& r) const;
@@ -259,8 +262,10 @@ class NewUpstream final : public Detector {
   Counters counters_;  // distinct paths, not routes
 
   std::vector<Touch> touched_;  // by the present UPDATE
+  std::vector<Touch*> ordered_;  // the same, ascending, from its end on
   std::vector<Seen> seen_;
   std::deque<Details> details_;
+  PathTexts path_texts_;
   std::vector<OriginTouch> origins_touched_;
   std::vector<ShareWindow> windows_;  // by AdjacencyRecord::window
   std::vector<std::uint32_t> free_windows_;

@@ -67,7 +67,7 @@ NewUpstream::Details& NewUpstream::details(Touch& t) {
     change.prefix = seen.prefix;
     change.before = seen.before;
     change.after = seen.after;
-    d.evidence.push_back(make_evidence(*host_, change));
+    d.evidence.push_back(make_evidence(*host_, change, path_texts_));
     if (!seen.added) continue;
     const Adjacency a = extract_adjacency(host_->path(seen.after).as_path(), peer,
                                           host_->route_server_ases());
@@ -169,6 +169,7 @@ void NewUpstream::emit_returned(Touch& t) {
 
 void NewUpstream::emit_gone(Touch& t) {
   const AdjacencyRecord& r = knowledge_[t.adjacency];
+  if (!admit(kGone, r)) return close_window(t.adjacency, false);
   std::uint32_t count = t.prefixes_before;
   if (ShareWindow* const w = window_of(t.adjacency)) {
     // Prefixes that left moments ago and are not reported yet went with it.
@@ -181,7 +182,6 @@ void NewUpstream::emit_gone(Touch& t) {
     d.evidence = std::move(w->evidence);
     close_window(t.adjacency, false);
   }
-  if (!admit(kGone, r)) return;
   Event e = make_event(r, "upstream-gone", Action::kClear, Severity::kNotice);
   fill_from_touch(e, t);
   const Details& d = details(t);
@@ -258,15 +258,15 @@ void NewUpstream::emit_flap_state(std::uint32_t adjacency, Action action) {
 void NewUpstream::judge_single_homed(const OriginTouch& o) {
   const OriginRecord& origin = knowledge_.origin(o.origin);
   if (origin.open == 1 && o.open_before >= 2 && !origin.single_homed_after) {
-    for (Touch& t : touched_)
-      if (t.outcome == Outcome::kGone && knowledge_[t.adjacency].origin_number == o.origin)
-        return raise_single_homed(o.origin, t.adjacency, &t);
+    for (Touch* const t : ordered_)
+      if (t->outcome == Outcome::kGone && knowledge_[t->adjacency].origin_number == o.origin)
+        return raise_single_homed(o.origin, t->adjacency, t);
   }
   if (origin.open >= 2 && origin.single_homed_after) {
-    for (Touch& t : touched_)
-      if (knowledge_[t.adjacency].origin_number == o.origin && knowledge_[t.adjacency].open &&
-          !knowledge_[t.adjacency].damped && t.outcome != Outcome::kNone)
-        return clear_single_homed(o.origin, &t);
+    for (Touch* const t : ordered_)
+      if (knowledge_[t->adjacency].origin_number == o.origin && knowledge_[t->adjacency].open &&
+          !knowledge_[t->adjacency].damped && t->outcome != Outcome::kNone)
+        return clear_single_homed(o.origin, t);
   }
 }
 
@@ -337,28 +337,37 @@ void NewUpstream::clear_single_homed(std::uint32_t number, Touch* t) {
 }
 
 std::vector<KnownUpstream> NewUpstream::known_upstreams(std::uint32_t origin, Asn except) const {
-  std::vector<KnownUpstream> all;
+  struct Known {
+    KnownUpstream upstream;
+    std::uint32_t adjacency;
+  };
+  std::vector<Known> all;
   std::uint32_t n = knowledge_.origin(origin).first_adjacency;
   // Newest first; an origin with more upstreams than anyone reads is not walked to its end.
   for (std::size_t walked = 0; n != kNoNumber && walked < 16 * kMaxKnown; ++walked) {
     const AdjacencyRecord& r = knowledge_[n];
     if (r.known() && r.upstream != except) {
-      all.push_back({r.upstream, r.first_seen, r.last_seen, r.open});
+      all.push_back({{r.upstream, r.first_seen, r.last_seen, r.open}, n});
     }
     n = r.next_of_origin;
   }
   if (all.size() > kMaxKnown) {
-    std::sort(all.begin(), all.end(), [](const KnownUpstream& a, const KnownUpstream& b) {
+    std::sort(all.begin(), all.end(), [](const Known& x, const Known& y) {
+      const KnownUpstream &a = x.upstream, &b = y.upstream;
       if (a.active != b.active) return a.active;
       return std::tie(b.last_seen, a.as) < std::tie(a.last_seen, b.as);
     });
     all.resize(kMaxKnown);
   }
-  for (KnownUpstream& k : all)
-    if (k.active) k.last_seen = last_seen(knowledge_.find(knowledge_.origin(origin).as, k.as));
   std::sort(all.begin(), all.end(),
-            [](const KnownUpstream& a, const KnownUpstream& b) { return a.as < b.as; });
-  return all;
+            [](const Known& a, const Known& b) { return a.upstream.as < b.upstream.as; });
+  std::vector<KnownUpstream> out;
+  out.reserve(all.size());
+  for (const Known& known : all) {
+    out.push_back(known.upstream);
+    if (known.upstream.active) out.back().last_seen = last_seen(known.adjacency);
+  }
+  return out;
 }
 
 /// Now, if a neighbour that is heard shows it; otherwise when the last one that showed it was lost.

@@ -49,6 +49,7 @@ class PathFindings : public Detector {
   void on_route_change(const RouteChange& change) override;
   void on_update_end() override;
   void on_timer(std::uint64_t key) override;
+  bool prefetches() const override { return true; }
   void prefetch(PrefixId, PathId before, int step) const noexcept override {
     if (step == 0 && before < by_path_.size()) __builtin_prefetch(&by_path_[before]);
   }

@@ -28,7 +28,8 @@ std::unique_ptr<Detector> make_reserved_as(Settings& settings) {
 }
 
 std::optional<Finding> ReservedAs::judge(PathView path) const {
-  const std::vector<Asn> hops = collapsed_hops(path.as_path(), host().route_server_ases());
+  const CollapsedHops collapsed(path.as_path(), host().route_server_ases());
+  const std::span<const Asn> hops = collapsed.hops();
   const auto first = std::find_if_not(hops.begin(), hops.end(), is_reserved_as);
   for (auto hop = first; hop != hops.end(); ++hop) {
     if (!is_reserved_as(*hop) || *hop == 0) continue;  // 0 stands for an AS_SET

@@ -31,10 +31,6 @@ const std::vector<std::vector<Asn>> kSiblings{
     {2906, 40027, 55095},                                // Netflix
     {714, 6185}};                                        // Apple
 
-bool names(const std::vector<Asn>& sorted, Asn as) {
-  return std::binary_search(sorted.begin(), sorted.end(), as);
-}
-
 std::string passes_on(const Finding& f) {
   return fmt::format("AS{} passes routes of AS{} on to AS{}", f.as, f.right, f.left);
 }
@@ -62,9 +58,13 @@ std::unique_ptr<Detector> make_route_leak(Settings& settings) {
 }
 
 RouteLeak::RouteLeak(const PathFindingSettings& common, RouteLeakSettings settings)
-    : PathFindings(common), settings_(std::move(settings)) {
-  for (std::size_t number = 0; number < settings_.siblings.size(); ++number)
-    for (const Asn as : settings_.siblings[number]) group_of_.emplace(as, number);
+    : PathFindings(common),
+      tier1_(std::move(settings.tier1)),
+      no_transit_(std::move(settings.no_transit)),
+      customers_(std::move(settings.customers)),
+      lateral_(std::move(settings.lateral)) {
+  for (std::size_t number = 0; number < settings.siblings.size(); ++number)
+    for (const Asn as : settings.siblings[number]) group_of_.emplace(as, number);
 }
 
 bool RouteLeak::is_one_network(Asn a, Asn b) const {
@@ -74,7 +74,8 @@ bool RouteLeak::is_one_network(Asn a, Asn b) const {
 }
 
 std::optional<Finding> RouteLeak::judge(PathView path) const {
-  std::vector<Asn> hops = collapsed_hops(path.as_path(), host().route_server_ases());
+  const CollapsedHops collapsed(path.as_path(), host().route_server_ases());
+  const std::span<const Asn> hops = collapsed.hops();
   if (const auto otc = path.only_to_customer())
     if (const auto found = judge_otc(hops, *otc)) return found;
   if (const auto found = judge_tier1(hops)) return found;
@@ -85,15 +86,15 @@ std::optional<Finding> RouteLeak::judge(PathView path) const {
 /// relation to the neighbour is known it decides; otherwise a network without upstreams that stands
 /// beyond the next AS must have had it from a customer or a lateral peer. Siblings of either end
 /// are no next AS.
-std::optional<Finding> RouteLeak::judge_otc(const std::vector<Asn>& hops, Asn otc) const {
+std::optional<Finding> RouteLeak::judge_otc(std::span<const Asn> hops, Asn otc) const {
   if (hops.empty()) return std::nullopt;
   const Asn from = hops.front(), next = hops.size() > 1 ? hops[1] : 0;
-  if (names(settings_.customers, from)) return Finding{kOtcFromCustomer, from, 0, next};
-  if (names(settings_.lateral, from) && otc != from) return Finding{kOtcFromPeer, from, 0, next};
+  if (customers_.contains(from)) return Finding{kOtcFromCustomer, from, 0, next};
+  if (lateral_.contains(from) && otc != from) return Finding{kOtcFromPeer, from, 0, next};
   const auto at = std::find(hops.begin(), hops.end(), otc);
   if (at == hops.end()) return std::nullopt;
   for (auto hop = hops.begin(); hop + 1 < at; ++hop)
-    if (names(settings_.tier1, *hop)) {
+    if (tier1_.contains(*hop)) {
       const auto by = std::find_if(hop + 1, at, [&](Asn as) {
         return !is_one_network(as, *hop) && !is_one_network(as, otc);
       });
@@ -102,10 +103,10 @@ std::optional<Finding> RouteLeak::judge_otc(const std::vector<Asn>& hops, Asn ot
   return std::nullopt;
 }
 
-std::optional<Finding> RouteLeak::judge_tier1(const std::vector<Asn>& hops) const {
+std::optional<Finding> RouteLeak::judge_tier1(std::span<const Asn> hops) const {
   std::size_t last = hops.size();
   for (std::size_t i = 0; i < hops.size(); ++i) {
-    if (!names(settings_.tier1, hops[i])) continue;
+    if (!tier1_.contains(hops[i])) continue;
     // The network next to the second one had the route from it: it leaked, or one between did.
     if (last < hops.size() && !is_one_network(hops[last], hops[i]))
       for (std::size_t by = i - 1; by > last; --by)
@@ -116,14 +117,14 @@ std::optional<Finding> RouteLeak::judge_tier1(const std::vector<Asn>& hops) cons
   return std::nullopt;
 }
 
-std::optional<Finding> RouteLeak::judge_no_transit(const std::vector<Asn>& hops) const {
+std::optional<Finding> RouteLeak::judge_no_transit(std::span<const Asn> hops) const {
   for (std::size_t i = 1; i + 1 < hops.size(); ++i) {
-    if (!names(settings_.no_transit, hops[i])) continue;
+    if (!no_transit_.contains(hops[i])) continue;
     const auto other = [&](Asn as) { return !is_one_network(as, hops[i]); };
     const auto here = hops.begin() + static_cast<std::ptrdiff_t>(i);
     const auto left = std::find_if(std::reverse_iterator(here), hops.rend(), other);
     const auto right = std::find_if(here + 1, hops.end(), other);
-    if (left != hops.rend() && right != hops.end() && !names(settings_.no_transit, *left))
+    if (left != hops.rend() && right != hops.end() && !no_transit_.contains(*left))
       return Finding{kNoTransit, hops[i], *left, *right};
   }
   return std::nullopt;

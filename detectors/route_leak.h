@@ -10,9 +10,11 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
+#include "detectors/as_set.h"
 #include "detectors/path_findings.h"
 
 namespace lapwing::detectors {
@@ -38,14 +40,14 @@ class RouteLeak final : public PathFindings {
 
   std::optional<Finding> judge(PathView path) const override;
   Text describe(const Finding& finding) const override;
-  std::optional<Finding> judge_otc(const std::vector<Asn>& hops, Asn otc) const;
-  std::optional<Finding> judge_tier1(const std::vector<Asn>& hops) const;
-  std::optional<Finding> judge_no_transit(const std::vector<Asn>& hops) const;
+  std::optional<Finding> judge_otc(std::span<const Asn> hops, Asn otc) const;
+  std::optional<Finding> judge_tier1(std::span<const Asn> hops) const;
+  std::optional<Finding> judge_no_transit(std::span<const Asn> hops) const;
 
   bool is_one_network(Asn a, Asn b) const;
 
-  const RouteLeakSettings settings_;
-  std::unordered_map<Asn, std::size_t> group_of_;  // number of its group in settings_.siblings
+  const AsSet tier1_, no_transit_, customers_, lateral_;
+  std::unordered_map<Asn, std::size_t> group_of_;  // number of its group of siblings
 };
 
 }  // namespace lapwing::detectors

@@ -30,7 +30,10 @@ void Engine::add_detector(std::unique_ptr<Detector> detector) {
     d.attach(host);
     interest = d.route_interest();
   });
-  if (interest != RouteInterest::kNone) route_listeners_.push_back(&host);
+  if (interest != RouteInterest::kNone) {
+    route_listeners_.push_back(&host);
+    if (host.detector().prefetches()) prefetchers_.push_back(&host.detector());
+  }
   if (interest == RouteInterest::kAll) baseline_listeners_.push_back(&host);
 }
 
@@ -104,7 +107,7 @@ void Engine::update(Peer& peer, const bgp::RecordBatch& batch, const bgp::Record
     return;
   }
   for (std::uint32_t i = 0; i < record.withdrawn; ++i, ++at) {
-    look_ahead(peer, batch, at);
+    look_ahead(peer, batch, at, true);
     withdraw(peer, family_of(peer, batch.nlri[at].family()), batch.nlri[at], hashes_[at]);
   }
   withdrawals_ += record.withdrawn;
@@ -121,7 +124,7 @@ void Engine::update(Peer& peer, const bgp::RecordBatch& batch, const bgp::Record
       }
       paths_.acquire(path);
       for (std::uint32_t i = 0; i < record.announced && !peer.over_limit; ++i, ++at) {
-        look_ahead(peer, batch, at);
+        look_ahead(peer, batch, at, false);
         announce(peer, family_of(peer, batch.nlri[at].family()), batch.nlri[at], hashes_[at], path);
       }
       paths_.release(path, sequence_);
@@ -132,7 +135,8 @@ void Engine::update(Peer& peer, const bgp::RecordBatch& batch, const bgp::Record
 
 // Asks for the memory that the NLRI after this one will need: each step reads what an earlier one
 // has asked for. The NLRI may be those of another neighbour: then it was in vain.
-void Engine::look_ahead(const Peer& peer, const bgp::RecordBatch& batch, std::size_t at) {
+void Engine::look_ahead(const Peer& peer, const bgp::RecordBatch& batch, std::size_t at,
+                        bool withdrawn) {
   constexpr std::size_t kSlot = 30, kRecord = 22, kRoute = 15, kPath = 11;
   static_assert(kRoute < kAhead);
   const std::size_t end = hashes_.size();
@@ -142,11 +146,11 @@ void Engine::look_ahead(const Peer& peer, const bgp::RecordBatch& batch, std::si
     Ahead& next = ahead_[n % kAhead];
     next.path = kNoPath;
     next.prefix = prefixes_.find(batch.nlri[n], hashes_[n]);
-    // Detectors look at what the other neighbours show.
-    constexpr std::size_t kPeersAhead = 8;
     if (next.prefix != PrefixTable::kNone) {
       peer.rib.prefetch(next.prefix);
-      for (std::size_t p = 0; p < std::min(kPeersAhead, peers_.size()); ++p)
+      // Where a route goes, detectors look at what the other neighbours show.
+      constexpr std::size_t kPeersAhead = 8;
+      for (std::size_t p = 0; withdrawn && p < std::min(kPeersAhead, peers_.size()); ++p)
         if (peers_[p]) peers_[p]->rib.prefetch(next.prefix);
     }
   }
@@ -155,8 +159,7 @@ void Engine::look_ahead(const Peer& peer, const bgp::RecordBatch& batch, std::si
     if (next.prefix != PrefixTable::kNone) next.path = peer.rib.find(next.prefix);
     if (next.path != kNoPath) {
       paths_.prefetch_entry(next.path);
-      for (DetectorHost* host : route_listeners_)
-        host->detector().prefetch(next.prefix, next.path, 0);
+      for (const Detector* detector : prefetchers_) detector->prefetch(next.prefix, next.path, 0);
     }
   }
   for (const int step : {1, 2}) {
@@ -164,8 +167,7 @@ void Engine::look_ahead(const Peer& peer, const bgp::RecordBatch& batch, std::si
     if (n >= end) break;
     const Ahead& next = ahead_[n % kAhead];
     if (next.path == kNoPath) continue;
-    for (DetectorHost* host : route_listeners_)
-      host->detector().prefetch(next.prefix, next.path, step);
+    for (const Detector* detector : prefetchers_) detector->prefetch(next.prefix, next.path, step);
   }
 }
 
@@ -289,8 +291,16 @@ void Engine::flush(bool even_if_empty) {
 
 void Engine::recycle() {
   const std::uint64_t durable = sink_.durable_sequence();
-  prefixes_.drain(durable, [this](PrefixId id) { forget_prefix(id); });
-  paths_.drain(durable, [this](PathId id) { forget_path(id); });
+  prefixes_.drain(
+      durable, [this](PrefixId id) { forget_prefix(id); },
+      [this](PrefixId id) {
+        for (const Detector* detector : prefetchers_) detector->prefetch(id, kNoPath, 0);
+      });
+  paths_.drain(
+      durable, [this](PathId id) { forget_path(id); },
+      [this](PathId id) {
+        for (const Detector* detector : prefetchers_) detector->prefetch(PrefixTable::kNone, id, 0);
+      });
   if (const std::uint64_t waiting = prefixes_.waiting() + paths_.waiting(); waiting > squeeze_at_)
     squeeze(waiting);
 }
@@ -340,6 +350,7 @@ void Engine::replace_detectors(EngineOptions options,
   options_ = std::move(options);
   timers_ = EventTimers();
   route_listeners_.clear();
+  prefetchers_.clear();
   baseline_listeners_.clear();
   filter_ = nullptr;
   filter_host_ = nullptr;

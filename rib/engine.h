@@ -243,7 +243,7 @@ class Engine final : public Dictionary {
   /// By NLRI: the order in which detectors are told.
   std::vector<PrefixId> routes_in_order(const Peer& peer) const;
   void update(Peer& peer, const bgp::RecordBatch& batch, const bgp::Record& record);
-  void look_ahead(const Peer& peer, const bgp::RecordBatch& batch, std::size_t at);
+  void look_ahead(const Peer& peer, const bgp::RecordBatch& batch, std::size_t at, bool withdrawn);
   void announce(Peer& peer, FamilyState& family, const bgp::NlriKey& key, std::uint64_t hash,
                 PathId path);
   /// True where what it shows now is compared with nothing: it teaches. `before`: its route.
@@ -307,6 +307,7 @@ class Engine final : public Dictionary {
   std::vector<DetectorHost*> route_listeners_;  // of changes outside first tables
   EventFilter* filter_ = nullptr;
   DetectorHost* filter_host_ = nullptr;
+  std::vector<const Detector*> prefetchers_;
   std::vector<DetectorHost*> baseline_listeners_;  // of first tables, and of restored routes
   PrefixTable prefixes_;
   PathTable paths_;

@@ -272,10 +272,10 @@ std::size_t Engine::restore_routes(std::span<const RestoredRoute> routes) {
   hashes_.resize(routes.size());
   for (std::size_t i = 0; i < routes.size(); ++i) hashes_[i] = PrefixTable::hash(routes[i].key);
   const auto ask_detectors = [&](const RestoredRoute& next, int step) {
-    if (!paths_.contains(next.path)) return;
+    if (!paths_.numbered(next.path)) return;
     if (step == 0) paths_.prefetch_entry(next.path);
-    for (DetectorHost* host : baseline_listeners_)
-      host->detector().prefetch(PrefixTable::kNone, next.path, step);
+    for (const Detector* detector : prefetchers_)
+      detector->prefetch(PrefixTable::kNone, next.path, step);
   };
   for (std::size_t i = 0; i < routes.size(); ++i) {
     if (i + kSlot < routes.size()) prefixes_.prefetch(hashes_[i + kSlot]);
@@ -325,10 +325,14 @@ void Engine::end_restore() {
 
 void Engine::DetectorHost::for_each_route(PrefixId prefix,
                                           const std::function<void(const RouteView&)>& fn) const {
-  for (const auto& peer : engine_.peers_) {
-    if (!peer) continue;
-    const PathId path = peer->rib.find(prefix);
-    if (path != kNoPath) fn({peer->info.id, prefix, path, peer->rib.is_stale(prefix)});
+  std::uint32_t left = engine_.prefixes_.references(prefix);  // of all neighbours, or more
+  for (auto peer = engine_.peers_.begin(); left != 0 && peer != engine_.peers_.end(); ++peer) {
+    if (!*peer) continue;
+    const AdjRibIn& rib = (*peer)->rib;
+    const PathId path = rib.find(prefix);
+    if (path == kNoPath) continue;
+    fn({(*peer)->info.id, prefix, path, rib.is_stale(prefix)});
+    --left;
   }
 }
 

@@ -39,8 +39,11 @@ class EventTimers {
     boost::unordered::erase_if(live_, [owner](const auto& entry) { return entry.first.owner == owner; });
   }
   bool due(Timestamp now) {
-    drop_dead_first();
-    return !heap_.empty() && heap_.front().due <= now;
+    while (!heap_.empty() && heap_.front().due <= now) {
+      if (is_live(heap_.front())) return true;
+      drop_first();
+    }
+    return false;
   }
   /// Takes the first timer. Only when there is one.
   Timer pop() {

@@ -156,8 +156,10 @@ void PathTable::leave_quarantine(PathId id, const std::function<void(PathId)>& f
   free_entry(id);
 }
 
-void PathTable::drain(std::uint64_t durable, const std::function<void(PathId)>& fn) {
-  const auto prefetch = [this](PathId id, int step) {
+void PathTable::drain(std::uint64_t durable, const std::function<void(PathId)>& fn,
+                      const std::function<void(PathId)>& ahead) {
+  const auto prefetch = [&](PathId id, int step) {
+    if (step == 0 && ahead) ahead(id);
     if (step == 0)
       prefetch_entry(id);
     else

@@ -49,11 +49,14 @@ class PathTable {
   void finish_restore();
 
   Octets octets(PathId id) const;
+  /// It was given once, and may be in use: what can be told without reading its entry.
+  bool numbered(PathId id) const { return id < next_; }
   bool contains(PathId id) const { return id < next_ && entries_[id].units != kUnused; }
   std::uint32_t references(PathId id) const { return entries_[id].references; }
   void acquire(PathId id) { ++entries_[id].references; }
   void release(PathId id, std::uint64_t commit);
-  void drain(std::uint64_t durable, const std::function<void(PathId)>& fn);
+  void drain(std::uint64_t durable, const std::function<void(PathId)>& fn,
+             const std::function<void(PathId)>& ahead = {});
   /// Frees what waits for a commit and is not among `named` (ascending).
   void free_unnamed(std::span<const PathId> named, const std::function<void(PathId)>& fn);
   /// Octets that wait for a commit.

@@ -154,8 +154,10 @@ void PrefixTable::free_record(PrefixId id, const std::function<void(PrefixId)>& 
   --size_;
 }
 
-void PrefixTable::drain(std::uint64_t durable, const std::function<void(PrefixId)>& fn) {
-  const auto prefetch = [this](PrefixId id, int step) {
+void PrefixTable::drain(std::uint64_t durable, const std::function<void(PrefixId)>& fn,
+                        const std::function<void(PrefixId)>& ahead) {
+  const auto prefetch = [&](PrefixId id, int step) {
+    if (step == 0 && ahead) ahead(id);
     if (step == 0)
       prefetch_key(id);
     else

@@ -45,11 +45,14 @@ class PrefixTable {
     return record.kind == Kind::kExtended && extended_[record.high].has_path_id != 0;
   }
 
+  std::uint32_t references(PrefixId id) const { return records_[id].references; }
   void acquire(PrefixId id) { ++records_[id].references; }
   /// `commit`: number of the commit being built.
   void release(PrefixId id, std::uint64_t commit);
-  /// Frees what commits up to `durable` released; `fn(id)` before an id is free.
-  void drain(std::uint64_t durable, const std::function<void(PrefixId)>& fn);
+  /// Frees what commits up to `durable` released; `fn(id)` before an id is free, and
+  /// `ahead(id)`, where it is given, some ids earlier: to ask for memory.
+  void drain(std::uint64_t durable, const std::function<void(PrefixId)>& fn,
+             const std::function<void(PrefixId)>& ahead = {});
   /// Frees what waits for a commit and is not among `named` (ascending).
   void free_unnamed(std::span<const PrefixId> named, const std::function<void(PrefixId)>& fn);
   /// Octets that wait for a commit.

@@ -21,7 +21,7 @@ using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
 constexpr milliseconds kIdle{100};
-constexpr milliseconds kSyncInterval{1000};  // of groups without an event
+constexpr milliseconds kHealInterval{1000};
 constexpr milliseconds kTidyAfter{5000};
 constexpr std::size_t kManyChanges = 4096;
 constexpr milliseconds kFirstRetry{100};
@@ -202,13 +202,14 @@ void StoreImpl::idle_work() {
   journal_.collect_ids();
   const Clock::time_point now = Clock::now();
   if (!well_) {
-    if (now - last_heal_ < kSyncInterval) return;
+    if (now - last_heal_ < kHealInterval) return;
     last_heal_ = now;
     heal();
   }
   rocksdb::Status status;
   if (journal_.cursors_moved()) status = writer_.write_cursors();
-  const bool due = writer_.unsynced() && (now - last_sync_ >= kSyncInterval || !well_);
+  const bool due = writer_.unsynced() &&
+                   (now - last_sync_ >= database_->options().sync_interval || !well_);
   if (status.ok() && due) {
     last_sync_ = now;
     status = writer_.sync();

@@ -46,7 +46,8 @@ struct StoreOptions {
   unsigned event_days = 0;                      // and for so long, in event time; 0: for ever
   std::uint64_t event_budget = 4ull << 30;      // octets of events, whoever has them or not; 0: any
   std::chrono::milliseconds unasked_cursors_hold{600'000};  // the journal, since the start
-  bool sync_all = false;                        // sync groups without an event, too
+  // A group without an event may wait that long until it is synced; 0: each is synced at once.
+  std::chrono::seconds sync_interval{1};
   /// Told what the database warns of and what was found at `open`; from any thread.
   std::function<void(std::string_view)> on_warning;
   rocksdb::Env* env = nullptr;  // file system of tests; none: the real one

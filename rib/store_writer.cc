@@ -140,7 +140,7 @@ rocksdb::Status StoreWriter::write(const std::vector<Commit>& commits) {
   const bool logged = group.history_is_large() && status.ok();
   if (status.ok())
     status = large ? ingest_tables(group)
-                   : write_batch(group, has_event || database_.options().sync_all);
+                   : write_batch(group, has_event || database_.options().sync_interval.count() == 0);
   if (!status.ok()) {
     if (logged) database_.history_log().undo_append();
     journal_.return_cursors(cursors);

@@ -1,6 +1,8 @@
 #include "sinks/text.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <cstring>
 
 namespace lapwing::sinks {
 
@@ -9,15 +11,27 @@ namespace {
 constexpr std::string_view kReplacement = "\xef\xbf\xbd";
 constexpr char kHexDigits[] = "0123456789abcdef";
 
-void append_padded(std::string& out, unsigned value, unsigned width) {
-  char digits[8];
-  for (unsigned i = width; i-- > 0; value /= 10) digits[i] = static_cast<char>('0' + value % 10);
-  out.append(digits, width);
+/// `width` digits, and the place after them.
+char* write_padded(char* out, unsigned value, unsigned width) {
+  for (unsigned i = width; i-- > 0; value /= 10) out[i] = static_cast<char>('0' + value % 10);
+  return out + width;
+}
+
+/// True where one of eight characters needs another look: a control, '"', '\\' or beyond ASCII.
+bool any_special(const char* eight) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101, kHighs = 0x8080808080808080;
+  std::uint64_t v = 0;
+  std::memcpy(&v, eight, sizeof v);
+  const auto has = [](std::uint64_t x) { return (x - kOnes) & ~x & kHighs; };  // a zero octet
+  const std::uint64_t controls = (v - kOnes * 0x20) & ~v & kHighs;
+  return ((v & kHighs) | controls | has(v ^ kOnes * 0x7f) | has(v ^ kOnes * '"') |
+          has(v ^ kOnes * '\\')) != 0;
 }
 
 // Plain ASCII without anything to escape: what nearly every text is.
 std::size_t plain_run(std::string_view text, std::size_t from) {
   std::size_t i = from;
+  while (text.size() - i >= 8 && !any_special(text.data() + i)) i += 8;
   while (i < text.size()) {
     const auto c = static_cast<unsigned char>(text[i]);
     if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\') break;
@@ -114,20 +128,20 @@ void append_rfc3339(std::string& out, Timestamp time) {
   }
   const auto micros = static_cast<std::uint64_t>((time - day).count());
   const auto seconds = static_cast<unsigned>(micros / 1000000);
-  append_padded(out, static_cast<unsigned>(year), 4);
-  out += '-';
-  append_padded(out, static_cast<unsigned>(date.month()), 2);
-  out += '-';
-  append_padded(out, static_cast<unsigned>(date.day()), 2);
-  out += 'T';
-  append_padded(out, seconds / 3600, 2);
-  out += ':';
-  append_padded(out, seconds / 60 % 60, 2);
-  out += ':';
-  append_padded(out, seconds % 60, 2);
-  out += '.';
-  append_padded(out, static_cast<unsigned>(micros % 1000000), 6);
-  out += 'Z';
+  char text[27];
+  char* at = write_padded(text, static_cast<unsigned>(year), 4);
+  const auto next = [&at](char sign, unsigned value, unsigned width) {
+    *at = sign;
+    at = write_padded(at + 1, value, width);
+  };
+  next('-', static_cast<unsigned>(date.month()), 2);
+  next('-', static_cast<unsigned>(date.day()), 2);
+  next('T', seconds / 3600, 2);
+  next(':', seconds / 60 % 60, 2);
+  next(':', seconds % 60, 2);
+  next('.', static_cast<unsigned>(micros % 1000000), 6);
+  *at = 'Z';
+  out.append(text, sizeof text);
 }
 
 void append_prefix(std::string& out, const Prefix& prefix) {
@@ -144,10 +158,13 @@ void append_prefix(std::string& out, const Prefix& prefix) {
 }
 
 void append_event_id(std::string& out, const EventId& id) {
+  char text[2 * sizeof id.bytes];
+  char* at = text;
   for (const std::uint8_t b : id.bytes) {
-    out += kHexDigits[b >> 4];
-    out += kHexDigits[b & 15];
+    *at++ = kHexDigits[b >> 4];
+    *at++ = kHexDigits[b & 15];
   }
+  out.append(text, sizeof text);
 }
 
 void append_json(std::string& out, std::string_view text) {

@@ -76,6 +76,13 @@ inline constexpr std::uint32_t read_u32(const std::uint8_t* p) {
 
 /// Reads one varint and moves `p` past it; never reads at or beyond `end`.
 inline std::uint32_t read_varint(const std::uint8_t*& p, const std::uint8_t* end) {
+  if (end - p >= 3) [[likely]] {  // few values take more
+    const std::uint32_t first = p[0], second = p[1], third = p[2];
+    if (first < 0x80) return p += 1, first;
+    const std::uint32_t two = (first & 0x7f) | ((second & 0x7f) << 7);
+    if (second < 0x80) return p += 2, two;
+    if (third < 0x80) return p += 3, two | third << 14;
+  }
   std::uint32_t value = 0;
   for (unsigned shift = 0; p != end && shift < 32; shift += 7) {
     const std::uint8_t octet = *p++;
@@ -157,9 +164,12 @@ class AsPathView {
 /// "3333 1103 {64496,64497} (65001 65002) [65003,65004]": sets in braces, confederation sequences
 /// in parentheses, confederation sets in brackets (RFC 5065). An empty path is "".
 inline std::string format_as_path(AsPathView path) {
-  constexpr std::size_t kDigits = 10;  // of the largest ASN
-  std::string text;
-  text.reserve(path.octets().size() * 3);  // an ASN of two or three octets has up to seven digits
+  // An ASN of n octets has up to 3 n digits and one sign before it; a segment has two octets before
+  // its ASNs, and up to three signs. `kItem`: also where a damaged set says more ASNs than it has.
+  constexpr std::ptrdiff_t kItem = 16;
+  std::string text(path.octets().size() * 4 + kItem, '\0');
+  char* out = text.data();
+  char* const end = out + text.size();
   AsPathSegment segment;
   while (path.next(segment)) {
     const bool set =
@@ -169,17 +179,16 @@ inline std::string format_as_path(AsPathView path) {
                       : segment.type == SegmentType::kAsConfedSequence ? '('
                                                                        : '\0';
     const char close = open == '{' ? '}' : open == '[' ? ']' : ')';
-    if (!text.empty()) text += ' ';
-    if (open != '\0') text += open;
+    if (out != text.data()) *out++ = ' ';
+    if (open != '\0') *out++ = open;
     Asn asn = 0;
-    for (bool first = true; segment.next(asn); first = false) {
-      char item[kDigits + 1] = {set ? ',' : ' '};
-      const char* const from = first ? item + 1 : item;
-      const char* const end = std::to_chars(item + 1, std::end(item), asn).ptr;
-      text.append(from, end);
+    for (bool first = true; end - out >= kItem && segment.next(asn); first = false) {
+      if (!first) *out++ = set ? ',' : ' ';
+      out = std::to_chars(out, end, asn).ptr;
     }
-    if (open != '\0') text += close;
+    if (open != '\0') *out++ = close;
   }
+  text.resize(static_cast<std::size_t>(out - text.data()));
   return text;
 }
 

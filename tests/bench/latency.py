@@ -2,11 +2,14 @@
 """Latency from an UPDATE to its syslog datagram, with the sync to disk in between.
 
 tests/bench/latency.py --binary .build/release/lapwing [--table 1000000] [--changes 10000]
+                       [--storage 'sync-interval = "0s"']
 
 One neighbour announces a full table. Then 10,000 origins gain a new upstream, one after the other:
 the clock runs from just before the UPDATE is written to the socket until the datagram of its
 new-upstream event is there, on loopback. Once with nothing else going on, and once while a second
 neighbour sends 10,000 UPDATEs a second. Prints p50, p99 and the worst in milliseconds.
+Then changes without an event, 100 and 10,000 UPDATEs a second: CPU and what is written. --storage: lines of
+[storage].
 """
 
 import argparse
@@ -29,6 +32,7 @@ from speaker import END_OF_RIB4, KEEPALIVE, UPDATE, Speaker, message  # noqa: E4
 COLLECTOR_AS, FEED_AS, NOISE_AS = 64512, 64501, 64502
 FIRST_ORIGIN = 4200000000
 NOISE_RATE = 10000
+SECONDS = 10
 RAISED = re.compile(rb' NEW_UPSTREAM .* origin_as="(\d+)"')
 
 
@@ -53,10 +57,10 @@ def table(first, count, origins, neighbor_as):
     return b"".join(out)
 
 
-def make_noise(speaker_socket, first, count, stop):
-    """NOISE_RATE updates a second: another transit AS for a prefix, no event."""
+def make_noise(speaker_socket, first, count, rate, stop):
+    """`rate` updates a second: another transit AS for a prefix, no event."""
     rng = random.Random(2)
-    each = NOISE_RATE // 100
+    each = rate // 100
     due = time.monotonic()
     late = 0
     while not stop.is_set():
@@ -70,7 +74,7 @@ def make_noise(speaker_socket, first, count, stop):
         else:
             late = max(late, -pause)
     if late > 1:
-        print(f"note: the noise was up to {late:.1f} s late: less than {NOISE_RATE} updates a second")
+        print(f"note: the noise was up to {late:.1f} s late: less than {rate} updates a second")
 
 
 def drain(receiver):
@@ -107,6 +111,31 @@ def report(what, taken):
           f"worst {1000 * taken[-1]:.2f} ms", flush=True)
 
 
+class Noise:
+    """Changes without an event from a process of its own, while the block runs."""
+
+    def __init__(self, speaker, first, count, rate):
+        self._stop = multiprocessing.Event()
+        self._process = multiprocessing.Process(target=make_noise,
+                                                args=(speaker._socket, first, count, rate, self._stop))
+
+    def __enter__(self):
+        self._process.start()
+        time.sleep(2)
+
+    def __exit__(self, kind, value, trace):
+        self._stop.set()
+        self._process.join(10)
+
+
+def cost(pid):
+    """(CPU seconds, octets given to the disk) until now."""
+    with open(f"/proc/{pid}/stat") as stat, open(f"/proc/{pid}/io") as io:
+        fields = stat.read().rsplit(")", 1)[1].split()
+        written = int(re.search(r"^write_bytes: (\d+)", io.read(), re.M)[1])
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), written
+
+
 def bench(scratch, args):
     receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
@@ -119,6 +148,7 @@ def bench(scratch, args):
     lapwing = Lapwing(scratch, os.path.abspath(args.binary), local_as=COLLECTOR_AS,
                       neighbors=neighbors, listen=[f"127.0.0.1:{port}"],
                       syslog=[f"udp://127.0.0.1:{receiver.getsockname()[1]}"])
+    lapwing.storage_extra = args.storage
     lapwing.start()
     speakers = [Speaker(asn=n.peer_as, address=n.address, peer_address="127.0.0.1", peer_port=port,
                         router_id=f"192.0.2.{11 + i}") for i, n in enumerate(neighbors)]
@@ -140,18 +170,18 @@ def bench(scratch, args):
     wait_for(loaded, 300, "the table is held and stored", lambda: str(lapwing.status()))
 
     report("idle", measure(speakers[0], receiver, first, args.changes, 65002, keepalive))
-    stop = multiprocessing.Event()
-    noise = multiprocessing.Process(target=make_noise,
-                                    args=(speakers[1]._socket, noise_first, noise_count, stop))
-    noise.start()
-    time.sleep(2)
-    try:
+    with Noise(speakers[1], noise_first, noise_count, NOISE_RATE):
         report(f"under {NOISE_RATE} updates a second",
                measure(speakers[0], receiver, first, args.changes, 65003,
                        lambda: speakers[0].send(message(KEEPALIVE))))
-    finally:
-        stop.set()
-        noise.join(10)
+    for rate in (100, NOISE_RATE):
+        keepalive()
+        with Noise(speakers[1], noise_first, noise_count, rate):
+            cpu, written = cost(lapwing.process.pid)
+            time.sleep(SECONDS)
+            cpu_after, written_after = cost(lapwing.process.pid)
+        print(f"{rate} updates a second without an event: {100 * (cpu_after - cpu) / SECONDS:.1f} % of a "
+              f"core, {(written_after - written) / SECONDS / 1e3:.0f} KB/s written", flush=True)
     lapwing.stop()
 
 
@@ -161,6 +191,7 @@ def main():
     parser.add_argument("--binary", required=True)
     parser.add_argument("--table", type=int, default=1000000)
     parser.add_argument("--changes", type=int, default=10000)
+    parser.add_argument("--storage", default="")
     args = parser.parse_args()
     try:
         with Scratch() as scratch:

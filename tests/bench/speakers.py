@@ -2,7 +2,7 @@
 """Lapwing beside other BGP speakers in one run: load, churn, withdrawal of all, restart.
 
 speakers.py --build .build/bench [--runs 3] [--neighbors 1] [--ipv4 1000000] [--ipv6 200000]
-            [--churn 1000000] [--only lapwing,bird] [--restart]
+            [--churn 1000000] [--only lapwing,bird | all] [--restart [--settle 0]]
 
 The feeder (feeder.cc) announces to one program after the other, on loopback only. `held` is the time
 from the first octet until the program says that it holds exactly the routes it must hold; `durable`,
@@ -10,14 +10,14 @@ for Lapwing, until none of its changes waits for the disk besides. CPU is what t
 meanwhile, memory its peak so far. Medians of the runs; in brackets the ratio to BIRD. The programs take
 turns, so that a busy machine is busy for all of them. Import all, export nothing. Lapwing runs with its
 default settings: all detectors, the store, the API. --restart: Lapwing is started again after the load,
-and the time until it is ready is measured.
+or --settle seconds later, and the time until it is ready is measured.
 """
 
 import argparse
 import json
 import os
 import re
-import signal
+import shutil
 import statistics
 import subprocess
 import sys
@@ -26,108 +26,30 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lab"))
 
-from lapwing import Lapwing, Neighbor  # noqa: E402
-from process import LabError, Scratch, find_program, free_port  # noqa: E402
+from process import LabError, Scratch, free_port  # noqa: E402
+from programs import PATIENCE, PROGRAMS  # noqa: E402
 
 PHASES = ("load", "churn", "withdraw")
-FIRST_AS, COLLECTOR_AS = 64601, 64512
-PATIENCE = 900  # seconds for one phase
 
 
-def cpu_seconds(pid):
-    with open(f"/proc/{pid}/stat") as stat:
-        fields = stat.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def cpu_seconds(pids):
+    ticks = 0
+    for pid in pids:
+        with open(f"/proc/{pid}/stat") as stat:
+            fields = stat.read().rsplit(")", 1)[1].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def memory(pid):
+def memory(pids):
     """(resident, peak) in MB."""
-    with open(f"/proc/{pid}/status") as status:
-        text = status.read()
-    return tuple(int(re.search(rf"{name}:\s+(\d+)", text)[1]) * 1024e-6 for name in ("VmRSS", "VmHWM"))
-
-
-class LapwingUnderTest:
-    name = "lapwing"
-    durable = True
-
-    def __init__(self, scratch, args, port):
-        neighbors = [Neighbor(f"feed{i}", f"127.1.0.{i + 1}", FIRST_AS + i, passive=True,
-                              local_address="127.0.0.1", extra={"hold-time": 240})
-                     for i in range(args.neighbors)]
-        binary = os.path.abspath(os.path.join(args.build, "collector", "lapwing"))
-        self._lapwing = Lapwing(scratch, binary, local_as=COLLECTOR_AS, neighbors=neighbors,
-                                listen=[f"127.0.0.1:{port}"])
-        self._lapwing.start()
-
-    @property
-    def pid(self):
-        return self._lapwing.process.pid
-
-    def state(self):
-        """(routes held, changes that are not durable yet)."""
-        status = self._lapwing.status()
-        return status["routes"], status["store_pending"]
-
-    def restart(self):
-        """Seconds from the start until it is ready with all routes."""
-        self._lapwing.process.signal(signal.SIGTERM)
-        self._lapwing.process.wait(60)
-        began = time.monotonic()
-        self._lapwing.process = self._lapwing._scratch.start(
-            "lapwing", [self._lapwing.binary, "run", "-c", self._lapwing.config_path])
-        while time.monotonic() - began < PATIENCE:
-            self._lapwing.process.check_alive()
-            try:
-                if self._lapwing.get_raw("/readyz")[0] == 200:
-                    return time.monotonic() - began
-            except OSError:
-                pass
-            time.sleep(0.005)
-        raise LabError("lapwing does not become ready")
-
-    def stop(self):
-        self._lapwing.process.signal(signal.SIGTERM)
-        self._lapwing.process.wait(60)
-
-
-class BirdUnderTest:
-    name = "bird"
-    durable = False
-
-    def __init__(self, scratch, args, port):
-        self._socket = scratch.file("bird.ctl")
-        protocols = "".join(f"""
-protocol bgp feed{i} {{
-  local 127.0.0.1 port {port} as {COLLECTOR_AS};
-  neighbor 127.1.0.{i + 1} as {FIRST_AS + i};
-  multihop; passive; strict bind; hold time 240;
-  ipv4 {{ import all; export none; }};
-  ipv6 {{ import all; export none; }};
-}}""" for i in range(args.neighbors))
-        config = scratch.write("bird.conf", f"""
-router id 192.0.2.100;
-protocol device {{ }}
-{protocols}
-""")
-        self._process = scratch.start("bird", [find_program("bird"), "-f", "-c", config, "-s",
-                                               self._socket, "-P", scratch.file("bird.pid")])
-        for _ in range(500):
-            if os.path.exists(self._socket):
-                break
-            time.sleep(0.02)
-
-    @property
-    def pid(self):
-        return self._process.pid
-
-    def state(self):
-        done = subprocess.run([find_program("birdc"), "-s", self._socket, "show", "protocols", "all"],
-                              capture_output=True, text=True, timeout=PATIENCE)
-        return sum(int(n) for n in re.findall(r"Routes:\s+(\d+) imported", done.stdout)), 0
-
-    def stop(self):
-        self._process.stop()
+    sums = [0, 0]
+    for pid in pids:
+        with open(f"/proc/{pid}/status") as status:
+            text = status.read()
+        for i, name in enumerate(("VmRSS", "VmHWM")):
+            sums[i] += int(re.search(rf"{name}:\s+(\d+)", text)[1]) * 1024e-6
+    return sums
 
 
 class Feeder:
@@ -158,7 +80,7 @@ class Feeder:
 
 
 def measure(phase, feeder, program):
-    cpu, began = cpu_seconds(program.pid), time.monotonic()
+    cpu, began = cpu_seconds(program.pids), time.monotonic()
     feeder.begin(phase)
     wanted = held = None
     while time.monotonic() - began < PATIENCE:
@@ -170,8 +92,8 @@ def measure(phase, feeder, program):
             if held is None and routes == wanted:
                 held = now
             if held is not None and pending == 0:
-                resident, peak = memory(program.pid)
-                result = {"held": held, "cpu": cpu_seconds(program.pid) - cpu, "resident": resident,
+                resident, peak = memory(program.pids)
+                result = {"held": held, "cpu": cpu_seconds(program.pids) - cpu, "resident": resident,
                           "peak": peak}
                 if program.durable:
                     result["durable"] = now
@@ -193,8 +115,9 @@ def one_run(kind, args):
         finally:
             feeder.stop()
         if args.restart and hasattr(program, "restart"):
-            results["restart"] = {"held": program.restart(), "cpu": cpu_seconds(program.pid)}
-            results["restart"]["resident"], results["restart"]["peak"] = memory(program.pid)
+            time.sleep(args.settle)
+            results["restart"] = {"held": program.restart(), "cpu": cpu_seconds(program.pids)}
+            results["restart"]["resident"], results["restart"]["peak"] = memory(program.pids)
         program.stop()
         return results
 
@@ -232,10 +155,19 @@ def main():
     parser.add_argument("--ipv6", type=int, default=200000)
     parser.add_argument("--churn", type=int, default=1000000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", default="bird,lapwing")
+    parser.add_argument("--only", default="bird,lapwing",
+                        help="of bird, lapwing, frr, openbgpd, gobgp; or all")
     parser.add_argument("--restart", action="store_true")
+    parser.add_argument("--settle", type=float, default=0, help="seconds before the restart")
     args = parser.parse_args()
-    kinds = [k for k in (BirdUnderTest, LapwingUnderTest) if k.name in args.only.split(",")]
+    kinds = []
+    for kind in PROGRAMS:
+        if args.only != "all" and kind.name not in args.only.split(","):
+            continue
+        if shutil.which(getattr(kind, "program", "sh")):
+            kinds.append(kind)
+        else:
+            print(f"{kind.name} is left out: {kind.program} is not installed", file=sys.stderr)
     results = {kind.name: [] for kind in kinds}
     for number in range(args.runs):
         for kind in kinds:

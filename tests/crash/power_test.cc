@@ -42,7 +42,7 @@ struct Lives {
     options.env = env.get();
     // Small, so that the log changes its file often; some lives promise all that they call durable.
     options.write_buffer_bytes = 256u << 10;
-    options.sync_all = random() % 3 == 0;
+    options.sync_interval = std::chrono::seconds(random() % 3 == 0 ? 0 : 1);
     std::optional<Session> session;
     Progress progress;
     std::uint64_t told = 0, durable = 0;
@@ -77,7 +77,7 @@ struct Lives {
       run.stop();
     }
     was_told = told;
-    must_hold = options.sync_all ? durable : 0;
+    must_hold = options.sync_interval.count() == 0 ? durable : 0;
     feed = session->feed();
     now = session->now() + std::chrono::seconds(1 + random() % 100);
     std::filesystem::remove_all(storage());

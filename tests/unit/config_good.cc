@@ -237,6 +237,7 @@ TEST_CASE("config: route servers, storage and token reach their place") {
                               "route-server-as = [6695, 24115]\n[storage]\ncache-size = \"64MiB\"\n"
                               "write-buffer = 4194304\nmax-pending = \"1GB\"\nhistory-days = 7\n"
                               "event-limit = 9\nevent-days = 8\nevent-budget = \"32MiB\"\n"
+                              "sync-interval = \"30s\"\n"
                               "[http]\ntoken = \"t0ken\"\n");
   CHECK((config.route_server_ases == std::vector<Asn>{6695, 24115}));
   CHECK_EQ(config.store.cache_bytes, 64u << 20);
@@ -246,6 +247,7 @@ TEST_CASE("config: route servers, storage and token reach their place") {
   CHECK_EQ(config.store.event_limit, 9);
   CHECK_EQ(config.store.event_days, 8);
   CHECK_EQ(config.store.event_budget, 32u << 20);
+  CHECK_EQ(config.store.sync_interval, std::chrono::seconds(30));
   CHECK_EQ(config.http.token, "t0ken");
 }
 

@@ -32,9 +32,9 @@ bool readable(int fd, milliseconds limit) {
   return ::poll(&entry, 1, static_cast<int>(limit.count())) > 0;
 }
 
-}  // namespace
-
-Peer Peer::connect(std::uint16_t port, const std::string& from, int receive_buffer) {
+/// The socket, and whether it is connected: a listener that closes at once may be sooner than
+/// connect(2) returns.
+std::pair<int, bool> open_connection(std::uint16_t port, const std::string& from, int receive_buffer) {
   const bool v6 = from.find(':') != std::string::npos;
   const int fd = ::socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   REQUIRE(fd >= 0);
@@ -45,8 +45,19 @@ Peer Peer::connect(std::uint16_t port, const std::string& from, int receive_buff
   const SocketAddress local = address_of(from, 0);
   REQUIRE(::bind(fd, local.get(), local.size) == 0);
   const SocketAddress remote = address_of(v6 ? "::1" : "127.0.0.1", port);
-  REQUIRE(::connect(fd, remote.get(), remote.size) == 0);
+  return {fd, ::connect(fd, remote.get(), remote.size) == 0};
+}
+
+}  // namespace
+
+Peer Peer::connect(std::uint16_t port, const std::string& from, int receive_buffer) {
+  const auto [fd, connected] = open_connection(port, from, receive_buffer);
+  REQUIRE(connected);
   return Peer(fd);
+}
+
+void Peer::knock(std::uint16_t port, const std::string& from) {
+  ::close(open_connection(port, from, 0).first);
 }
 
 Peer::~Peer() {

@@ -40,6 +40,8 @@ class Peer {
  public:
   static Peer connect(std::uint16_t port, const std::string& from = "127.0.0.2",
                       int receive_buffer = 0);
+  /// Connects and closes, of a stranger: the speaker may close first.
+  static void knock(std::uint16_t port, const std::string& from);
   static Peer from_fd(int fd) { return Peer(fd); }
   Peer(Peer&& other) noexcept : fd_(other.fd_), input_(std::move(other.input_)) { other.fd_ = -1; }
   Peer& operator=(Peer&&) = delete;

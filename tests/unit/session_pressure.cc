@@ -158,8 +158,8 @@ TEST_CASE("a flood of connections from unknown addresses is closed, counted, and
   REQUIRE(bench.sink().wait_for("up"));
   std::thread flood([&] {
     for (int i = 0; i < 2000; ++i)
-      Peer::connect(bench.port(), "127.9." + std::to_string(i / 250) + "." +
-                                      std::to_string(1 + i % 250));
+      Peer::knock(bench.port(), "127.9." + std::to_string(i / 250) + "." +
+                                    std::to_string(1 + i % 250));
   });
   for (int i = 0; i < 8; ++i) {  // longer than the hold time of both sides
     peer.send(update_message(static_cast<unsigned>(i)));

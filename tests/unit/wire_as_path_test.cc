@@ -1,6 +1,10 @@
 // AS_PATH: summaries and the canonical encoding. The merge has its tests in tests/rfc.
 #include <doctest/doctest.h>
 
+#include <array>
+#include <string>
+#include <vector>
+
 #include "bgp/as_path.h"
 #include "tests/rfc/wire_builder.h"
 
@@ -67,4 +71,35 @@ TEST_CASE("a merge takes as many leading hops as AS4_PATH lacks, none of a longe
   CHECK(merged(path, segment(2, {70000})) == "1 2 70000");
   CHECK(merged(path, segment(2, {7, 8, 70000})) == "7 8 70000");
   CHECK(merged(path, segment(2, {6, 7, 8, 70000})) == "1 2 23456");
+}
+
+TEST_CASE("a varint reads as it was written, whatever follows, and ends where octets end") {
+  for (const std::uint64_t value : {0ull, 1ull, 127ull, 128ull, 16383ull, 16384ull, 65535ull, 2097151ull,
+                                    2097152ull, 268435455ull, 268435456ull, 4294967295ull}) {
+    std::array<std::uint8_t, 16> octets{};
+    const std::uint8_t* const written = write_varint(octets.data(), value);
+    CHECK_EQ(static_cast<std::size_t>(written - octets.data()), varint_size(value));
+    for (std::ptrdiff_t more = 0; more < 5; ++more) {
+      const std::uint8_t* p = octets.data();
+      CHECK_EQ(read_varint(p, written + more), value);
+      CHECK_EQ(p, written);
+    }
+    for (const std::uint8_t* end = octets.data(); end != written; ++end) {
+      const std::uint8_t* p = octets.data();
+      read_varint(p, end);
+      CHECK_EQ(p, end);
+    }
+  }
+}
+
+TEST_CASE("the text of a path: the largest numbers fit, and one that says more ASNs than it has ends") {
+  std::string wanted;
+  for (int i = 0; i < 255; ++i) wanted += (i == 0 ? "" : " ") + std::to_string(4294967295u);
+  CHECK_EQ(canonical(segment(2, std::vector<std::uint32_t>(255, 4294967295u)), 4), wanted);
+  CHECK_EQ(canonical(segment(1, {4294967295u}) + segment(3, {127}) + segment(4, {127}), 4),
+           "{4294967295} (127) [127]");
+  const std::array<std::uint8_t, 4> damaged{2, 0xff, 0x7f, 5};  // 16383 ASNs, of which one is there
+  const std::string text = format_as_path(AsPathView(Octets(damaged)));
+  CHECK_EQ(text.substr(0, 3), "5 0");
+  CHECK_LT(text.size(), 64);
 }
