@@ -9,8 +9,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <vector>
 
+#include "lapwing/large_allocator.h"
 #include "lapwing/prefix.h"
 
 namespace lapwing::detectors {
@@ -83,7 +83,7 @@ class IdTable {
   /// The place comes from the other half.
   static std::uint32_t tag_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32); }
 
-  std::vector<Slot> slots_;
+  LargeVector<Slot> slots_;
   std::size_t used_ = 0;
 };
 

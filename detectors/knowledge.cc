@@ -30,36 +30,21 @@ std::string adjacency_key(Asn origin, Asn upstream) {
 }
 
 std::uint32_t Knowledge::find(Asn origin, Asn upstream) const {
-  return index_.find(hash(origin, upstream), [&](std::uint32_t n) {
-    return records_[n].origin == origin && records_[n].upstream == upstream;
-  });
+  return index_.find(key_of(origin, upstream));
 }
 
-std::uint32_t Knowledge::find_origin(Asn origin) const {
-  return origin_index_.find(hash(origin, 0),
-                            [&](std::uint32_t n) { return origins_[n].as == origin; });
-}
+std::uint32_t Knowledge::find_origin(Asn origin) const { return origin_index_.find(origin); }
 
 std::uint32_t Knowledge::name_origin(Asn origin) {
   if (const std::uint32_t found = find_origin(origin); found != kNoNumber) return found;
-  if (origin_index_.full()) {
-    origin_index_.clear(origins_.size() * 2);
-    for (std::uint32_t n = 0; n < origins_.size(); ++n)
-      origin_index_.insert(hash(origins_[n].as, 0), n);
-  }
   const auto number = static_cast<std::uint32_t>(origins_.size());
   origins_.emplace_back().as = origin;
-  origin_index_.insert(hash(origin, 0), number);
+  origin_index_.insert(origin, number);
   return number;
 }
 
 std::uint32_t Knowledge::name(Asn origin, Asn upstream) {
   if (const std::uint32_t found = find(origin, upstream); found != kNoNumber) return found;
-  if (index_.full()) {
-    index_.clear(records_.size() * 2);
-    for (std::uint32_t n = 0; n < records_.size(); ++n)
-      index_.insert(hash(records_[n].origin, records_[n].upstream), n);
-  }
   const auto number = static_cast<std::uint32_t>(records_.size());
   AdjacencyRecord& r = records_.emplace_back();
   r.origin = origin;
@@ -67,7 +52,7 @@ std::uint32_t Knowledge::name(Asn origin, Asn upstream) {
   r.origin_number = name_origin(origin);
   r.next_of_origin = origins_[r.origin_number].first_adjacency;
   origins_[r.origin_number].first_adjacency = number;
-  index_.insert(hash(origin, upstream), number);
+  index_.insert(key_of(origin, upstream), number);
   return number;
 }
 

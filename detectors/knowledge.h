@@ -12,14 +12,14 @@
 #include <string_view>
 #include <vector>
 
-#include "detectors/id_table.h"
+#include "detectors/key_index.h"
 #include "lapwing/large_allocator.h"
 #include "lapwing/prefix.h"
 #include "lapwing/time.h"
 
 namespace lapwing::detectors {
 
-inline constexpr std::uint32_t kNoNumber = IdTable::kNone;
+inline constexpr std::uint32_t kNoNumber = KeyIndex::kNone;
 // Of an adjacency's closed intervals. Of the kRecentIntervals youngest each is kept as it was,
 // which the judging of flaps needs; beyond kMaxIntervals the shortest gap among the older ones is
 // closed.
@@ -71,7 +71,10 @@ struct OriginRecord {
 class Knowledge {
  public:
   /// `seed` comes from this process, so that nobody can choose ASNs that collide in the index.
-  void set_seed(std::uint64_t seed) { seed_ = seed; }
+  void set_seed(std::uint64_t seed) {
+    index_.set_seed(seed);
+    origin_index_.set_seed(seed);
+  }
 
   /// kNoNumber where it was never named.
   std::uint32_t find(Asn origin, Asn upstream) const;
@@ -109,13 +112,14 @@ class Knowledge {
 
  private:
   std::vector<Interval>& past_of(AdjacencyRecord& record);
-  std::uint64_t hash(Asn a, Asn b) const { return mix_words(seed_, a, b); }
+  static std::uint64_t key_of(Asn origin, Asn upstream) {
+    return static_cast<std::uint64_t>(origin) << 32 | upstream;
+  }
 
-  std::uint64_t seed_ = 0;
   LargeVector<AdjacencyRecord> records_;
   LargeVector<OriginRecord> origins_;
-  IdTable index_;
-  IdTable origin_index_;
+  KeyIndex index_;         // by origin and upstream
+  KeyIndex origin_index_;  // by AS
   std::vector<std::vector<Interval>> intervals_;  // by AdjacencyRecord::past
 };
 

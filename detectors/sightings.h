@@ -139,8 +139,8 @@ class Sightings {
   std::uint32_t free_node_ = kNil;  // chained through `more`
   std::size_t nodes_used_ = 0;
   std::map<std::uint32_t, std::uint32_t> many_;  // routes beyond kCountMax, by node
-  std::vector<PerAdjacency> adjacencies_;
-  std::vector<std::uint32_t> origins_;  // distinct prefixes
+  LargeVector<PerAdjacency> adjacencies_;
+  LargeVector<std::uint32_t> origins_;  // distinct prefixes
   std::vector<Group> groups_;
   std::vector<std::uint32_t> free_groups_;
   // Once a path identifier was seen: finds a prefix among plain ids and groups. A plain id stays in

@@ -1,33 +1,66 @@
 // One neighbour's Adj-RIB-In: PrefixId to PathId, with a stale mark (RFC 4724 4.1).
 //
 // Ids are dense over all neighbours, so the table is a directory of pages of 64 routes: a full feed
-// takes 4.3 octets a route, a small one a page for each cluster of its prefixes. Empty pages are
-// given back.
+// takes 4.3 octets a route, a small one a page for each cluster of its prefixes. Pages come from a pool
+// of all neighbours, which lies in huge pages, and go back there when they are empty.
 // Thread: engine. Owns: its pages.
 #pragma once
 
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
+#include "lapwing/chunked_array.h"
 #include "lapwing/detector.h"
 
 namespace lapwing::rib {
 
+/// Pages of all neighbours.
+class RoutePages {
+ public:
+  static constexpr std::size_t kPageSize = 64;
+  static constexpr std::uint32_t kNone = 0xffffffff;
+  using Paths = std::array<PathId, kPageSize>;
+  struct Marks {
+    std::uint64_t stale = 0;  // a bit for each route
+    std::uint32_t used = 0;   // routes
+    std::uint32_t next_free = kNone;
+  };
+
+  Paths& paths(std::uint32_t page) { return paths_[page]; }
+  const Paths& paths(std::uint32_t page) const { return paths_[page]; }
+  Marks& marks(std::uint32_t page) { return marks_[page]; }
+  const Marks& marks(std::uint32_t page) const { return marks_[page]; }
+  /// An empty page. Throws std::bad_alloc.
+  std::uint32_t take();
+  void give_back(std::uint32_t page);
+
+ private:
+  ChunkedArray<Paths, 13, 11> paths_;  // a chunk is a huge page
+  ChunkedArray<Marks, 13, 11> marks_;
+  std::uint32_t used_ = 0;
+  std::uint32_t free_ = kNone;
+};
+
 class AdjRibIn {
  public:
+  /// `pages` outlives it.
+  explicit AdjRibIn(RoutePages& pages) : pool_(pages) {}
+  ~AdjRibIn();
+  AdjRibIn(const AdjRibIn&) = delete;
+  AdjRibIn& operator=(const AdjRibIn&) = delete;
+
   void prefetch(PrefixId id) const {
-    const std::size_t page = id / kPageSize;
-    if (page < pages_.size() && pages_[page]) __builtin_prefetch(&pages_[page]->path[id % kPageSize]);
+    if (const std::uint32_t page = page_of(id); page != kNone)
+      __builtin_prefetch(&pool_.paths(page)[id % kPageSize]);
   }
   PathId find(PrefixId id) const {
-    const Page* page = page_of(id);
-    return page == nullptr ? kNoPath : page->path[id % kPageSize];
+    const std::uint32_t page = page_of(id);
+    return page == kNone ? kNoPath : pool_.paths(page)[id % kPageSize];
   }
   bool is_stale(PrefixId id) const {
-    const Page* page = page_of(id);
-    return page != nullptr && (page->stale >> id % kPageSize & 1) != 0;
+    const std::uint32_t page = page_of(id);
+    return page != kNone && (pool_.marks(page).stale >> id % kPageSize & 1) != 0;
   }
   /// Stores the route, clears its stale mark, returns the one before (kNoPath: none).
   PathId insert(PrefixId id, PathId path);
@@ -46,28 +79,28 @@ class AdjRibIn {
   template <typename Fn>
   void for_each(Fn&& fn) const {
     for (std::size_t p = 0; p < pages_.size(); ++p)
-      for (std::size_t i = 0; pages_[p] && i < kPageSize; ++i)
-        if (pages_[p]->path[i] != kNoPath)
-          fn(static_cast<PrefixId>(p * kPageSize + i), pages_[p]->path[i],
-             (pages_[p]->stale >> i & 1) != 0);
+      for (std::size_t i = 0; pages_[p] != kNone && i < kPageSize; ++i) {
+        const PathId path = pool_.paths(pages_[p])[i];
+        if (path != kNoPath)
+          fn(static_cast<PrefixId>(p * kPageSize + i), path,
+             (pool_.marks(pages_[p]).stale >> i & 1) != 0);
+      }
   }
   /// The stale routes, in ascending order of id.
   std::vector<PrefixId> stale_routes() const;
 
  private:
-  static constexpr std::size_t kPageSize = 64;
-  struct Page {
-    std::array<PathId, kPageSize> path;
-    std::uint64_t stale = 0;
-    std::uint32_t used = 0;
-  };
+  static constexpr std::size_t kPageSize = RoutePages::kPageSize;
+  static constexpr std::uint32_t kNone = RoutePages::kNone;
 
-  const Page* page_of(PrefixId id) const {
-    const std::size_t page = id / kPageSize;
-    return page < pages_.size() ? pages_[page].get() : nullptr;
+  /// Its page, by number; kNone: no route of this page's ids.
+  std::uint32_t page_of(PrefixId id) const {
+    const std::size_t at = id / kPageSize;
+    return at < pages_.size() ? pages_[at] : kNone;
   }
 
-  std::vector<std::unique_ptr<Page>> pages_;
+  RoutePages& pool_;
+  std::vector<std::uint32_t> pages_;
   std::uint64_t size_ = 0;
   std::uint64_t stale_ = 0;
 };

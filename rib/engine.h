@@ -214,6 +214,8 @@ class Engine final : public Dictionary {
     std::uint64_t announced() const { return routes - kept; }
   };
   struct Peer {
+    explicit Peer(RoutePages& pages) : rib(pages) {}
+
     PeerInfo info;
     bool up = false;
     bool joined_midway = false;
@@ -313,6 +315,7 @@ class Engine final : public Dictionary {
   PathTable paths_;
   LargeVector<PeerId> brought_in_by_;  // of each path
   EventTimers timers_;
+  RoutePages pages_;                          // outlives peers_
   std::vector<std::unique_ptr<Peer>> peers_;  // by PeerId; null: removed
   struct Source {
     PeerId peer = 0;

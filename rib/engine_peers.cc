@@ -10,7 +10,7 @@ namespace lapwing::rib {
 
 Engine::Peer& Engine::add_peer(PeerId id, const std::string& name) {
   if (id >= peers_.size()) peers_.resize(id + 1);
-  peers_[id] = std::make_unique<Peer>();
+  peers_[id] = std::make_unique<Peer>(pages_);
   Peer& peer = *peers_[id];
   peer.info.id = id;
   peer.info.name = name;

@@ -121,6 +121,19 @@ TEST_CASE("a released prefix id takes what it still showed along") {
   CHECK(s.nodes() == 1);
 }
 
+TEST_CASE("a key index finds every key that was put in, by both halves, and no other") {
+  for (const std::uint64_t seed : {0ull, 0x9e3779b97f4a7c15ull}) {
+    KeyIndex index;
+    index.set_seed(seed);
+    CHECK_EQ(index.find(0), KeyIndex::kNone);
+    constexpr std::uint32_t kKeys = 5000;
+    const auto key = [](std::uint32_t n) { return std::uint64_t{n % 71} << 32 | n / 71; };
+    for (std::uint32_t n = 0; n < kKeys; ++n) index.insert(key(n), n);
+    for (std::uint32_t n = 0; n < kKeys; ++n) CHECK_EQ(index.find(key(n)), n);
+    for (std::uint32_t n = kKeys; n < 2 * kKeys; ++n) CHECK_EQ(index.find(key(n)), KeyIndex::kNone);
+  }
+}
+
 TEST_CASE("knowledge survives its own encoding, and nothing shorter or longer") {
   Knowledge k;
   const std::uint32_t n = k.name(131279, 20485);

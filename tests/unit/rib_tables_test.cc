@@ -288,7 +288,8 @@ TEST_CASE("PathTable: restored ids keep their number; unreferenced ones are free
 }
 
 TEST_CASE("AdjRibIn: insert, replace, stale marks and erase keep the counts") {
-  AdjRibIn rib;
+  RoutePages pages;
+  AdjRibIn rib(pages);
   CHECK(rib.insert(5, 1) == kNoPath);
   CHECK(rib.insert(5, 2) == 1);
   CHECK(rib.insert(1000000, 3) == kNoPath);
@@ -309,11 +310,42 @@ TEST_CASE("AdjRibIn: insert, replace, stale marks and erase keep the counts") {
 }
 
 TEST_CASE("AdjRibIn: a full feed takes less than five octets a route") {
-  AdjRibIn rib;
+  RoutePages pages;
+  AdjRibIn rib(pages);
   for (PrefixId id = 0; id < 1000000; ++id) rib.insert(id, id);
   CHECK(rib.footprint() < 5000000);
   for (PrefixId id = 0; id < 1000000; ++id) rib.erase(id);
   CHECK(rib.footprint() < 300000);
+}
+
+TEST_CASE("AdjRibIn: a page that one neighbour gave back serves another, empty") {
+  RoutePages pages;
+  AdjRibIn first(pages);
+  {
+    AdjRibIn gone(pages);
+    gone.insert(3, 30);
+    gone.insert(700, 31);
+    gone.mark_all_stale();
+  }
+  first.insert(5, 50);
+  first.insert(6, 60);
+  first.mark_stale(6);
+  AdjRibIn second(pages);
+  first.erase(5);
+  first.erase(6);
+  second.insert(5, 51);
+  CHECK(second.find(3) == kNoPath);
+  CHECK(second.find(6) == kNoPath);
+  CHECK_FALSE(second.is_stale(6));
+  CHECK(first.find(5) == kNoPath);
+  first.insert(70, 7);
+  std::vector<PathId> found;
+  for (AdjRibIn* const rib : {&first, &second})
+    rib->for_each([&](PrefixId, PathId path, bool stale) {
+      CHECK_FALSE(stale);
+      found.push_back(path);
+    });
+  CHECK(found == std::vector<PathId>{7, 51});
 }
 
 TEST_CASE("EventTimers: due order, then order of setting; a key set again moves") {
