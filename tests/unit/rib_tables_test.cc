@@ -327,6 +327,13 @@ TEST_CASE("AdjRibIn: a page that one neighbour gave back serves another, empty")
     gone.insert(700, 31);
     gone.mark_all_stale();
   }
+  first.insert(3, 50);
+  first.insert(60, 60);
+  CHECK_FALSE(first.is_stale(3));
+  CHECK_FALSE(first.is_stale(60));
+  first.erase(3);
+  first.erase(60);
+  CHECK(first.footprint() < sizeof(RoutePages::Paths));
   first.insert(5, 50);
   first.insert(6, 60);
   first.mark_stale(6);
