@@ -444,6 +444,53 @@ TEST_CASE("a detector that is an event filter judges the events of the others") 
   CHECK(b.commits.list.back().states.size() == 1);  // what the detector learnt is kept
 }
 
+/// What all neighbours show for the prefix that changed, as the detector is told of the change.
+class Looker : public Detector {
+ public:
+  std::string_view name() const override { return "looker"; }
+  void attach(Host& host) override { host_ = &host; }
+  void on_route_change(const RouteChange& change) override {
+    std::string line;
+    host_->for_each_route(change.prefix, [&](const RouteView& route) {
+      line += (line.empty() ? "" : ", ") + host_->peer(route.peer).name + " " +
+              format_as_path(host_->path(route.path).as_path()) + (route.stale ? " stale" : "");
+    });
+    seen.push_back(line);
+  }
+  Host* host_ = nullptr;
+  Lines seen;
+};
+
+TEST_CASE("a detector sees the routes of all neighbours for a prefix, to the last one") {
+  Bench b;
+  auto owned = std::make_unique<Looker>();
+  Looker& looker = *owned;
+  b.engine.add_detector(std::move(owned));
+  b.start();
+  Batch batch;
+  for (const std::uint32_t n : {0u, 1u, 2u, 3u}) {
+    bgp::PeerDetail detail;
+    detail.name = std::string(1, static_cast<char>('a' + n));
+    batch.add_peer(at(1), n, detail);
+    batch.up(2).records.back().peer = n;
+  }
+  const auto announce = [&](std::uint32_t n, Asn as) {
+    batch.announce(3, kP, {as}).records.back().peer = n;
+  };
+  announce(0, 10);
+  announce(3, 13);
+  announce(2, 12);
+  batch.down(4).records.back().peer = 0;
+  announce(2, 22);
+  batch.update(5, {kP}, {}, {}).records.back().peer = 0;
+  batch.update(6, {kP}, {}, {}).records.back().peer = 3;
+  batch.update(7, {kP}, {}, {}).records.back().peer = 2;
+  announce(1, 11);
+  b.run(batch);
+  CHECK(looker.seen == Lines{"a 10", "a 10, d 13", "a 10, c 12, d 13", "a 10 stale, c 22, d 13",
+                             "c 22, d 13", "c 22", "", "b 11"});
+}
+
 /// Ids of what it says and when: a coming is 1, a going 2. Says a coming `repeat` times.
 class Alternating : public Detector {
  public:
