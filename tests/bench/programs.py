@@ -83,9 +83,21 @@ class LapwingUnderTest:
         self._lapwing.process.wait(60)
 
 
-class BirdUnderTest:
-    name = "bird"
+class DaemonUnderTest:
+    """One that keeps what it holds in memory; `_process` is what was started."""
+
     durable = False
+
+    @property
+    def pids(self):
+        return [self._process.pid]
+
+    def stop(self):
+        self._process.stop()
+
+
+class BirdUnderTest(DaemonUnderTest):
+    name = "bird"
 
     def __init__(self, scratch, args, port):
         self._socket = scratch.file("bird.ctl")
@@ -106,23 +118,15 @@ protocol device {{ }}
                                                self._socket, "-P", scratch.file("bird.pid")])
         wait_until(lambda: os.path.exists(self._socket), "BIRD")
 
-    @property
-    def pids(self):
-        return [self._process.pid]
-
     def state(self):
         text = answer("birdc", "-s", self._socket, "show", "protocols", "all")
         return sum(int(n) for n in re.findall(r"Routes:\s+(\d+) imported", text)), 0
 
-    def stop(self):
-        self._process.stop()
 
-
-class FrrUnderTest:
+class FrrUnderTest(DaemonUnderTest):
     """bgpd alone: no zebra, no routes of the kernel."""
 
     name = "frr"
-    durable = False
     program = "/usr/lib/frr/bgpd"
 
     def __init__(self, scratch, args, port):
@@ -149,24 +153,16 @@ class FrrUnderTest:
     def _vtysh(self, command):
         return answer("vtysh", "--vty_socket", self._vty, "-d", "bgpd", "-c", command)
 
-    @property
-    def pids(self):
-        return [self._process.pid]
-
     def state(self):
         summary = json.loads(self._vtysh("show bgp summary json") or "{}")
         return sum(peer.get("pfxRcd", 0) for family in summary.values() if isinstance(family, dict)
                    for peer in family.get("peers", {}).values()), 0
 
-    def stop(self):
-        self._process.stop()
 
-
-class OpenBgpdUnderTest:
+class OpenBgpdUnderTest(DaemonUnderTest):
     """It drops its privileges itself, and must be started by root. Three processes."""
 
     name = "openbgpd"
-    durable = False
     program = "/usr/sbin/bgpd"
 
     def __init__(self, scratch, args, port):
@@ -195,13 +191,9 @@ class OpenBgpdUnderTest:
     def state(self):
         return sum(n["stats"]["prefixes"]["received"] for n in self._neighbors()), 0
 
-    def stop(self):
-        self._process.stop()
 
-
-class GoBgpUnderTest:
+class GoBgpUnderTest(DaemonUnderTest):
     name = "gobgp"
-    durable = False
     program = "gobgpd"
 
     def __init__(self, scratch, args, port):
@@ -226,16 +218,9 @@ class GoBgpUnderTest:
     def _neighbors(self):
         return json.loads(answer("gobgp", "-u", LISTEN, "-p", str(self._api), "neighbor", "-j") or "[]")
 
-    @property
-    def pids(self):
-        return [self._process.pid]
-
     def state(self):
         return sum(family.get("state", {}).get("received", 0) for neighbor in self._neighbors()
                    for family in neighbor.get("afi_safis", [])), 0
-
-    def stop(self):
-        self._process.stop()
 
 
 PROGRAMS = [BirdUnderTest, LapwingUnderTest, FrrUnderTest, OpenBgpdUnderTest, GoBgpUnderTest]
