@@ -1,5 +1,7 @@
 #include "bgp/record.h"
 
+#include <boost/endian/conversion.hpp>
+#include <cstring>
 #include <utility>
 
 namespace lapwing::bgp {
@@ -11,7 +13,8 @@ std::uint64_t read_word(const std::uint8_t* p) {
 }
 
 void write_word(std::uint8_t* p, std::uint64_t word) {
-  for (int i = 7; i >= 0; --i, word >>= 8) p[i] = static_cast<std::uint8_t>(word);
+  boost::endian::native_to_big_inplace(word);
+  std::memcpy(p, &word, sizeof word);
 }
 
 }  // namespace

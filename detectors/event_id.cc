@@ -50,8 +50,8 @@ class Sha256 {
 
 EventId make_event_id(std::string_view domain, std::span<const std::uint64_t> parts) {
   static thread_local Sha256 sha256;
-  std::string message;
-  message.reserve(8 + domain.size() + parts.size() * 8);
+  static thread_local std::string message;
+  message.clear();
   detectors::put_u64(message, domain.size());
   message += domain;
   for (const std::uint64_t part : parts) detectors::put_u64(message, part);

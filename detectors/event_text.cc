@@ -1,5 +1,6 @@
 #include "detectors/event_text.h"
 
+#include <fmt/compile.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -41,10 +42,11 @@ std::string format_duration(microseconds d) {
   const std::int64_t s = std::max<std::int64_t>(whole_seconds(d), 0);
   const std::int64_t minutes = s / 60, hours = minutes / 60, days = hours / 24;
   if (days != 0)
-    return fmt::format("{} d {:02} h {:02} min {:02} s", days, hours % 24, minutes % 60, s % 60);
-  if (hours != 0) return fmt::format("{} h {:02} min {:02} s", hours, minutes % 60, s % 60);
-  if (minutes != 0) return fmt::format("{} min {:02} s", minutes, s % 60);
-  return fmt::format("{} s", s);
+    return fmt::format(FMT_COMPILE("{} d {:02} h {:02} min {:02} s"), days, hours % 24, minutes % 60, s % 60);
+  if (hours != 0)
+    return fmt::format(FMT_COMPILE("{} h {:02} min {:02} s"), hours, minutes % 60, s % 60);
+  if (minutes != 0) return fmt::format(FMT_COMPILE("{} min {:02} s"), minutes, s % 60);
+  return fmt::format(FMT_COMPILE("{} s"), s);
 }
 
 std::string join_names(std::span<const std::string> names, std::size_t count, std::size_t show) {
@@ -57,7 +59,7 @@ std::string join_prefixes(std::span<const Prefix> prefixes, std::size_t count, s
 }
 
 std::string count_of(std::uint64_t n, std::string_view one, std::string_view many) {
-  return fmt::format("{} {}", n, n == 1 ? one : many);
+  return fmt::format(FMT_COMPILE("{} {}"), n, n == 1 ? one : many);
 }
 
 std::string json_string(std::string_view text) {

@@ -162,6 +162,14 @@ void NewUpstream::on_update_end() {
 }
 
 void NewUpstream::tell_outcomes() {
+  // Origins were touched in the same order.
+  auto o = origins_touched_.begin();
+  for (Touch* const t : ordered_) {
+    const AdjacencyRecord& r = knowledge_[t->adjacency];
+    while (o != origins_touched_.end() && knowledge_.origin(o->origin).as < r.origin) ++o;
+    t->judged_later = o != origins_touched_.end() && o->origin == r.origin_number &&
+                      (becomes_single_homed(*o) || ends_single_homed(*o));
+  }
   for (Touch* const t : ordered_)
     if (t->outcome == Outcome::kNew) emit_new(*t);
   // Only now: of two origins that one UPDATE shows behind a new transit, neither makes it known.

@@ -116,6 +116,7 @@ class NewUpstream final : public Detector {
     bool removed_live = false;
     bool replaced = false;  // in a first table, a route that showed it gave way to another
     bool new_origin = false;
+    bool judged_later = false;  // its evidence is wanted again: by a single-homed event
     Outcome outcome = Outcome::kNone;
     Cause cause = Cause::kLive;
     std::int64_t baseline_delta = 0;
@@ -202,6 +203,8 @@ class NewUpstream final : public Detector {
   void emit_gone(Touch& t);
   void emit_flap_begins(Touch& t);
   void emit_flap_state(std::uint32_t adjacency, Action action);
+  bool becomes_single_homed(const OriginTouch& o) const;
+  bool ends_single_homed(const OriginTouch& o) const;
   void judge_single_homed(const OriginTouch& o);
   void judge_single_homed_after_flap(std::uint32_t adjacency);
   void raise_single_homed(std::uint32_t origin, std::uint32_t went, Touch* t);

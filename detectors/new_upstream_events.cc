@@ -1,7 +1,9 @@
 // Detector `new-upstream`: what its events say. Types and members: docs/EVENTS.md.
+#include <fmt/compile.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/container/small_vector.hpp>
 
 #include "detectors/event_text.h"
 #include "detectors/evidence.h"
@@ -15,14 +17,16 @@ EventId incident_of(const AdjacencyRecord& r) {
   return make_event_id("upstream", parts);
 }
 
+constexpr std::size_t kUsualFields = 8;
+
 std::string seen_by(const std::vector<std::string>& peers, std::size_t count) {
   return peers.empty() ? std::string() : ", seen by " + join_names(peers, count);
 }
 
 /// "175.45.176.0/24 and 175.45.178.0/24 (2 of 4 prefixes)"
 std::string share_text(const Event& e) {
-  return fmt::format("{} ({} of {})", join_prefixes(e.prefixes, e.prefix_count), e.prefix_count,
-                     count_of(e.origin_prefix_count.value_or(0), "prefix", "prefixes"));
+  return fmt::format(FMT_COMPILE("{} ({} of {})"), join_prefixes(e.prefixes, e.prefix_count),
+                     e.prefix_count, count_of(e.origin_prefix_count.value_or(0), "prefix", "prefixes"));
 }
 
 void add_reserved(Event& e, const AdjacencyRecord& r) {
@@ -47,6 +51,7 @@ Event NewUpstream::make_event(const AdjacencyRecord& r, std::string_view type, A
   e.origin_as = r.origin;
   e.upstream_as = r.upstream;
   e.origin_prefix_count = sightings_.origin_prefixes(r.origin_number);
+  e.fields.reserve(kUsualFields);
   return e;
 }
 
@@ -55,6 +60,8 @@ NewUpstream::Details& NewUpstream::details(Touch& t) {
   t.details = static_cast<std::uint32_t>(details_.size());
   Details& d = details_.emplace_back();
   d.toggles.overflow = t.overflow;
+  d.toggles.list.reserve(t.count);
+  d.evidence.reserve(std::min<std::size_t>(t.count, Event::kMaxEvidence));
   for (std::uint32_t at = t.first; at != kNoNumber; at = seen_[at].next) {
     const Seen& seen = seen_[at];
     const PeerInfo& peer = host_->peer(seen.peer);
@@ -80,13 +87,18 @@ NewUpstream::Details& NewUpstream::details(Touch& t) {
 void NewUpstream::fill_from_touch(Event& e, Touch& t) {
   e.cause = t.cause;
   if (t.last_known) e.changed_between = TimeRange{*t.last_known, host_->now()};
-  e.evidence = details(t).evidence;
+  Details& d = details(t);
+  if (t.judged_later)
+    e.evidence = d.evidence;
+  else
+    e.evidence = std::move(d.evidence);
   const AdjacencyRecord& r = knowledge_[t.adjacency];
   e.known_upstreams = known_upstreams(r.origin_number, r.upstream);
 }
 
 std::vector<std::string> NewUpstream::peer_names(const std::vector<PeerId>& peers) const {
   std::vector<std::string> names;
+  names.reserve(peers.size());
   for (const PeerId p : peers) names.push_back(host_->peer(p).name);
   std::sort(names.begin(), names.end());
   return names;
@@ -161,9 +173,9 @@ void NewUpstream::emit_returned(Touch& t) {
   if (d.poisoned) e.fields.push_back({"poisoned", true});
   add_reserved(e, r);
   e.rule = "a known upstream that had gone is active again";
-  e.summary =
-      fmt::format("AS{} has its known upstream AS{} back after {} for {}{}", r.origin, r.upstream,
-                  format_duration(gap), share_text(e), seen_by(e.peers, e.peers.size()));
+  e.summary = fmt::format(FMT_COMPILE("AS{} has its known upstream AS{} back after {} for {}{}"),
+                          r.origin, r.upstream, format_duration(gap), share_text(e),
+                          seen_by(e.peers, e.peers.size()));
   host_->emit(std::move(e));
 }
 
@@ -196,8 +208,9 @@ void NewUpstream::emit_gone(Touch& t) {
   add_reserved(e, r);
   e.rule = "the last route that showed this upstream was withdrawn or changed";
   e.summary =
-      fmt::format("AS{} no longer has upstream AS{}, after {}; it was seen for {}", r.origin,
-                  r.upstream, format_duration(duration), join_prefixes(e.prefixes, e.prefix_count));
+      fmt::format(FMT_COMPILE("AS{} no longer has upstream AS{}, after {}; it was seen for {}"),
+                  r.origin, r.upstream, format_duration(duration),
+                  join_prefixes(e.prefixes, e.prefix_count));
   host_->emit(std::move(e));
 }
 
@@ -255,14 +268,23 @@ void NewUpstream::emit_flap_state(std::uint32_t adjacency, Action action) {
   host_->emit(std::move(e));
 }
 
-void NewUpstream::judge_single_homed(const OriginTouch& o) {
+bool NewUpstream::becomes_single_homed(const OriginTouch& o) const {
   const OriginRecord& origin = knowledge_.origin(o.origin);
-  if (origin.open == 1 && o.open_before >= 2 && !origin.single_homed_after) {
+  return origin.open == 1 && o.open_before >= 2 && !origin.single_homed_after;
+}
+
+bool NewUpstream::ends_single_homed(const OriginTouch& o) const {
+  const OriginRecord& origin = knowledge_.origin(o.origin);
+  return origin.open >= 2 && origin.single_homed_after;
+}
+
+void NewUpstream::judge_single_homed(const OriginTouch& o) {
+  if (becomes_single_homed(o)) {
     for (Touch* const t : ordered_)
       if (t->outcome == Outcome::kGone && knowledge_[t->adjacency].origin_number == o.origin)
         return raise_single_homed(o.origin, t->adjacency, t);
   }
-  if (origin.open >= 2 && origin.single_homed_after) {
+  if (ends_single_homed(o)) {
     for (Touch* const t : ordered_)
       if (knowledge_[t->adjacency].origin_number == o.origin && knowledge_[t->adjacency].open &&
           !knowledge_[t->adjacency].damped && t->outcome != Outcome::kNone)
@@ -341,7 +363,7 @@ std::vector<KnownUpstream> NewUpstream::known_upstreams(std::uint32_t origin, As
     KnownUpstream upstream;
     std::uint32_t adjacency;
   };
-  std::vector<Known> all;
+  boost::container::small_vector<Known, 16> all;
   std::uint32_t n = knowledge_.origin(origin).first_adjacency;
   // Newest first; an origin with more upstreams than anyone reads is not walked to its end.
   for (std::size_t walked = 0; n != kNoNumber && walked < 16 * kMaxKnown; ++walked) {
@@ -380,11 +402,12 @@ Timestamp NewUpstream::last_seen(std::uint32_t adjacency) const {
   sightings_.for_each_prefix(adjacency, [&](std::span<const PrefixId> ids) {
     for (const PrefixId id : ids)
       host_->for_each_route(id, [&](const RouteView& route) {
-        if (heard || !shows(route, adjacency)) return;
+        if (!shows(route, adjacency)) return true;
         if (!route.stale)
           heard = true;
         else if (route.peer < lost_at_.size() && lost_at_[route.peer])
           seen = std::max(seen, *lost_at_[route.peer]);
+        return !heard;
       });
     return !heard && ++looked < kPrefixSample;
   });
@@ -420,6 +443,7 @@ NewUpstream::Shown NewUpstream::shown(std::uint32_t adjacency) const {
     for (const PrefixId id : ids)
       host_->for_each_route(id, [&](const RouteView& route) {
         if (shows(route, adjacency)) insert_bounded(peers, route.peer, 65536);
+        return true;
       });
     return true;
   });

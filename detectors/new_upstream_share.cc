@@ -23,16 +23,18 @@ void NewUpstream::Toggles::merge(const Toggles& later) {
 }
 
 std::vector<NewUpstream::Toggle> NewUpstream::Toggles::net() const {
-  std::vector<Toggle> sorted = list;
-  std::stable_sort(sorted.begin(), sorted.end(),
-                   [](const Toggle& a, const Toggle& b) { return a.prefix < b.prefix; });
   // A prefix comes and goes by turns: an even number of toggles leaves it as it was.
   std::vector<Toggle> out;
-  for (const Toggle& t : sorted)
-    if (!out.empty() && out.back().prefix == t.prefix && out.back().added != t.added)
-      out.pop_back();
-    else if (out.empty() || out.back().prefix != t.prefix)
-      out.push_back(t);
+  out.reserve(list.size());
+  for (const Toggle& t : list) {
+    const auto at = std::lower_bound(
+        out.begin(), out.end(), t,
+        [](const Toggle& a, const Toggle& b) { return a.prefix < b.prefix; });
+    if (at == out.end() || at->prefix != t.prefix)
+      out.insert(at, t);
+    else if (at->added != t.added)
+      out.erase(at);
+  }
   return out;
 }
 
@@ -109,7 +111,7 @@ void NewUpstream::close_window(std::uint32_t adjacency, bool report) {
   AdjacencyRecord& r = knowledge_[adjacency];
   free_windows_.push_back(std::exchange(r.window, kNoNumber));
   host_->cancel_timer(kShareTimer | adjacency);
-  host_->erase_state(adjacency_key(r.origin, r.upstream) + 's');
+  if (host_->keeps_state()) host_->erase_state(adjacency_key(r.origin, r.upstream) + 's');
   if (!report) return;
   const std::uint32_t count = sightings_.prefixes(adjacency);
   const bool exact = !w.restored && !w.toggles.overflow;

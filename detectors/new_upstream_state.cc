@@ -32,6 +32,7 @@ constexpr std::string_view kStormKey = "storm";
 }  // namespace
 
 void NewUpstream::store(std::uint32_t adjacency) {
+  if (!host_->keeps_state()) return;
   const AdjacencyRecord& r = knowledge_[adjacency];
   host_->put_state(adjacency_key(r.origin, r.upstream), knowledge_.encode(adjacency));
 }
@@ -39,6 +40,7 @@ void NewUpstream::store(std::uint32_t adjacency) {
 /// format | opened | due | old count (4) | old origin count (4). What changed since is compared by
 /// count after a restart, so that a window costs one write and not one for each change.
 void NewUpstream::store_window(std::uint32_t adjacency, const ShareWindow& w) {
+  if (!host_->keeps_state()) return;
   std::string value;
   put_u8(value, kStateFormat);
   put_time(value, w.opened);

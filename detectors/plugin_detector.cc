@@ -181,6 +181,7 @@ void PluginDetector::fill_host_table() {
     of(h).host_->for_each_route(prefix, [&](const RouteView& route) {
       const lapwing_route view = to_c(route);
       fn(context, &view);
+      return true;
     });
   };
   c.set_timer = [](CHost h, std::uint64_t key, std::int64_t due) {

@@ -53,18 +53,20 @@ class Engine::DetectorHost final : public Host {
   bool is_stale(PeerId peer, PrefixId prefix) const override {
     return engine_.peers_[peer]->rib.is_stale(prefix);
   }
-  void for_each_route(PrefixId prefix,
-                      const std::function<void(const RouteView&)>& fn) const override;
+  void for_each_route(PrefixId prefix, FunctionRef<bool(const RouteView&)> fn) const override;
   void set_timer(std::uint64_t key, Timestamp due) override {
     engine_.timers_.set({number_, key}, due);
   }
   void cancel_timer(std::uint64_t key) override { engine_.timers_.cancel({number_, key}); }
   void put_state(std::string_view key, std::string_view value) override {
+    if (!keeps_state()) return;
     engine_.commit_.states.push_back({name_, std::string(key), std::string(value)});
   }
   void erase_state(std::string_view key) override {
+    if (!keeps_state()) return;
     engine_.commit_.states.push_back({name_, std::string(key), std::nullopt});
   }
+  bool keeps_state() const override { return !engine_.options_.replay; }
   void emit(Event&& event) override;
 
  private:

@@ -42,6 +42,7 @@ void Engine::process(const bgp::RecordBatch& batch) {
   hashes_.resize(batch.nlri.size());
   for (std::size_t i = 0; i < batch.nlri.size(); ++i) hashes_[i] = PrefixTable::hash(batch.nlri[i]);
   ahead_.fill({});
+  looks_ahead_ = prefixes_.size() >= kLookAheadFrom;
   bool tick = false;
   for (std::size_t i = 0; i < batch.records.size(); ++i) {
     constexpr std::size_t kSlot = 6, kEntry = 3;
@@ -142,6 +143,7 @@ void Engine::look_ahead(const Peer& peer, const bgp::RecordBatch& batch, std::si
   const std::size_t end = hashes_.size();
   if (at + kSlot < end) prefixes_.prefetch(hashes_[at + kSlot]);
   if (at + kRecord < end) prefixes_.prefetch_record(hashes_[at + kRecord]);
+  if (!looks_ahead_) return;
   if (const std::size_t n = at + kRoute; n < end) {
     Ahead& next = ahead_[n % kAhead];
     next.path = kNoPath;

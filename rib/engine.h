@@ -18,6 +18,8 @@
 
 #include <array>
 #include <atomic>
+#include <boost/container/small_vector.hpp>
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <cstring>
 #include <deque>
@@ -293,17 +295,18 @@ class Engine final : public Dictionary {
   // Events of the present moment: what one incident said last, and how often an id stood again.
   struct Said {
     EventId last;
-    std::vector<std::pair<EventId, std::uint32_t>> times;
+    boost::container::small_vector<std::pair<EventId, std::uint32_t>, 1> times;
   };
   // Ids of detectors are octets of a SHA-256. Asked, never walked.
   struct IdHash {
+    using is_avalanching = void;
     std::size_t operator()(const EventId& id) const {
       std::size_t hash = 0;
       std::memcpy(&hash, id.bytes.data(), sizeof hash);
       return hash;
     }
   };
-  std::unordered_map<EventId, Said, IdHash> said_;
+  boost::unordered_flat_map<EventId, Said, IdHash> said_;
   Timestamp said_at_{};
   std::vector<std::unique_ptr<DetectorHost>> detectors_;
   std::vector<DetectorHost*> route_listeners_;  // of changes outside first tables
@@ -330,6 +333,9 @@ class Engine final : public Dictionary {
   };
   static constexpr std::size_t kAhead = 16;
   std::array<Ahead, kAhead> ahead_;  // of the NLRI that come next, by their number
+  // What routes for a few prefixes need stays in the processor's cache: no need to ask for it.
+  static constexpr std::uint64_t kLookAheadFrom = 50000;
+  bool looks_ahead_ = false;
   Timestamp now_{};
   bool update_open_ = false;       // on_route_change without on_update_end yet
   bool live_update_open_ = false;  // …for a change outside a first table

@@ -324,14 +324,14 @@ void Engine::end_restore() {
 }
 
 void Engine::DetectorHost::for_each_route(PrefixId prefix,
-                                          const std::function<void(const RouteView&)>& fn) const {
+                                          FunctionRef<bool(const RouteView&)> fn) const {
   std::uint32_t left = engine_.prefixes_.references(prefix);  // of all neighbours, or more
   for (auto peer = engine_.peers_.begin(); left != 0 && peer != engine_.peers_.end(); ++peer) {
     if (!*peer) continue;
     const AdjRibIn& rib = (*peer)->rib;
     const PathId path = rib.find(prefix);
     if (path == kNoPath) continue;
-    fn({(*peer)->info.id, prefix, path, rib.is_stale(prefix)});
+    if (!fn({(*peer)->info.id, prefix, path, rib.is_stale(prefix)})) return;
     --left;
   }
 }

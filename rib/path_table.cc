@@ -165,7 +165,7 @@ void PathTable::drain(std::uint64_t durable, const std::function<void(PathId)>& 
     else
       this->prefetch(entries_[id].hash);
   };
-  quarantine_.drain(durable, prefetch, [&](PathId id) { leave_quarantine(id, fn); });
+  quarantine_.drain(durable, kKept, prefetch, [&](PathId id) { leave_quarantine(id, fn); });
 }
 
 void PathTable::free_unnamed(std::span<const PathId> named, const std::function<void(PathId)>& fn) {

@@ -75,6 +75,7 @@ class PathTable {
   static constexpr std::uint16_t kLarge = 0xffff;
   static constexpr std::uint16_t kUnused = 0;
   static constexpr std::uint16_t kMany = 0xffff;
+  static constexpr std::size_t kKept = 1 << 14;  // a flapping path comes back soon
 
   struct Entry {
     std::uint32_t block = 0;  // first unit, or index into large_; next free id while free

@@ -163,7 +163,7 @@ void PrefixTable::drain(std::uint64_t durable, const std::function<void(PrefixId
     else
       this->prefetch(hash(key(id)));
   };
-  quarantine_.drain(durable, prefetch, [&](PrefixId id) { leave_quarantine(id, fn); });
+  quarantine_.drain(durable, 0, prefetch, [&](PrefixId id) { leave_quarantine(id, fn); });
 }
 
 void PrefixTable::free_unnamed(std::span<const PrefixId> named,

@@ -70,8 +70,7 @@ class JsonObject {
   void key(std::string_view name) {
     if (!first_) out_ += ',';
     first_ = false;
-    append_json(out_, name);
-    out_ += ':';
+    append_json(out_, name, ':');
   }
 
  private:

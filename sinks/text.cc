@@ -145,16 +145,11 @@ void append_rfc3339(std::string& out, Timestamp time) {
 }
 
 void append_prefix(std::string& out, const Prefix& prefix) {
-  if (prefix.address.version == IpVersion::kV4) {
-    for (std::size_t i = 0; i < 4; ++i) {
-      if (i != 0) out += '.';
-      append_number(out, static_cast<unsigned>(prefix.address.bytes[i]));
-    }
-  } else {
-    out += format_address(prefix.address);
-  }
-  out += '/';
-  append_number(out, static_cast<unsigned>(prefix.length));
+  char text[INET6_ADDRSTRLEN + 4];
+  char* at = write_address(text, prefix.address);
+  *at++ = '/';
+  at = std::to_chars(at, text + sizeof text, prefix.length).ptr;
+  out.append(text, at);
 }
 
 void append_event_id(std::string& out, const EventId& id) {
@@ -167,10 +162,22 @@ void append_event_id(std::string& out, const EventId& id) {
   out.append(text, sizeof text);
 }
 
-void append_json(std::string& out, std::string_view text) {
+void append_json(std::string& out, std::string_view text, char then) {
+  const std::size_t plain = plain_run(text, 0);
+  if (plain == text.size()) {
+    // Nearly always: written in one piece.
+    const std::size_t at = out.size();
+    out.resize(at + plain + (then == '\0' ? 2 : 3));
+    char* to = out.data() + at;
+    *to++ = '"';
+    to = std::copy_n(text.data(), plain, to);
+    *to++ = '"';
+    if (then != '\0') *to = then;
+    return;
+  }
   out += '"';
   for (std::size_t i = 0; i < text.size();) {
-    const std::size_t end = plain_run(text, i);
+    const std::size_t end = i == 0 ? plain : plain_run(text, i);
     out.append(text.data() + i, end - i);
     i = end;
     if (i == text.size()) break;
@@ -186,6 +193,7 @@ void append_json(std::string& out, std::string_view text) {
     i += point.size;
   }
   out += '"';
+  if (then != '\0') out += then;
 }
 
 std::string message_id(std::string_view type) {

@@ -51,8 +51,8 @@ void append_rfc3339(std::string& out, Timestamp time);
 void append_prefix(std::string& out, const Prefix& prefix);
 void append_event_id(std::string& out, const EventId& id);
 
-/// A JSON string with its quotes (RFC 8259 7).
-void append_json(std::string& out, std::string_view text);
+/// A JSON string with its quotes (RFC 8259 7), and what is to follow it.
+void append_json(std::string& out, std::string_view text, char then = '\0');
 inline void append_json_time(std::string& out, Timestamp time) {
   out += '"';
   append_rfc3339(out, time);

@@ -2,15 +2,17 @@
 //
 // Elements live in chunks of a fixed size; the directory of chunks has a fixed place. One thread
 // grows and writes; another may read an element whose index reached it through a queue.
-// A chunk of 2 MiB is a huge page (lapwing/large_allocator.h).
+// A chunk of 2 MiB is a huge page (lapwing/large_allocator.h), but for the first one: of a small
+// table only what is used costs memory, and the time to clear it.
 // Owns: the chunks. Memory is not given back before destruction.
 #pragma once
 
-#include <cassert>
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
-#include <vector>
+#include <new>
 
 #include "lapwing/large_allocator.h"
 
@@ -19,28 +21,56 @@ namespace lapwing {
 template <typename T, unsigned kChunkBits, unsigned kDirectoryBits>
 class ChunkedArray {
  public:
-  ChunkedArray() : chunks_(new LargeVector<T>[kDirectory]) {}
+  // Memory of calloc that nobody wrote to takes no room.
+  ChunkedArray() : chunks_(static_cast<T**>(std::calloc(kDirectory, sizeof(T*)))) {
+    if (!chunks_) throw std::bad_alloc();
+  }
+  ~ChunkedArray() {
+    for (std::uint64_t at = 0; at < ready_; at += kChunk)
+      std::destroy_n(chunk_of(at), std::min(kChunk, ready_ - at));
+    for (std::uint64_t at = 0; at < capacity_; at += kChunk)
+      LargeAllocator<T>().deallocate(chunk_of(at), kChunk);
+  }
+  ChunkedArray(const ChunkedArray&) = delete;
+  ChunkedArray& operator=(const ChunkedArray&) = delete;
 
   /// Makes `index` usable; new elements are value-initialized. False when the array is full.
   bool grow_to(std::uint64_t index) {
+    if (index < ready_) return true;
     if (index >> kChunkBits >= kDirectory) return false;
-    while (used_ <= index >> kChunkBits) chunks_[used_++].resize(kChunk);
+    make_ready(index);
     return true;
   }
-  T& operator[](std::uint64_t index) { return chunks_[index >> kChunkBits][index & (kChunk - 1)]; }
-  const T& operator[](std::uint64_t index) const {
-    return chunks_[index >> kChunkBits][index & (kChunk - 1)];
-  }
-  std::uint64_t footprint() const {
-    return kDirectory * sizeof(LargeVector<T>) + used_ * kChunk * sizeof(T);
-  }
-  std::uint64_t capacity() const { return used_ * kChunk; }
+  T& operator[](std::uint64_t index) { return chunk_of(index)[index & (kChunk - 1)]; }
+  const T& operator[](std::uint64_t index) const { return chunk_of(index)[index & (kChunk - 1)]; }
+  std::uint64_t footprint() const { return kDirectory * sizeof(T*) + capacity_ * sizeof(T); }
 
  private:
   static constexpr std::uint64_t kChunk = std::uint64_t{1} << kChunkBits;
   static constexpr std::uint64_t kDirectory = std::uint64_t{1} << kDirectoryBits;
-  std::unique_ptr<LargeVector<T>[]> chunks_;
-  std::uint64_t used_ = 0;
+  static constexpr std::uint64_t kStep = std::max<std::uint64_t>(1, 4096 / sizeof(T));
+
+  T* chunk_of(std::uint64_t index) const { return chunks_.get()[index >> kChunkBits]; }
+
+  void make_ready(std::uint64_t index) {
+    while (index >= ready_) {
+      if (ready_ == capacity_) {
+        chunks_.get()[ready_ >> kChunkBits] = LargeAllocator<T>().allocate(kChunk);
+        if (capacity_ == 0) detail::use_small_pages(chunk_of(0), kChunk * sizeof(T));
+        capacity_ += kChunk;
+      }
+      const std::uint64_t step = std::min(kStep, capacity_ - ready_);
+      std::uninitialized_value_construct_n(&(*this)[ready_], step);
+      ready_ += step;
+    }
+  }
+
+  struct Free {
+    void operator()(T** directory) const { std::free(directory); }
+  };
+  std::unique_ptr<T*, Free> chunks_;
+  std::uint64_t ready_ = 0;     // elements that live
+  std::uint64_t capacity_ = 0;  // elements that have memory
 };
 
 }  // namespace lapwing

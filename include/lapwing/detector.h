@@ -20,7 +20,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -29,6 +28,7 @@
 #include <vector>
 
 #include "lapwing/event.h"
+#include "lapwing/function_ref.h"
 #include "lapwing/path.h"
 #include "lapwing/prefix.h"
 #include "lapwing/settings.h"
@@ -117,8 +117,8 @@ class Host {
   virtual std::span<const Asn> route_server_ases() const = 0;
   /// True while no neighbour has withdrawn or changed this route, but its session is lost.
   virtual bool is_stale(PeerId, PrefixId) const = 0;
-  /// The routes of all neighbours for one NLRI, in ascending order of peer.
-  virtual void for_each_route(PrefixId, const std::function<void(const RouteView&)>&) const = 0;
+  /// The routes of all neighbours for one NLRI, in ascending order of peer, until `fn` returns false.
+  virtual void for_each_route(PrefixId, FunctionRef<bool(const RouteView&)> fn) const = 0;
 
   /// Calls `on_timer(key)` when event time reaches `due`, before any record of that time or later.
   /// A timer with the same key is replaced. Timers of one time fire in the order in which they were
@@ -129,6 +129,8 @@ class Host {
   /// Durable state of this detector. Committed with the change being handled.
   virtual void put_state(std::string_view key, std::string_view value) = 0;
   virtual void erase_state(std::string_view key) = 0;
+  /// False in a replay, which stores nothing: what is put is dropped, and need not be made.
+  virtual bool keeps_state() const { return true; }
 
   /// Commits the event with the change being handled. `event.id` must be set (see `make_event_id`).
   /// An id that is in the journal already is recognised and not stored twice.

@@ -45,6 +45,11 @@ inline void* map_large(std::size_t bytes) {
   return begin + head;
 }
 
+/// Takes the wish back for a block of LargeAllocator.
+inline void use_small_pages(void* block, std::size_t bytes) {
+  if (kMapLarge && bytes >= kHugePage) ::madvise(block, whole_pages(bytes), MADV_NOHUGEPAGE);
+}
+
 }  // namespace detail
 
 template <typename T>

@@ -68,19 +68,19 @@ struct IpAddress {
   friend constexpr auto operator<=>(const IpAddress&, const IpAddress&) = default;
 };
 
-/// RFC 5952 text for IPv6, dotted quad for IPv4.
-inline std::string format_address(const IpAddress& a) {
-  if (a.version == IpVersion::kV6) {
-    char text[INET6_ADDRSTRLEN];
-    return ::inet_ntop(AF_INET6, a.bytes.data(), text, sizeof text);
-  }
-  std::string text;  // of at most 15 octets: no memory of its own
+/// RFC 5952 text for IPv6, dotted quad for IPv4, into at least INET6_ADDRSTRLEN octets; returns its end.
+inline char* write_address(char* out, const IpAddress& a) {
+  if (a.version == IpVersion::kV6)
+    return out + std::strlen(::inet_ntop(AF_INET6, a.bytes.data(), out, INET6_ADDRSTRLEN));
   for (std::size_t i = 0; i < a.size(); ++i) {
-    if (i != 0) text += '.';
-    char number[3];
-    text.append(number, std::to_chars(number, number + sizeof number, a.bytes[i]).ptr);
+    if (i != 0) *out++ = '.';
+    out = std::to_chars(out, out + 3, a.bytes[i]).ptr;
   }
-  return text;
+  return out;
+}
+inline std::string format_address(const IpAddress& a) {
+  char text[INET6_ADDRSTRLEN];
+  return std::string(text, write_address(text, a));
 }
 
 inline std::optional<IpAddress> parse_address(std::string_view text) {
@@ -125,7 +125,11 @@ struct Prefix {
 };
 
 inline std::string format_prefix(const Prefix& p) {
-  return format_address(p.address) + '/' + std::to_string(p.length);
+  char text[INET6_ADDRSTRLEN + 4];
+  char* end = write_address(text, p.address);
+  *end++ = '/';
+  end = std::to_chars(end, text + sizeof text, p.length).ptr;
+  return std::string(text, end);
 }
 
 /// Reads "175.45.176.0/24". Host bits set: nullopt unless `mask_host_bits`.

@@ -21,7 +21,7 @@ class Names final : public Host {
   const Watch& watch() const override { return watch_; }
   std::span<const Asn> route_server_ases() const override { return {}; }
   bool is_stale(PeerId, PrefixId) const override { return false; }
-  void for_each_route(PrefixId, const std::function<void(const RouteView&)>&) const override {}
+  void for_each_route(PrefixId, FunctionRef<bool(const RouteView&)>) const override {}
   void set_timer(std::uint64_t, Timestamp) override {}
   void cancel_timer(std::uint64_t) override {}
   void put_state(std::string_view, std::string_view) override {}

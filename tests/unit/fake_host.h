@@ -294,11 +294,11 @@ class FakeHost final : public Host {
   const Watch& watch() const override { return watched; }
   std::span<const Asn> route_server_ases() const override { return route_servers; }
   bool is_stale(PeerId p, PrefixId prefix) const override { return routes_.at(prefix).at(p).stale; }
-  void for_each_route(PrefixId prefix,
-                      const std::function<void(const RouteView&)>& fn) const override {
+  void for_each_route(PrefixId prefix, FunctionRef<bool(const RouteView&)> fn) const override {
     const auto it = routes_.find(prefix);
     if (it == routes_.end()) return;
-    for (const auto& [p, route] : it->second) fn({p, prefix, route.path, route.stale});
+    for (const auto& [p, route] : it->second)
+      if (!fn({p, prefix, route.path, route.stale})) return;
   }
   void set_timer(std::uint64_t key, Timestamp due) override {
     cancel_timer(key);

@@ -454,6 +454,7 @@ class Looker : public Detector {
     host_->for_each_route(change.prefix, [&](const RouteView& route) {
       line += (line.empty() ? "" : ", ") + host_->peer(route.peer).name + " " +
               format_as_path(host_->path(route.path).as_path()) + (route.stale ? " stale" : "");
+      return true;
     });
     seen.push_back(line);
   }
