@@ -3,9 +3,13 @@
 // Thread: any. Owns: what it returns.
 #pragma once
 
+#include <fmt/compile.h>
+#include <fmt/format.h>
+
 #include <chrono>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,6 +22,14 @@
 namespace lapwing::detectors {
 
 inline constexpr std::size_t kMaxPathText = 1000;
+
+/// What a compiled format (FMT_COMPILE) says, with one allocation at most.
+template <typename Format, typename... Arguments>
+std::string format_text(const Format& format, const Arguments&... arguments) {
+  fmt::memory_buffer text;
+  fmt::format_to(std::back_inserter(text), format, arguments...);
+  return fmt::to_string(text);
+}
 
 /// The AS path as text. Longer than kMaxPathText: cut after a whole hop, then "… (N hops)".
 std::string bounded_path_text(AsPathView path);

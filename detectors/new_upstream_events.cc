@@ -1,7 +1,4 @@
 // Detector `new-upstream`: what its events say. Types and members: docs/EVENTS.md.
-#include <fmt/compile.h>
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <boost/container/small_vector.hpp>
 
@@ -25,7 +22,7 @@ std::string seen_by(const std::vector<std::string>& peers, std::size_t count) {
 
 /// "175.45.176.0/24 and 175.45.178.0/24 (2 of 4 prefixes)"
 std::string share_text(const Event& e) {
-  return fmt::format(FMT_COMPILE("{} ({} of {})"), join_prefixes(e.prefixes, e.prefix_count),
+  return format_text(FMT_COMPILE("{} ({} of {})"), join_prefixes(e.prefixes, e.prefix_count),
                      e.prefix_count, count_of(e.origin_prefix_count.value_or(0), "prefix", "prefixes"));
 }
 
@@ -173,7 +170,7 @@ void NewUpstream::emit_returned(Touch& t) {
   if (d.poisoned) e.fields.push_back({"poisoned", true});
   add_reserved(e, r);
   e.rule = "a known upstream that had gone is active again";
-  e.summary = fmt::format(FMT_COMPILE("AS{} has its known upstream AS{} back after {} for {}{}"),
+  e.summary = format_text(FMT_COMPILE("AS{} has its known upstream AS{} back after {} for {}{}"),
                           r.origin, r.upstream, format_duration(gap), share_text(e),
                           seen_by(e.peers, e.peers.size()));
   host_->emit(std::move(e));
@@ -208,7 +205,7 @@ void NewUpstream::emit_gone(Touch& t) {
   add_reserved(e, r);
   e.rule = "the last route that showed this upstream was withdrawn or changed";
   e.summary =
-      fmt::format(FMT_COMPILE("AS{} no longer has upstream AS{}, after {}; it was seen for {}"),
+      format_text(FMT_COMPILE("AS{} no longer has upstream AS{}, after {}; it was seen for {}"),
                   r.origin, r.upstream, format_duration(duration),
                   join_prefixes(e.prefixes, e.prefix_count));
   host_->emit(std::move(e));

@@ -192,11 +192,10 @@ void Suppression::suppress(const std::string& rule, const Event& event) {
 }
 
 void Suppression::mark_hidden(const EventId& incident, bool hidden) {
-  const std::string key = id_key(kHiddenKey, incident);
   if (!hidden) {
-    if (hidden_.erase(incident) != 0) host_->erase_state(key);
+    if (hidden_.erase(incident) != 0) host_->erase_state(id_key(kHiddenKey, incident));
   } else if (hidden_.size() < kMaxIncidents && hidden_.insert(incident).second) {
-    host_->put_state(key, "");
+    host_->put_state(id_key(kHiddenKey, incident), "");
   }
 }
 

@@ -145,11 +145,8 @@ void append_rfc3339(std::string& out, Timestamp time) {
 }
 
 void append_prefix(std::string& out, const Prefix& prefix) {
-  char text[INET6_ADDRSTRLEN + 4];
-  char* at = write_address(text, prefix.address);
-  *at++ = '/';
-  at = std::to_chars(at, text + sizeof text, prefix.length).ptr;
-  out.append(text, at);
+  char text[kMaxPrefixText];
+  out.append(text, write_prefix(text, prefix));
 }
 
 void append_event_id(std::string& out, const EventId& id) {

@@ -124,12 +124,17 @@ struct Prefix {
   friend constexpr auto operator<=>(const Prefix&, const Prefix&) = default;
 };
 
+inline constexpr std::size_t kMaxPrefixText = INET6_ADDRSTRLEN + 4;
+
+/// "175.45.176.0/24", into at least kMaxPrefixText octets; returns its end.
+inline char* write_prefix(char* out, const Prefix& p) {
+  out = write_address(out, p.address);
+  *out++ = '/';
+  return std::to_chars(out, out + 3, p.length).ptr;
+}
 inline std::string format_prefix(const Prefix& p) {
-  char text[INET6_ADDRSTRLEN + 4];
-  char* end = write_address(text, p.address);
-  *end++ = '/';
-  end = std::to_chars(end, text + sizeof text, p.length).ptr;
-  return std::string(text, end);
+  char text[kMaxPrefixText];
+  return std::string(text, write_prefix(text, p));
 }
 
 /// Reads "175.45.176.0/24". Host bits set: nullopt unless `mask_host_bits`.
