@@ -18,6 +18,7 @@ class Writer {
   void operator()(std::int64_t v) { put_u64(out, static_cast<std::uint64_t>(v)); }
   void operator()(bool v) { put_u8(out, v ? 1 : 0); }
   void operator()(const std::string& v) { put_text(out, v); }
+  void operator()(const SharedText& v) { put_text(out, v); }
   void operator()(Timestamp v) { put_time(out, v); }
   void operator()(const Prefix& v) { put_nlri(out, Nlri{{}, 0, v, false, 0}); }
   void operator()(const EventId& v) { put_octets(out, v.bytes); }
@@ -72,6 +73,7 @@ class Reader {
   void operator()(std::int64_t& v) { v = static_cast<std::int64_t>(in.u64()); }
   void operator()(bool& v) { v = in.u8() != 0; }
   void operator()(std::string& v) { v = in.text(); }
+  void operator()(SharedText& v) { v = in.text(); }
   void operator()(Timestamp& v) { v = in.time(); }
   void operator()(Prefix& v) { v = in.nlri().prefix; }
   void operator()(EventId& v) { in.octets(v.bytes); }

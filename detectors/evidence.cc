@@ -24,7 +24,15 @@ std::vector<Asn> to_ases(Settings& settings, std::string_view key,
 
 }  // namespace
 
-const std::string& PathTexts::of(const Host& host, PathId path) {
+const SharedText& PathTexts::name(const PeerInfo& peer) {
+  if (peer_ != peer.id) {
+    peer_ = peer.id;
+    name_ = peer.name;
+  }
+  return name_;
+}
+
+const SharedText& PathTexts::of(const Host& host, PathId path) {
   for (std::size_t i = 0; i < used_; ++i)
     if (entries_[i].path == path) return entries_[i].text;
   if (used_ < entries_.size()) next_ = used_++;
@@ -38,7 +46,7 @@ const std::string& PathTexts::of(const Host& host, PathId path) {
 Evidence make_evidence(const Host& host, const RouteChange& change, PathTexts& texts) {
   const PeerInfo& peer = host.peer(change.peer);
   Evidence e;
-  e.peer = peer.name;
+  e.peer = texts.name(peer);
   e.peer_as = peer.as;
   e.prefix = host.nlri(change.prefix).prefix;
   e.time = host.now();

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,21 +16,28 @@
 
 namespace lapwing::detectors {
 
-/// Texts of the paths that were told last: the prefixes of an UPDATE share them, and so do the
-/// adjacencies that one change concerns. Whoever keeps it beyond an UPDATE clears it at its end.
+/// Texts of the paths that were told last, and the name of the neighbour: the prefixes of an UPDATE
+/// share them, and so do the adjacencies that one change concerns. Whoever keeps it beyond an UPDATE
+/// clears it at its end.
 class PathTexts {
  public:
-  const std::string& of(const Host& host, PathId path);
-  void clear() { used_ = 0; }
+  const SharedText& of(const Host& host, PathId path);
+  const SharedText& name(const PeerInfo& peer);
+  void clear() {
+    used_ = 0;
+    peer_.reset();
+  }
 
  private:
   struct Entry {
     PathId path = kNoPath;
-    std::string text;
+    SharedText text;
   };
   std::array<Entry, 8> entries_;
   std::size_t used_ = 0;
   std::size_t next_ = 0;
+  std::optional<PeerId> peer_;
+  SharedText name_;
 };
 
 /// The change as a sighting of now, with paths of bounded length.

@@ -77,7 +77,7 @@ std::string what_changed(PathClass kind, const PathDifference& d) {
 
 /// One child of an event as JSON; names and members as in an event's evidence.
 std::string evidence_as_json(const Evidence& e) {
-  const auto path = [](const std::optional<std::string>& text) {
+  const auto path = [](const std::optional<SharedText>& text) {
     return text ? json_string(*text) : std::string("null");
   };
   return fmt::format(
@@ -329,7 +329,7 @@ void PathChange::restore_fold(std::string_view value) {
       if (in.u8() != 0) *path = in.text();
     e.time = in.time();
     f.prefixes.insert(e.prefix);
-    insert_bounded(f.peers, e.peer, kMaxPeers);
+    insert_bounded(f.peers, std::string(e.peer.view()), kMaxPeers);
   }
   if (!known || !in.at_end() || static_cast<std::size_t>(key.kind) >= kPathClasses)
     throw std::runtime_error("path-change: a stored fold is damaged or of a newer format");

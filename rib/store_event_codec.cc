@@ -171,10 +171,10 @@ bool decode_evidence(std::string_view octets, Evidence& out) {
         ok = read_prefix(value, out.prefix);
         break;
       case evidence_tag::kOldPath:
-        out.old_path = std::string(value);
+        out.old_path = value;
         break;
       case evidence_tag::kNewPath:
-        out.new_path = std::string(value);
+        out.new_path = value;
         break;
       case evidence_tag::kTime:
         ok = read_time(value, out.time);

@@ -80,11 +80,11 @@ std::vector<EventParam> event_params(const Event& event) {
   }
   add("prefixes", number(event.prefix_count));
   if (shown != nullptr)
-    add("peer", shown->peer);
+    add("peer", std::string(shown->peer.view()));
   else if (!event.peers.empty())
     add("peer", event.peers.front());
-  if (shown != nullptr && shown->old_path) add("old_path", *shown->old_path);
-  if (shown != nullptr && shown->new_path) add("new_path", *shown->new_path);
+  if (shown != nullptr && shown->old_path) add("old_path", std::string(shown->old_path->view()));
+  if (shown != nullptr && shown->new_path) add("new_path", std::string(shown->new_path->view()));
   for (const Field& field : event.fields) add(field.name, text_of(field.value));
   return params;
 }

@@ -22,7 +22,7 @@ void append_safe(std::string& out, std::string_view text) {
   }
 }
 
-void append_path_text(std::string& out, const std::optional<std::string>& path) {
+void append_path_text(std::string& out, const std::optional<SharedText>& path) {
   if (!path)
     out += "no route";
   else if (path->empty())

@@ -7,8 +7,8 @@ namespace lapwing::sinks {
 
 namespace {
 
-template <typename T>
-bool has(const std::vector<T>& list, const T& item) {
+template <typename T, typename Item>
+bool has(const std::vector<T>& list, const Item& item) {
   return std::find(list.begin(), list.end(), item) != list.end();
 }
 

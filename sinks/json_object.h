@@ -22,7 +22,8 @@ class JsonObject {
     key(name);
     append_json(out_, value);
   }
-  void text_or_null(std::string_view name, const std::optional<std::string>& value) {
+  template <std::convertible_to<std::string_view> Text>
+  void text_or_null(std::string_view name, const std::optional<Text>& value) {
     key(name);
     if (value)
       append_json(out_, *value);

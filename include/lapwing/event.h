@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "lapwing/prefix.h"
+#include "lapwing/shared_text.h"
 #include "lapwing/time.h"
 
 namespace lapwing {
@@ -75,11 +76,11 @@ inline constexpr std::optional<Severity> parse_severity(std::string_view text) {
 /// One sighting: this neighbour had this path for this prefix and now has that one. An empty
 /// optional is "no route"; an empty text is an empty AS_PATH.
 struct Evidence {
-  std::string peer;  // configured name
+  SharedText peer;  // configured name
   Asn peer_as = 0;
   Prefix prefix;
-  std::optional<std::string> old_path;
-  std::optional<std::string> new_path;
+  std::optional<SharedText> old_path;
+  std::optional<SharedText> new_path;
   Timestamp time;
   friend bool operator==(const Evidence&, const Evidence&) = default;
 };
