@@ -1,5 +1,6 @@
 #include "rib/adj_rib_in.h"
 
+#include <algorithm>
 #include <bit>
 #include <new>
 #include <utility>
@@ -18,24 +19,45 @@ std::uint32_t RoutePages::take() {
   return page;
 }
 
-void RoutePages::give_back(std::uint32_t page) {
+std::vector<RoutePages::Shower>::iterator RoutePages::find(std::size_t block, PeerId peer) {
+  return std::lower_bound(blocks_[block].begin(), blocks_[block].end(), peer,
+                          [](const Shower& s, PeerId wanted) { return s.peer < wanted; });
+}
+
+std::uint32_t RoutePages::take(std::size_t block, PeerId peer) {
+  if (block >= blocks_.size()) blocks_.resize(block + 1);
+  const auto at = blocks_[block].insert(find(block, peer), Shower{peer, kNone, 0});
+  return at->page = take();
+}
+
+bool RoutePages::note(PrefixId id, PeerId peer, bool shown) {
+  Shower& shower = *find(id / kPageSize, peer);
+  const std::uint64_t bit = std::uint64_t{1} << id % kPageSize;
+  shower.routes = shown ? shower.routes | bit : shower.routes & ~bit;
+  return shower.routes != 0;
+}
+
+void RoutePages::give_back(std::size_t block, PeerId peer) {
+  const auto at = find(block, peer);
+  const std::uint32_t page = at->page;
+  blocks_[block].erase(at);
   marks_[page] = Marks{};
   marks_[page].next_free = free_;
   free_ = page;
 }
 
 AdjRibIn::~AdjRibIn() {
-  for (const std::uint32_t page : pages_)
-    if (page != kNone) pool_.give_back(page);
+  for (std::size_t block = 0; block < pages_.size(); ++block)
+    if (pages_[block] != kNone) pool_.give_back(block, peer_);
 }
 
 PathId AdjRibIn::insert(PrefixId id, PathId path) {
   const std::size_t at = id / kPageSize;
   if (at >= pages_.size()) pages_.resize(at + 1, kNone);
-  if (pages_[at] == kNone) pages_[at] = pool_.take();
+  if (pages_[at] == kNone) pages_[at] = pool_.take(at, peer_);
   const PathId before = std::exchange(pool_.paths(pages_[at])[id % kPageSize], path);
   if (before == kNoPath) {
-    ++pool_.marks(pages_[at]).used;
+    pool_.note(id, peer_, true);
     ++size_;
   } else {
     clear_stale(id);
@@ -50,8 +72,8 @@ PathId AdjRibIn::erase(PrefixId id) {
   if (before == kNoPath) return before;
   clear_stale(id);
   --size_;
-  if (--pool_.marks(page).used == 0) {
-    pool_.give_back(page);
+  if (!pool_.note(id, peer_, false)) {
+    pool_.give_back(id / kPageSize, peer_);
     pages_[id / kPageSize] = kNone;
   }
   return before;
@@ -97,7 +119,7 @@ std::vector<PrefixId> AdjRibIn::stale_routes() const {
 
 std::uint64_t AdjRibIn::footprint() const {
   std::uint64_t octets = pages_.capacity() * sizeof(std::uint32_t);
-  for (const std::uint32_t page : pages_) octets += page != kNone ? sizeof(RoutePages::Paths) + sizeof(RoutePages::Marks) : 0;
+  for (const std::uint32_t page : pages_) octets += page != kNone ? RoutePages::kOctetsOfPage : 0;
   return octets;
 }
 

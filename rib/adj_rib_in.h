@@ -19,48 +19,72 @@ namespace lapwing::rib {
 class RoutePages {
  public:
   static constexpr std::size_t kPageSize = 64;
-  static constexpr std::uint32_t kNone = 0xffffffff;
+  static constexpr std::uint32_t kNone = 0;  // a page without routes: what has no page reads it
   using Paths = std::array<PathId, kPageSize>;
   struct Marks {
     std::uint64_t stale = 0;  // a bit for each route
-    std::uint32_t used = 0;   // routes
     std::uint32_t next_free = kNone;
   };
+
+  RoutePages() { take(); }
+
+  /// An empty page for the prefixes of `block`. Throws std::bad_alloc.
+  std::uint32_t take(std::size_t block, PeerId peer);
+  void give_back(std::size_t block, PeerId peer);
+  /// There is a route, or none any more, where there was not. False: the page has none left.
+  bool note(PrefixId id, PeerId peer, bool shown);
+  /// Calls `fn(peer, path, stale)` for each route for the prefix, in ascending order of peer, until
+  /// it returns false.
+  template <typename Fn>
+  void for_each_route(PrefixId id, Fn&& fn) const {
+    if (id / kPageSize >= blocks_.size()) return;
+    for (const Shower& shower : blocks_[id / kPageSize]) {
+      if ((shower.routes >> id % kPageSize & 1) == 0) continue;
+      const bool stale = (marks_[shower.page].stale >> id % kPageSize & 1) != 0;
+      if (!fn(shower.peer, paths_[shower.page][id % kPageSize], stale)) return;
+    }
+  }
+
+  static constexpr std::size_t kOctetsOfPage = sizeof(Paths) + sizeof(Marks) + 16;  // and a Shower
 
   Paths& paths(std::uint32_t page) { return paths_[page]; }
   const Paths& paths(std::uint32_t page) const { return paths_[page]; }
   Marks& marks(std::uint32_t page) { return marks_[page]; }
   const Marks& marks(std::uint32_t page) const { return marks_[page]; }
-  /// An empty page. Throws std::bad_alloc.
-  std::uint32_t take();
-  void give_back(std::uint32_t page);
 
  private:
+  /// A neighbour that has a page for a block of prefixes, and which routes stand in it.
+  struct Shower {
+    PeerId peer = 0;
+    std::uint32_t page = kNone;
+    std::uint64_t routes = 0;
+  };
+  static_assert(sizeof(Shower) == 16);
+
+  std::uint32_t take();
+  std::vector<Shower>::iterator find(std::size_t block, PeerId peer);
+
   ChunkedArray<Paths, 13, 11> paths_;  // a chunk is a huge page
   ChunkedArray<Marks, 13, 11> marks_;
   std::uint32_t used_ = 0;
   std::uint32_t free_ = kNone;
+  std::vector<std::vector<Shower>> blocks_;  // each in ascending order of peer
 };
 
 class AdjRibIn {
  public:
-  /// `pages` outlives it.
-  explicit AdjRibIn(RoutePages& pages) : pool_(pages) {}
+  /// `pages` outlives it. No two of one pool have the same peer.
+  AdjRibIn(RoutePages& pages, PeerId peer) : pool_(pages), peer_(peer) {}
   ~AdjRibIn();
   AdjRibIn(const AdjRibIn&) = delete;
   AdjRibIn& operator=(const AdjRibIn&) = delete;
 
   void prefetch(PrefixId id) const {
-    if (const std::uint32_t page = page_of(id); page != kNone)
-      __builtin_prefetch(&pool_.paths(page)[id % kPageSize]);
+    __builtin_prefetch(&pool_.paths(page_of(id))[id % kPageSize]);
   }
-  PathId find(PrefixId id) const {
-    const std::uint32_t page = page_of(id);
-    return page == kNone ? kNoPath : pool_.paths(page)[id % kPageSize];
-  }
+  PathId find(PrefixId id) const { return pool_.paths(page_of(id))[id % kPageSize]; }
   bool is_stale(PrefixId id) const {
-    const std::uint32_t page = page_of(id);
-    return page != kNone && (pool_.marks(page).stale >> id % kPageSize & 1) != 0;
+    return (pool_.marks(page_of(id)).stale >> id % kPageSize & 1) != 0;
   }
   /// Stores the route, clears its stale mark, returns the one before (kNoPath: none).
   PathId insert(PrefixId id, PathId path);
@@ -100,6 +124,7 @@ class AdjRibIn {
   }
 
   RoutePages& pool_;
+  const PeerId peer_;
   std::vector<std::uint32_t> pages_;
   std::uint64_t size_ = 0;
   std::uint64_t stale_ = 0;

@@ -45,11 +45,13 @@ void Engine::process(const bgp::RecordBatch& batch) {
   looks_ahead_ = prefixes_.size() >= kLookAheadFrom;
   bool tick = false;
   for (std::size_t i = 0; i < batch.records.size(); ++i) {
-    constexpr std::size_t kSlot = 6, kEntry = 3;
+    constexpr std::size_t kSlot = 6, kEntry = 4, kOctets = 2;
     const bgp::Record& record = batch.records[i];
     if (i + kSlot < batch.records.size()) paths_.prefetch(batch.records[i + kSlot].attributes_hash);
     if (i + kEntry < batch.records.size())
       paths_.prefetch_candidate(batch.records[i + kEntry].attributes_hash);
+    if (i + kOctets < batch.records.size())
+      paths_.prefetch_candidate_octets(batch.records[i + kOctets].attributes_hash);
     fire_timers(record.time);
     now_ = std::max(now_, record.time);
     tick |= record.kind == bgp::RecordKind::kTick;
@@ -302,7 +304,8 @@ void Engine::recycle() {
       durable, [this](PathId id) { forget_path(id); },
       [this](PathId id) {
         for (const Detector* detector : prefetchers_) detector->prefetch(PrefixTable::kNone, id, 0);
-      });
+      },
+      kPathsKept);
   if (const std::uint64_t waiting = prefixes_.waiting() + paths_.waiting(); waiting > squeeze_at_)
     squeeze(waiting);
 }

@@ -216,7 +216,7 @@ class Engine final : public Dictionary {
     std::uint64_t announced() const { return routes - kept; }
   };
   struct Peer {
-    explicit Peer(RoutePages& pages) : rib(pages) {}
+    Peer(RoutePages& pages, PeerId id) : rib(pages, id) {}
 
     PeerInfo info;
     bool up = false;
@@ -336,6 +336,7 @@ class Engine final : public Dictionary {
   // What routes for a few prefixes need stays in the processor's cache: no need to ask for it.
   static constexpr std::uint64_t kLookAheadFrom = 50000;
   bool looks_ahead_ = false;
+  static constexpr std::size_t kPathsKept = 1 << 14;  // beyond their last route
   Timestamp now_{};
   bool update_open_ = false;       // on_route_change without on_update_end yet
   bool live_update_open_ = false;  // …for a change outside a first table

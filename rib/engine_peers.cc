@@ -10,7 +10,7 @@ namespace lapwing::rib {
 
 Engine::Peer& Engine::add_peer(PeerId id, const std::string& name) {
   if (id >= peers_.size()) peers_.resize(id + 1);
-  peers_[id] = std::make_unique<Peer>(pages_);
+  peers_[id] = std::make_unique<Peer>(pages_, id);
   Peer& peer = *peers_[id];
   peer.info.id = id;
   peer.info.name = name;
@@ -325,15 +325,9 @@ void Engine::end_restore() {
 
 void Engine::DetectorHost::for_each_route(PrefixId prefix,
                                           FunctionRef<bool(const RouteView&)> fn) const {
-  std::uint32_t left = engine_.prefixes_.references(prefix);  // of all neighbours, or more
-  for (auto peer = engine_.peers_.begin(); left != 0 && peer != engine_.peers_.end(); ++peer) {
-    if (!*peer) continue;
-    const AdjRibIn& rib = (*peer)->rib;
-    const PathId path = rib.find(prefix);
-    if (path == kNoPath) continue;
-    if (!fn({(*peer)->info.id, prefix, path, rib.is_stale(prefix)})) return;
-    --left;
-  }
+  engine_.pages_.for_each_route(prefix, [&](PeerId peer, PathId path, bool stale) {
+    return fn({peer, prefix, path, stale});
+  });
 }
 
 void Engine::DetectorHost::emit(Event&& event) {

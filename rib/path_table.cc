@@ -157,7 +157,7 @@ void PathTable::leave_quarantine(PathId id, const std::function<void(PathId)>& f
 }
 
 void PathTable::drain(std::uint64_t durable, const std::function<void(PathId)>& fn,
-                      const std::function<void(PathId)>& ahead) {
+                      const std::function<void(PathId)>& ahead, std::size_t keep) {
   const auto prefetch = [&](PathId id, int step) {
     if (step == 0 && ahead) ahead(id);
     if (step == 0)
@@ -165,7 +165,7 @@ void PathTable::drain(std::uint64_t durable, const std::function<void(PathId)>& 
     else
       this->prefetch(entries_[id].hash);
   };
-  quarantine_.drain(durable, kKept, prefetch, [&](PathId id) { leave_quarantine(id, fn); });
+  quarantine_.drain(durable, keep, prefetch, [&](PathId id) { leave_quarantine(id, fn); });
 }
 
 void PathTable::free_unnamed(std::span<const PathId> named, const std::function<void(PathId)>& fn) {

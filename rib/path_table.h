@@ -2,7 +2,8 @@
 //
 // A set takes its own octets (rounded up to four), 16 for its entry and about 7 for its slot of the
 // index. Equal octets have equal ids; the codec's canonical form makes equal paths equal octets.
-// A reference is one route of one neighbour. Release and `drain` work as in PrefixTable.
+// A reference is one route of one neighbour. Release and `drain` work as in PrefixTable, but that
+// `drain` can keep the sets that went last: what went often comes back.
 // Thread: engine; `octets` also from the store thread (see rib::Dictionary).
 #pragma once
 
@@ -32,6 +33,12 @@ class PathTable {
     if (id != kNoPath) __builtin_prefetch(&entries_[id]);
   }
 
+  /// Its octets, once the entry has arrived.
+  void prefetch_candidate_octets(std::uint64_t hash) const {
+    const PathId id = index_[static_cast<std::uint32_t>(hash) & mask_];
+    if (id != kNoPath) prefetch_octets(id);
+  }
+
   void prefetch_entry(PathId id) const { __builtin_prefetch(&entries_[id]); }
   /// Reads the entry.
   void prefetch_octets(PathId id) const;
@@ -56,7 +63,7 @@ class PathTable {
   void acquire(PathId id) { ++entries_[id].references; }
   void release(PathId id, std::uint64_t commit);
   void drain(std::uint64_t durable, const std::function<void(PathId)>& fn,
-             const std::function<void(PathId)>& ahead = {});
+             const std::function<void(PathId)>& ahead = {}, std::size_t keep = 0);
   /// Frees what waits for a commit and is not among `named` (ascending).
   void free_unnamed(std::span<const PathId> named, const std::function<void(PathId)>& fn);
   /// Octets that wait for a commit.
@@ -75,7 +82,6 @@ class PathTable {
   static constexpr std::uint16_t kLarge = 0xffff;
   static constexpr std::uint16_t kUnused = 0;
   static constexpr std::uint16_t kMany = 0xffff;
-  static constexpr std::size_t kKept = 1 << 14;  // a flapping path comes back soon
 
   struct Entry {
     std::uint32_t block = 0;  // first unit, or index into large_; next free id while free

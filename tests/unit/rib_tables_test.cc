@@ -289,7 +289,7 @@ TEST_CASE("PathTable: restored ids keep their number; unreferenced ones are free
 
 TEST_CASE("AdjRibIn: insert, replace, stale marks and erase keep the counts") {
   RoutePages pages;
-  AdjRibIn rib(pages);
+  AdjRibIn rib(pages, 0);
   CHECK(rib.insert(5, 1) == kNoPath);
   CHECK(rib.insert(5, 2) == 1);
   CHECK(rib.insert(1000000, 3) == kNoPath);
@@ -311,7 +311,7 @@ TEST_CASE("AdjRibIn: insert, replace, stale marks and erase keep the counts") {
 
 TEST_CASE("AdjRibIn: a full feed takes less than five octets a route") {
   RoutePages pages;
-  AdjRibIn rib(pages);
+  AdjRibIn rib(pages, 0);
   for (PrefixId id = 0; id < 1000000; ++id) rib.insert(id, id);
   CHECK(rib.footprint() < 5000000);
   for (PrefixId id = 0; id < 1000000; ++id) rib.erase(id);
@@ -320,9 +320,9 @@ TEST_CASE("AdjRibIn: a full feed takes less than five octets a route") {
 
 TEST_CASE("AdjRibIn: a page that one neighbour gave back serves another, empty") {
   RoutePages pages;
-  AdjRibIn first(pages);
+  AdjRibIn first(pages, 1);
   {
-    AdjRibIn gone(pages);
+    AdjRibIn gone(pages, 0);
     gone.insert(3, 30);
     gone.insert(700, 31);
     gone.mark_all_stale();
@@ -337,7 +337,7 @@ TEST_CASE("AdjRibIn: a page that one neighbour gave back serves another, empty")
   first.insert(5, 50);
   first.insert(6, 60);
   first.mark_stale(6);
-  AdjRibIn second(pages);
+  AdjRibIn second(pages, 0);
   first.erase(5);
   first.erase(6);
   second.insert(5, 51);
