@@ -10,9 +10,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
-#include <new>
 
 #include "lapwing/large_allocator.h"
 
@@ -21,10 +19,8 @@ namespace lapwing {
 template <typename T, unsigned kChunkBits, unsigned kDirectoryBits>
 class ChunkedArray {
  public:
-  // Memory of calloc that nobody wrote to takes no room.
-  ChunkedArray() : chunks_(static_cast<T**>(std::calloc(kDirectory, sizeof(T*)))) {
-    if (!chunks_) throw std::bad_alloc();
-  }
+  // The part of the directory that is not used yet is never read, nor written: it takes no room.
+  ChunkedArray() : chunks_(std::make_unique_for_overwrite<T*[]>(kDirectory)) {}
   ~ChunkedArray() {
     for (std::uint64_t at = 0; at < ready_; at += kChunk)
       std::destroy_n(chunk_of(at), std::min(kChunk, ready_ - at));
@@ -50,13 +46,14 @@ class ChunkedArray {
   static constexpr std::uint64_t kDirectory = std::uint64_t{1} << kDirectoryBits;
   static constexpr std::uint64_t kStep = std::max<std::uint64_t>(1, 4096 / sizeof(T));
 
-  T* chunk_of(std::uint64_t index) const { return chunks_.get()[index >> kChunkBits]; }
+  T* chunk_of(std::uint64_t index) const { return chunks_[index >> kChunkBits]; }
 
   void make_ready(std::uint64_t index) {
     while (index >= ready_) {
       if (ready_ == capacity_) {
-        chunks_.get()[ready_ >> kChunkBits] = LargeAllocator<T>().allocate(kChunk);
-        if (capacity_ == 0) detail::use_small_pages(chunk_of(0), kChunk * sizeof(T));
+        chunks_[ready_ >> kChunkBits] =
+            capacity_ == 0 ? LargeAllocator<T>().allocate_in_small_pages(kChunk)
+                           : LargeAllocator<T>().allocate(kChunk);
         capacity_ += kChunk;
       }
       const std::uint64_t step = std::min(kStep, capacity_ - ready_);
@@ -65,10 +62,7 @@ class ChunkedArray {
     }
   }
 
-  struct Free {
-    void operator()(T** directory) const { std::free(directory); }
-  };
-  std::unique_ptr<T*, Free> chunks_;
+  std::unique_ptr<T*[]> chunks_;
   std::uint64_t ready_ = 0;     // elements that live
   std::uint64_t capacity_ = 0;  // elements that have memory
 };

@@ -31,23 +31,23 @@ inline std::size_t whole_pages(std::size_t bytes) {
   return (bytes + kHugePage - 1) / kHugePage * kHugePage;
 }
 
+/// Throws std::bad_alloc.
+inline void* map(std::size_t bytes) {
+  void* const mapped =
+      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped == MAP_FAILED) throw std::bad_alloc();
+  return mapped;
+}
+
 /// Throws std::bad_alloc. `bytes` is a multiple of kHugePage.
 inline void* map_large(std::size_t bytes) {
-  void* const mapped = ::mmap(nullptr, bytes + kHugePage, PROT_READ | PROT_WRITE,
-                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (mapped == MAP_FAILED) throw std::bad_alloc();
-  auto* const begin = static_cast<std::byte*>(mapped);
+  auto* const begin = static_cast<std::byte*>(map(bytes + kHugePage));
   const std::size_t head =
       (kHugePage - reinterpret_cast<std::uintptr_t>(begin) % kHugePage) % kHugePage;
   if (head != 0) ::munmap(begin, head);
   if (head != kHugePage) ::munmap(begin + head + bytes, kHugePage - head);
   ::madvise(begin + head, bytes, MADV_HUGEPAGE);  // a wish: without it all works as well
   return begin + head;
-}
-
-/// Takes the wish back for a block of LargeAllocator.
-inline void use_small_pages(void* block, std::size_t bytes) {
-  if (kMapLarge && bytes >= kHugePage) ::madvise(block, whole_pages(bytes), MADV_NOHUGEPAGE);
 }
 
 }  // namespace detail
@@ -66,6 +66,14 @@ struct LargeAllocator {
     if (!detail::kMapLarge || bytes < kHugePage)
       return static_cast<T*>(::operator new (bytes, std::align_val_t{alignof(T)}));
     return static_cast<T*>(detail::map_large(detail::whole_pages(bytes)));
+  }
+  /// The same without huge pages: what is never used of it takes no memory.
+  T* allocate_in_small_pages(std::size_t count) {
+    const std::size_t bytes = count * sizeof(T);
+    if (!detail::kMapLarge || bytes < kHugePage) return allocate(count);
+    void* const block = detail::map(detail::whole_pages(bytes));
+    ::madvise(block, bytes, MADV_NOHUGEPAGE);
+    return static_cast<T*>(block);
   }
   void deallocate(T* block, std::size_t count) noexcept {
     const std::size_t bytes = count * sizeof(T);
