@@ -62,6 +62,7 @@ void Engine::process(const bgp::RecordBatch& batch) {
 }
 
 void Engine::finish() {
+  finishing_ = true;
   for (const auto& host : detectors_) call(*host, [](Detector& d) { d.finish(); });
   flush(false);
   publish();

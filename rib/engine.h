@@ -338,6 +338,7 @@ class Engine final : public Dictionary {
   bool looks_ahead_ = false;
   static constexpr std::size_t kPathsKept = 1 << 14;  // beyond their last route
   Timestamp now_{};
+  bool finishing_ = false;
   bool update_open_ = false;       // on_route_change without on_update_end yet
   bool live_update_open_ = false;  // …for a change outside a first table
   Commit commit_;
