@@ -19,7 +19,7 @@ std::uint32_t RoutePages::take() {
   return page;
 }
 
-std::vector<RoutePages::Shower>::iterator RoutePages::find(std::size_t block, PeerId peer) {
+RoutePages::Showers::iterator RoutePages::find(std::size_t block, PeerId peer) {
   return std::lower_bound(blocks_[block].begin(), blocks_[block].end(), peer,
                           [](const Shower& s, PeerId wanted) { return s.peer < wanted; });
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <array>
+#include <boost/container/small_vector.hpp>
 #include <cstdint>
 #include <vector>
 
@@ -28,6 +29,9 @@ class RoutePages {
 
   RoutePages() { take(); }
 
+  void prefetch(PrefixId id) const {
+    if (id / kPageSize < blocks_.size()) __builtin_prefetch(&blocks_[id / kPageSize]);
+  }
   /// An empty page for the prefixes of `block`. Throws std::bad_alloc.
   std::uint32_t take(std::size_t block, PeerId peer);
   void give_back(std::size_t block, PeerId peer);
@@ -62,13 +66,14 @@ class RoutePages {
   static_assert(sizeof(Shower) == 16);
 
   std::uint32_t take();
-  std::vector<Shower>::iterator find(std::size_t block, PeerId peer);
+  using Showers = boost::container::small_vector<Shower, 1>;
+  Showers::iterator find(std::size_t block, PeerId peer);
 
   ChunkedArray<Paths, 13, 11> paths_;  // a chunk is a huge page
   ChunkedArray<Marks, 13, 11> marks_;
   std::uint32_t used_ = 0;
   std::uint32_t free_ = kNone;
-  std::vector<std::vector<Shower>> blocks_;  // each in ascending order of peer
+  LargeVector<Showers> blocks_;  // each in ascending order of peer
 };
 
 class AdjRibIn {
@@ -80,6 +85,7 @@ class AdjRibIn {
   AdjRibIn& operator=(const AdjRibIn&) = delete;
 
   void prefetch(PrefixId id) const {
+    pool_.prefetch(id);
     __builtin_prefetch(&pool_.paths(page_of(id))[id % kPageSize]);
   }
   PathId find(PrefixId id) const { return pool_.paths(page_of(id))[id % kPageSize]; }

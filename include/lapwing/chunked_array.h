@@ -2,8 +2,8 @@
 //
 // Elements live in chunks of a fixed size; the directory of chunks has a fixed place. One thread
 // grows and writes; another may read an element whose index reached it through a queue.
-// A chunk of 2 MiB is a huge page (lapwing/large_allocator.h), but for the first one: of a small
-// table only what is used costs memory, and the time to clear it.
+// A chunk of 2 MiB is a huge page (lapwing/large_allocator.h). The first one becomes one when there
+// is a second: of a small table only what is used costs memory, and the time to clear it.
 // Owns: the chunks. Memory is not given back before destruction.
 #pragma once
 
@@ -54,6 +54,7 @@ class ChunkedArray {
         chunks_[ready_ >> kChunkBits] =
             capacity_ == 0 ? LargeAllocator<T>().allocate_in_small_pages(kChunk)
                            : LargeAllocator<T>().allocate(kChunk);
+        if (capacity_ == kChunk) LargeAllocator<T>::use_huge_pages(chunk_of(0), kChunk);
         capacity_ += kChunk;
       }
       const std::uint64_t step = std::min(kStep, capacity_ - ready_);

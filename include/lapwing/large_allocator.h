@@ -27,26 +27,28 @@ inline constexpr bool kMapLarge = false;  // the sanitizer watches the heap only
 inline constexpr bool kMapLarge = true;
 #endif
 
+#if defined(MADV_COLLAPSE)
+inline constexpr int kCollapse = MADV_COLLAPSE;
+#else
+inline constexpr int kCollapse = 25;  // the kernel's number; headers before glibc 2.37 lack it
+#endif
+
 inline std::size_t whole_pages(std::size_t bytes) {
   return (bytes + kHugePage - 1) / kHugePage * kHugePage;
 }
 
-/// Throws std::bad_alloc.
-inline void* map(std::size_t bytes) {
-  void* const mapped =
-      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (mapped == MAP_FAILED) throw std::bad_alloc();
-  return mapped;
-}
-
 /// Throws std::bad_alloc. `bytes` is a multiple of kHugePage.
-inline void* map_large(std::size_t bytes) {
-  auto* const begin = static_cast<std::byte*>(map(bytes + kHugePage));
+inline void* map_large(std::size_t bytes, bool huge) {
+  void* const mapped = ::mmap(nullptr, bytes + kHugePage, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped == MAP_FAILED) throw std::bad_alloc();
+  auto* const begin = static_cast<std::byte*>(mapped);
   const std::size_t head =
       (kHugePage - reinterpret_cast<std::uintptr_t>(begin) % kHugePage) % kHugePage;
   if (head != 0) ::munmap(begin, head);
   if (head != kHugePage) ::munmap(begin + head + bytes, kHugePage - head);
-  ::madvise(begin + head, bytes, MADV_HUGEPAGE);  // a wish: without it all works as well
+  // A wish: without it all works as well.
+  ::madvise(begin + head, bytes, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
   return begin + head;
 }
 
@@ -65,15 +67,20 @@ struct LargeAllocator {
     const std::size_t bytes = count * sizeof(T);
     if (!detail::kMapLarge || bytes < kHugePage)
       return static_cast<T*>(::operator new (bytes, std::align_val_t{alignof(T)}));
-    return static_cast<T*>(detail::map_large(detail::whole_pages(bytes)));
+    return static_cast<T*>(detail::map_large(detail::whole_pages(bytes), true));
   }
   /// The same without huge pages: what is never used of it takes no memory.
   T* allocate_in_small_pages(std::size_t count) {
     const std::size_t bytes = count * sizeof(T);
     if (!detail::kMapLarge || bytes < kHugePage) return allocate(count);
-    void* const block = detail::map(detail::whole_pages(bytes));
-    ::madvise(block, bytes, MADV_NOHUGEPAGE);
-    return static_cast<T*>(block);
+    return static_cast<T*>(detail::map_large(detail::whole_pages(bytes), false));
+  }
+  /// Makes huge pages of such a block, now where the kernel can (Linux 6.1). Others may read it.
+  static void use_huge_pages(T* block, std::size_t count) noexcept {
+    const std::size_t bytes = count * sizeof(T);
+    if (!detail::kMapLarge || bytes < kHugePage) return;
+    ::madvise(block, detail::whole_pages(bytes), MADV_HUGEPAGE);
+    ::madvise(block, detail::whole_pages(bytes), detail::kCollapse);
   }
   void deallocate(T* block, std::size_t count) noexcept {
     const std::size_t bytes = count * sizeof(T);
