@@ -74,15 +74,15 @@ void Supervisor::tell_status() {
 void Supervisor::measure_events() {
   constexpr std::size_t kAtOnce = 512;
   for (;;) {
-    const auto entries = parts_.journal.read_after(measured_, kAtOnce);
+    const auto moments = parts_.journal.moments_after(measured_, kAtOnce);
     const auto now =
         std::chrono::time_point_cast<microseconds>(std::chrono::system_clock::now());
-    for (const JournalEntry& entry : entries) {
-      measured_ = entry.number;
-      if (entry.event.cause != Cause::kLive) continue;
-      parts_.reader.observe_event(std::chrono::duration<double>(now - entry.event.time).count());
+    for (const EventMoment& moment : moments) {
+      measured_ = moment.number;
+      if (moment.cause != Cause::kLive) continue;
+      parts_.reader.observe_event(std::chrono::duration<double>(now - moment.time).count());
     }
-    if (entries.size() < kAtOnce) return;
+    if (moments.size() < kAtOnce) return;
   }
 }
 

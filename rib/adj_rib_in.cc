@@ -88,6 +88,7 @@ void AdjRibIn::mark_stale(PrefixId id) {
 }
 
 bool AdjRibIn::clear_stale(PrefixId id) {
+  if (stale_ == 0) return false;  // without a look at the marks
   RoutePages::Marks& marks = pool_.marks(page_of(id));
   const std::uint64_t bit = std::uint64_t{1} << id % kPageSize;
   if ((marks.stale & bit) == 0) return false;

@@ -368,6 +368,21 @@ std::optional<EventId> decode_event_id(std::string_view octets) {
   return id;
 }
 
+std::optional<EventMoment> decode_event_moment(std::string_view octets) {
+  if (!decode_event_id(octets)) return std::nullopt;
+  Event event;
+  FieldReader fields(octets.substr(kHeader));
+  while (!fields.at_end()) {
+    std::uint32_t t = 0;
+    std::string_view value;
+    if (!fields.next(t, value)) return std::nullopt;
+    if (t > tag::kCause) break;
+    if ((t == tag::kTime || t == tag::kCause) && !decode_member(t, value, event))
+      return std::nullopt;
+  }
+  return EventMoment{0, event.time, event.cause};
+}
+
 std::optional<Event> decode_event(std::string_view octets) {
   const auto id = decode_event_id(octets);
   if (!id) return std::nullopt;

@@ -10,12 +10,15 @@
 #include <string_view>
 
 #include "lapwing/event.h"
+#include "lapwing/journal.h"
 
 namespace lapwing::rib {
 
 std::string encode_event(const Event& event);
 /// nullopt where the octets are no event of a version known here.
 std::optional<Event> decode_event(std::string_view octets);
+/// Time and cause alone: they stand at its beginning.
+std::optional<EventMoment> decode_event_moment(std::string_view octets);
 /// The id alone.
 std::optional<EventId> decode_event_id(std::string_view octets);
 

@@ -195,25 +195,42 @@ void StoreJournal::return_cursors(const std::vector<Entry>& entries) {
   cursors_moved_.store(true);
 }
 
+template <typename Read>
+void StoreJournal::walk_after(std::uint64_t number, std::size_t limit, Read&& read) const {
+  const std::uint64_t last = this->last();
+  if (number >= last || limit == 0) return;
+  const auto lock = database_.lock();
+  if (database_.db() == nullptr) return;
+  const auto at = event_iterator(database_);
+  for (at->Seek(slice(event_key(number + 1))); at->Valid() && limit != 0; at->Next()) {
+    std::uint64_t found = 0;
+    if (!read_event_key(view(at->key()), found) || found > last) break;
+    if (read(found, view(at->value())))
+      --limit;
+    else
+      damaged_.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
 std::vector<JournalEntry> StoreJournal::read_after(std::uint64_t number, std::size_t limit) const {
   std::vector<JournalEntry> entries;
-  const std::uint64_t last = this->last();
-  if (number >= last || limit == 0) return entries;
-  const auto lock = database_.lock();
-  if (database_.db() == nullptr) return entries;
-  const auto at = event_iterator(database_);
-  for (at->Seek(slice(event_key(number + 1))); at->Valid() && entries.size() < limit; at->Next()) {
-    JournalEntry entry;
-    if (!read_event_key(view(at->key()), entry.number) || entry.number > last) break;
-    auto event = decode_event(view(at->value()));
-    if (!event) {
-      damaged_.fetch_add(1, std::memory_order_relaxed);
-      continue;
-    }
-    entry.event = std::move(*event);
-    entries.push_back(std::move(entry));
-  }
+  walk_after(number, limit, [&](std::uint64_t found, std::string_view octets) {
+    auto event = decode_event(octets);
+    if (event) entries.push_back({found, std::move(*event)});
+    return event.has_value();
+  });
   return entries;
+}
+
+std::vector<EventMoment> StoreJournal::moments_after(std::uint64_t number,
+                                                     std::size_t limit) const {
+  std::vector<EventMoment> moments;
+  walk_after(number, limit, [&](std::uint64_t found, std::string_view octets) {
+    const auto moment = decode_event_moment(octets);
+    if (moment) moments.push_back({found, moment->time, moment->cause});
+    return moment.has_value();
+  });
+  return moments;
 }
 
 std::uint64_t StoreJournal::cursor(std::string_view sink) {

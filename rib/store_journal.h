@@ -52,6 +52,7 @@ class StoreJournal : public Journal {
   std::uint64_t damaged() const { return damaged_.load(std::memory_order_relaxed); }
 
   std::vector<JournalEntry> read_after(std::uint64_t number, std::size_t limit) const override;
+  std::vector<EventMoment> moments_after(std::uint64_t number, std::size_t limit) const override;
   std::uint64_t last() const override { return last_.load(std::memory_order_acquire); }
   std::uint64_t first() const override { return first_.load(std::memory_order_acquire); }
   std::uint64_t cursor(std::string_view sink) override;
@@ -61,6 +62,10 @@ class StoreJournal : public Journal {
   void unsubscribe(int handle) override;
 
  private:
+  /// Calls `read(number, octets)` for what is durable after `number`, `limit` times at most; what it
+  /// returns false for is damaged, and does not count.
+  template <typename Read>
+  void walk_after(std::uint64_t number, std::size_t limit, Read&& read) const;
   enum class Sink : std::uint8_t { kUnknown, kThere, kGone };  // since the start
   struct Cursor {
     std::uint64_t number = 0;

@@ -22,12 +22,26 @@ struct JournalEntry {
   Event event;
 };
 
+/// When an event happened, and how it was found: all that measuring its way needs.
+struct EventMoment {
+  std::uint64_t number = 0;
+  Timestamp time;
+  Cause cause = Cause::kLive;
+};
+
 class Journal {
  public:
   virtual ~Journal() = default;
 
   /// The entries after `number`, oldest first, at most `limit`. Fewer when there are no more.
   virtual std::vector<JournalEntry> read_after(std::uint64_t number, std::size_t limit) const = 0;
+  /// The same of their moments alone, for less.
+  virtual std::vector<EventMoment> moments_after(std::uint64_t number, std::size_t limit) const {
+    std::vector<EventMoment> moments;
+    for (const JournalEntry& entry : read_after(number, limit))
+      moments.push_back({entry.number, entry.event.time, entry.event.cause});
+    return moments;
+  }
   /// The highest number that is durable; 0 when the journal is empty.
   virtual std::uint64_t last() const = 0;
   /// The lowest number still kept (retention may have removed older ones); `last() + 1` when empty.
