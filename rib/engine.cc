@@ -295,20 +295,23 @@ void Engine::flush(bool even_if_empty) {
 }
 
 void Engine::recycle() {
-  const std::uint64_t durable = sink_.durable_sequence();
   prefixes_.drain(
-      durable, [this](PrefixId id) { forget_prefix(id); },
+      sink_.durable_sequence(), [this](PrefixId id) { forget_prefix(id); },
       [this](PrefixId id) {
         for (const Detector* detector : prefetchers_) detector->prefetch(id, kNoPath, 0);
       });
+  recycle_paths(options_.paths_kept);
+  if (const std::uint64_t waiting = prefixes_.waiting() + paths_.waiting(); waiting > squeeze_at_)
+    squeeze(waiting);
+}
+
+void Engine::recycle_paths(std::size_t keep) {
   paths_.drain(
-      durable, [this](PathId id) { forget_path(id); },
+      sink_.durable_sequence(), [this](PathId id) { forget_path(id); },
       [this](PathId id) {
         for (const Detector* detector : prefetchers_) detector->prefetch(PrefixTable::kNone, id, 0);
       },
-      kPathsKept);
-  if (const std::uint64_t waiting = prefixes_.waiting() + paths_.waiting(); waiting > squeeze_at_)
-    squeeze(waiting);
+      keep);
 }
 
 // While the disk takes nothing, released ids would pile up for as long as neighbours announce new

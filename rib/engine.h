@@ -68,6 +68,8 @@ struct EngineOptions {
   std::vector<Asn> route_server_ases;
   /// [Threading] engine; it must not block.
   std::function<void(const LimitReport&)> on_limit;
+  /// Attribute sets kept beyond their last route: what flaps comes back, and is found as it was.
+  std::size_t paths_kept = 1 << 14;
   /// Nanoseconds from anywhere, to measure detectors with; nothing else depends on it. May be null.
   std::uint64_t (*stopwatch)() = nullptr;
   /// While the disk takes nothing: octets of released ids from which on they are looked through.
@@ -280,6 +282,8 @@ class Engine final : public Dictionary {
   void write_peer(const Peer& peer);
   void flush(bool even_if_empty);
   void recycle();
+  /// Gives back attribute sets that nothing uses and that the disk is done with, but for `keep`.
+  void recycle_paths(std::size_t keep);
   void squeeze(std::uint64_t waiting);
   void forget_prefix(PrefixId id);
   void forget_path(PathId id);
@@ -336,7 +340,6 @@ class Engine final : public Dictionary {
   // What routes for a few prefixes need stays in the processor's cache: no need to ask for it.
   static constexpr std::uint64_t kLookAheadFrom = 50000;
   bool looks_ahead_ = false;
-  static constexpr std::size_t kPathsKept = 1 << 14;  // beyond their last route
   Timestamp now_{};
   bool finishing_ = false;
   bool update_open_ = false;       // on_route_change without on_update_end yet

@@ -118,8 +118,11 @@ void Engine::bring_in(Peer& peer, PathId path) {
   if (path >= brought_in_by_.size()) brought_in_by_.resize(path + path / 4 + 1);
   brought_in_by_[path] = peer.info.id;
   peer.attributes += paths_.weight(path);
-  if (peer.max_attributes != 0 && peer.attributes > peer.attributes_allowed && peer.up)
-    exceed_attributes(peer);
+  const auto too_many = [&peer] {
+    return peer.max_attributes != 0 && peer.attributes > peer.attributes_allowed && peer.up;
+  };
+  if (too_many()) recycle_paths(0);  // what is only kept does not count
+  if (too_many()) exceed_attributes(peer);
 }
 
 void Engine::exceed_attributes(Peer& peer) {

@@ -424,7 +424,7 @@ TEST_CASE("an origin with countless upstreams: the event stays small") {
   std::string path = "1";
   for (int i = 0; i < 3000; ++i) path += " 65000 1";
   s.host.announce(s.a, {"10.0.0.0/24"}, path + " 77 100");
-  const auto& text = *s.host.events[s.host.events.size() - 2].evidence[0].new_path;
+  const std::string_view text = *s.host.events[s.host.events.size() - 2].evidence[0].new_path;
   CHECK(text.size() < 1100);
   CHECK(text.find("(6003 hops)") != std::string::npos);
 }

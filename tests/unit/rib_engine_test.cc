@@ -94,13 +94,14 @@ class Commits : public CommitSink {
 };
 
 struct Bench {
+  const std::size_t paths_kept;
   Log log;
   Commits commits;
   std::vector<LimitReport> limits;
   Engine engine{options(), commits};
   Recorder* recorder = nullptr;
 
-  Bench() {
+  explicit Bench(std::size_t keep = 0) : paths_kept(keep) {
     auto detector = std::make_unique<Recorder>(log);
     recorder = detector.get();
     engine.add_detector(std::move(detector));
@@ -108,6 +109,7 @@ struct Bench {
   EngineOptions options() {
     EngineOptions o;
     o.on_limit = [this](const LimitReport& report) { limits.push_back(report); };
+    o.paths_kept = paths_kept;
     return o;
   }
   std::uint64_t routes() const { return engine.peer_counters().front()->routes; }
@@ -444,29 +446,36 @@ TEST_CASE("a detector that is an event filter judges the events of the others") 
   CHECK(b.commits.list.back().states.size() == 1);  // what the detector learnt is kept
 }
 
-/// What all neighbours show for the prefix that changed, as the detector is told of the change.
+/// What all neighbours show for the prefix that changed, as the detector is told of the change: the
+/// first `most` of them.
 class Looker : public Detector {
  public:
+  explicit Looker(std::size_t most) : most_(most) {}
   std::string_view name() const override { return "looker"; }
   void attach(Host& host) override { host_ = &host; }
   void on_route_change(const RouteChange& change) override {
     std::string line;
+    std::size_t told = 0;
     host_->for_each_route(change.prefix, [&](const RouteView& route) {
       line += (line.empty() ? "" : ", ") + host_->peer(route.peer).name + " " +
               format_as_path(host_->path(route.path).as_path()) + (route.stale ? " stale" : "");
-      return true;
+      return ++told < most_;
     });
     seen.push_back(line);
   }
-  Host* host_ = nullptr;
   Lines seen;
+
+ private:
+  const std::size_t most_;
+  Host* host_ = nullptr;
 };
 
 TEST_CASE("a detector sees the routes of all neighbours for a prefix, to the last one") {
   Bench b;
-  auto owned = std::make_unique<Looker>();
-  Looker& looker = *owned;
+  auto owned = std::make_unique<Looker>(100), curious = std::make_unique<Looker>(2);
+  Looker &looker = *owned, &soon_content = *curious;
   b.engine.add_detector(std::move(owned));
+  b.engine.add_detector(std::move(curious));
   b.start();
   Batch batch;
   for (const std::uint32_t n : {0u, 1u, 2u, 3u}) {
@@ -490,6 +499,74 @@ TEST_CASE("a detector sees the routes of all neighbours for a prefix, to the las
   b.run(batch);
   CHECK(looker.seen == Lines{"a 10", "a 10, d 13", "a 10, c 12, d 13", "a 10 stale, c 22, d 13",
                              "c 22, d 13", "c 22", "", "b 11"});
+  CHECK(soon_content.seen == Lines{"a 10", "a 10, d 13", "a 10, c 12", "a 10 stale, c 22",
+                                   "c 22, d 13", "c 22", "", "b 11"});
+}
+
+/// Says one event for each route that it was told of when the records have ended.
+class AtTheEnd : public Detector {
+ public:
+  std::string_view name() const override { return "at-the-end"; }
+  void attach(Host& host) override { host_ = &host; }
+  void on_route_change(const RouteChange&) override {
+    host_->put_state("k", "v");
+    host_->erase_state("k");
+    ++routes_;
+  }
+  void finish() override {
+    for (std::uint8_t i = 0; i < routes_; ++i) {
+      Event event;
+      event.id.bytes[0] = i;
+      host_->emit(std::move(event));
+    }
+  }
+
+ private:
+  Host* host_ = nullptr;
+  std::uint8_t routes_ = 0;
+};
+
+TEST_CASE("a replay keeps no state, and tells its end in pieces and in order") {
+  for (const bool replay : {false, true}) {
+    Commits commits;
+    EngineOptions options;
+    options.replay = replay;
+    Engine engine(options, commits);
+    engine.add_detector(std::make_unique<AtTheEnd>());
+    engine.end_restore();
+    Batch batch;
+    batch.declare(1, "r").up(2);
+    for (int i = 0; i < 200; ++i)
+      batch.update(3, {}, {"10.0." + std::to_string(i) + ".0/24"}, {1});
+    engine.process(batch);
+    engine.finish();
+    std::size_t states = 0, events = 0, most = 0;
+    for (const Commit& commit : commits.list) {
+      states += commit.states.size();
+      most = std::max(most, commit.events.size());
+      for (const Event& event : commit.events) CHECK(event.id.bytes[0] == events++);
+    }
+    CHECK(states == (replay ? 0 : 400));
+    CHECK(events == 200);
+    CHECK(most <= 64);
+  }
+}
+
+TEST_CASE("paths that went lately are known when they come again, but not for ever") {
+  Bench b(1000);
+  b.start();
+  b.run(Batch().declare(1, "r").up(2).end_of_rib(3));
+  const auto come_and_go = [&](Asn as) {
+    b.run(Batch().update(10, {}, {"10.0.0.0/8"}, {as}).update(10, {"10.0.0.0/8"}, {}, {}));
+    b.commits.durable = b.commits.list.back().sequence;
+    return b.commits.list.back().new_paths.size();
+  };
+  CHECK(come_and_go(7) == 1);
+  CHECK(come_and_go(7) == 0);
+  const std::uint64_t paths = b.engine.counters().paths;
+  for (Asn as = 100; as < 2000; ++as) come_and_go(as);
+  CHECK(b.engine.counters().paths < paths + 1010);
+  CHECK(come_and_go(7) == 1);
 }
 
 /// Ids of what it says and when: a coming is 1, a going 2. Says a coming `repeat` times.
@@ -822,7 +899,10 @@ TEST_CASE("max-prefix: a refresh does not begin the count anew; each family has 
 }
 
 TEST_CASE("max-attributes: octets count as those of the neighbour that brought them in") {
-  Bench b;
+  std::size_t keep = 0;
+  SUBCASE("") {}
+  SUBCASE("what is kept beyond its last route does not count") { keep = 1000; }
+  Bench b(keep);
   b.start();
   const auto many = [](Batch& batch, std::int64_t t, Asn from, int count) -> Batch& {
     for (int n = 0; n < count; ++n)

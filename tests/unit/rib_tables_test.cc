@@ -1,16 +1,24 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
+#include <memory>
 #include <numeric>
 #include <random>
 #include <set>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "bgp/hash.h"
+#include "lapwing/chunked_array.h"
+#include "lapwing/shared_text.h"
 #include "rib/adj_rib_in.h"
 #include "rib/event_timers.h"
 #include "rib/path_table.h"
 #include "rib/prefix_table.h"
+#include "rib/quarantine.h"
 
 namespace lapwing::rib {
 namespace {
@@ -353,6 +361,124 @@ TEST_CASE("AdjRibIn: a page that one neighbour gave back serves another, empty")
       found.push_back(path);
     });
   CHECK(found == std::vector<PathId>{7, 51});
+}
+
+TEST_CASE("RoutePages: who shows a prefix, whatever comes and goes") {
+  RoutePages pages;
+  std::vector<std::unique_ptr<AdjRibIn>> ribs;
+  for (PeerId peer = 0; peer < 9; ++peer) ribs.push_back(std::make_unique<AdjRibIn>(pages, peer));
+  std::map<std::pair<PrefixId, PeerId>, std::pair<PathId, bool>> model;
+  std::uint64_t random = 1;
+  const auto next = [&random](std::uint64_t below) {
+    random = random * 6364136223846793005u + 1442695040888963407u;
+    return static_cast<std::uint32_t>((random >> 33) % below);
+  };
+  for (int step = 0; step < 20000; ++step) {
+    const PrefixId prefix = next(300);
+    const PeerId peer = next(9);
+    AdjRibIn& rib = *ribs[peer];
+    switch (next(5)) {
+      case 0:
+      case 1:
+        rib.insert(prefix, static_cast<PathId>(step));
+        model[{prefix, peer}] = {static_cast<PathId>(step), false};
+        break;
+      case 2:
+        rib.erase(prefix);
+        model.erase({prefix, peer});
+        break;
+      case 3:
+        if (rib.find(prefix) == kNoPath) break;
+        rib.mark_stale(prefix);
+        model[{prefix, peer}].second = true;
+        break;
+      default:
+        if (next(50) != 0) break;
+        ribs[peer] = std::make_unique<AdjRibIn>(pages, peer);
+        std::erase_if(model, [&](const auto& route) { return route.first.second == peer; });
+    }
+    const PrefixId asked = next(320);
+    auto expected = model.lower_bound({asked, 0});
+    pages.for_each_route(asked, [&](PeerId shower, PathId path, bool stale) {
+      REQUIRE(expected != model.end());
+      CHECK(expected->first == std::pair(asked, shower));
+      CHECK(expected->second == std::pair(path, stale));
+      ++expected;
+      return true;
+    });
+    CHECK((expected == model.end() || expected->first.first != asked));
+  }
+}
+
+TEST_CASE("ChunkedArray: elements stay where they are, and new ones have their first value") {
+  struct Element {
+    std::uint64_t value = 7;
+    std::shared_ptr<int> counted;
+  };
+  const auto count = std::make_shared<int>(0);
+  {
+    ChunkedArray<Element, 16, 3> array;                       // in chunks of 1.5 MiB
+    ChunkedArray<std::array<std::uint64_t, 32>, 13, 2> large;  // of 2 MiB: mapped
+    REQUIRE(array.grow_to(0));
+    const Element* const first = &array[0];
+    for (std::uint64_t i = 0; i < 8u << 16; i += 1000) {
+      REQUIRE(array.grow_to(i));
+      CHECK(array[i].value == 7);
+      array[i].value = i;
+      array[i].counted = count;
+    }
+    CHECK(&array[0] == first);
+    for (std::uint64_t i = 0; i < 8u << 16; i += 1000) REQUIRE(array[i].value == i);
+    CHECK_FALSE(array.grow_to(8u << 16));
+    CHECK(count.use_count() > 500);
+    REQUIRE(large.grow_to(5));
+    const auto* const fifth = &large[5];
+    large[5][3] = 53;
+    REQUIRE(large.grow_to(30000));
+    CHECK(&large[5] == fifth);
+    CHECK(large[5][3] == 53);
+    CHECK(large[6][3] == 0);
+    CHECK(large[30000][31] == 0);
+    CHECK_FALSE(large.grow_to(1u << 15));
+  }
+  CHECK(count.use_count() == 1);
+}
+
+TEST_CASE("SharedText: copies are one text, equal to any other of the same octets") {
+  std::string source = "3333 1103 20485 131279";
+  const SharedText text = source, copy = text, other = "3333 1103 20485 131279";
+  source.assign(source.size(), 'x');
+  CHECK(copy.view().data() == text.view().data());
+  CHECK(other.view().data() != text.view().data());
+  CHECK(copy == other);
+  CHECK(text == "3333 1103 20485 131279");
+  CHECK_FALSE(text == source);
+  CHECK(text.size() == source.size());
+  CHECK(SharedText() == "");
+  CHECK(SharedText("").empty());
+}
+
+TEST_CASE("Quarantine: the latest can be kept, and leave in their order") {
+  Quarantine quarantine;
+  const auto drained = [&](std::uint64_t durable, std::size_t keep) {
+    std::vector<std::uint32_t> ids;
+    quarantine.drain(durable, keep, [](std::uint32_t, int) {},
+                     [&](std::uint32_t id) { ids.push_back(id); });
+    return ids;
+  };
+  using Ids = std::vector<std::uint32_t>;
+  for (std::uint32_t id = 1; id <= 6; ++id) quarantine.add(id <= 4 ? 1 : 2, id);
+  CHECK(drained(0, 0).empty());
+  CHECK(drained(2, 6).empty());
+  CHECK(drained(2, 3) == Ids{1, 2, 3});
+  quarantine.add(2, 7);
+  CHECK(drained(1, 0) == Ids{4});
+  CHECK(drained(2, 2) == Ids{5});
+  quarantine.add(3, 8);
+  CHECK(drained(3, 2) == Ids{6});
+  quarantine.reduce([](std::uint32_t id) { return id != 7; });
+  CHECK(drained(3, 0) == Ids{8});
+  CHECK(drained(3, 0).empty());
 }
 
 TEST_CASE("EventTimers: due order, then order of setting; a key set again moves") {

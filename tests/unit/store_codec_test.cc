@@ -239,6 +239,10 @@ TEST_CASE("every event round-trips") {
     REQUIRE(back.has_value());
     CHECK(*back == event);
     CHECK(decode_event_id(encode_event(event)) == event.id);
+    const auto moment = decode_event_moment(encode_event(event));
+    REQUIRE(moment.has_value());
+    CHECK(moment->time == event.time);
+    CHECK(moment->cause == event.cause);
   }
 }
 

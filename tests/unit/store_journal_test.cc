@@ -37,6 +37,13 @@ TEST_CASE("journal: numbers start at 1 and go on after a restart") {
       CHECK(entries[i].number == run * 10 + 3 + i);
       CHECK(entries[i].event == make_event(run * 10 + 3 + i));
     }
+    const auto moments = journal.moments_after(run * 10 + 2, 5);
+    REQUIRE(moments.size() == 5);
+    for (std::size_t i = 0; i < 5; ++i) {
+      CHECK(moments[i].number == entries[i].number);
+      CHECK(moments[i].time == entries[i].event.time);
+    }
+    CHECK(journal.moments_after(journal.last() - 1, 5).size() == 1);
     CHECK(journal.read_after(journal.last(), 5).empty());
   }
 }
