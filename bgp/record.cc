@@ -1,8 +1,10 @@
 #include "bgp/record.h"
 
-#include <boost/endian/conversion.hpp>
+#include <bit>
 #include <cstring>
 #include <utility>
+
+#include "bgp/hash.h"
 
 namespace lapwing::bgp {
 
@@ -13,11 +15,22 @@ std::uint64_t read_word(const std::uint8_t* p) {
 }
 
 void write_word(std::uint8_t* p, std::uint64_t word) {
-  boost::endian::native_to_big_inplace(word);
+  if constexpr (std::endian::native == std::endian::little) word = __builtin_bswap64(word);
   std::memcpy(p, &word, sizeof word);
 }
 
 }  // namespace
+
+std::uint64_t hash_key(const NlriKey& key) {
+  const std::uint64_t meta = static_cast<std::uint64_t>(key.path_id) << 32 |
+                             static_cast<std::uint64_t>(key.afi) << 24 |
+                             static_cast<std::uint64_t>(key.safi) << 16 |
+                             static_cast<std::uint64_t>(key.length) << 8 | key.has_path_id;
+  static const std::uint64_t seed = hash_seed();
+  const std::uint64_t h = hash_words(seed, key.high, meta);
+  if ((key.low | key.rd) == 0) return h;
+  return hash_words(h, key.low, key.rd);
+}
 
 NlriKey to_key(const Nlri& nlri) {
   NlriKey key;
@@ -49,9 +62,15 @@ void RecordBatch::clear() {
   records.clear();
   octets.clear();
   nlri.clear();
+  hashes.clear();
   peer_details.clear();
   session_details.clear();
   recording.clear();
+}
+
+void RecordBatch::hash_nlri() {
+  hashes.reserve(nlri.size());
+  while (hashes.size() < nlri.size()) hashes.push_back(hash_key(nlri[hashes.size()]));
 }
 
 void RecordBatch::add_peer(Timestamp time, std::uint32_t peer, PeerDetail detail) {

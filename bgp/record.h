@@ -43,6 +43,8 @@ struct NlriKey {
 };
 static_assert(sizeof(NlriKey) == 32);
 
+/// Of all its octets, seeded for this process (bgp/hash.h).
+std::uint64_t hash_key(const NlriKey& key);
 NlriKey to_key(const Nlri& nlri);
 Nlri to_nlri(const NlriKey& key);
 
@@ -98,6 +100,7 @@ struct RecordBatch {
   std::vector<Record> records;
   std::vector<std::uint8_t> octets;
   std::vector<NlriKey> nlri;
+  std::vector<std::uint64_t> hashes;  // of `nlri`, as far as `hash_nlri` came
   std::vector<PeerDetail> peer_details;
   std::vector<SessionDetail> session_details;
   /// What the neighbour sent, as MRT records in the order of the above; empty unless it is recorded.
@@ -116,9 +119,12 @@ struct RecordBatch {
   /// Octets held, for bounded queues.
   std::size_t footprint() const {
     return records.capacity() * sizeof(Record) + octets.capacity() +
-           nlri.capacity() * sizeof(NlriKey) + recording.capacity();
+           nlri.capacity() * sizeof(NlriKey) + hashes.capacity() * sizeof(std::uint64_t) +
+           recording.capacity();
   }
   void clear();
+  /// Hashes what was not hashed yet. The thread that made the batch has the time; the engine has not.
+  void hash_nlri();
 
   void add_peer(Timestamp time, std::uint32_t peer, PeerDetail detail);
   void add_session(Timestamp time, std::uint32_t peer, RecordKind kind, SessionDetail detail);

@@ -5,6 +5,7 @@
 namespace lapwing::collector {
 
 bool RecordQueue::try_push(bgp::RecordBatch& batch) {
+  batch.hash_nlri();
   const std::lock_guard lock(mutex_);
   const std::size_t size = batch.footprint();
   if (!closed_ && octets_ != 0 && octets_ + size > max_octets_) {

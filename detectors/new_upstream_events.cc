@@ -1,6 +1,5 @@
 // Detector `new-upstream`: what its events say. Types and members: docs/EVENTS.md.
 #include <algorithm>
-#include <boost/container/small_vector.hpp>
 
 #include "detectors/event_text.h"
 #include "detectors/evidence.h"
@@ -14,7 +13,7 @@ EventId incident_of(const AdjacencyRecord& r) {
   return make_event_id("upstream", parts);
 }
 
-constexpr std::size_t kUsualFields = 8;
+constexpr std::size_t kUsualFields = 8, kUsualUpstreams = 8;
 
 std::string seen_by(const std::vector<std::string>& peers, std::size_t count) {
   return peers.empty() ? std::string() : ", seen by " + join_names(peers, count);
@@ -360,7 +359,8 @@ std::vector<KnownUpstream> NewUpstream::known_upstreams(std::uint32_t origin, As
     KnownUpstream upstream;
     std::uint32_t adjacency;
   };
-  boost::container::small_vector<Known, 16> all;
+  std::vector<Known> all;
+  all.reserve(kUsualUpstreams);
   std::uint32_t n = knowledge_.origin(origin).first_adjacency;
   // Newest first; an origin with more upstreams than anyone reads is not walked to its end.
   for (std::size_t walked = 0; n != kNoNumber && walked < 16 * kMaxKnown; ++walked) {

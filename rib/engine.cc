@@ -39,8 +39,12 @@ void Engine::add_detector(std::unique_ptr<Detector> detector) {
 
 void Engine::process(const bgp::RecordBatch& batch) {
   recycle();
-  hashes_.resize(batch.nlri.size());
-  for (std::size_t i = 0; i < batch.nlri.size(); ++i) hashes_[i] = PrefixTable::hash(batch.nlri[i]);
+  hashes_ = batch.hashes;
+  if (hashes_.size() != batch.nlri.size()) {
+    own_hashes_.clear();
+    for (const bgp::NlriKey& key : batch.nlri) own_hashes_.push_back(bgp::hash_key(key));
+    hashes_ = own_hashes_;
+  }
   ahead_.fill({});
   looks_ahead_ = prefixes_.size() >= kLookAheadFrom;
   bool tick = false;

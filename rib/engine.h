@@ -330,7 +330,8 @@ class Engine final : public Dictionary {
   };
   std::vector<Source> sources_;  // by their number
   PeerId next_peer_ = 0;
-  std::vector<std::uint64_t> hashes_;  // of the batch's NLRI
+  std::span<const std::uint64_t> hashes_;   // of the batch's NLRI: the batch's own, or…
+  std::vector<std::uint64_t> own_hashes_;  // …where whoever made it made none
   struct Ahead {
     PrefixId prefix = PrefixTable::kNone;
     PathId path = kNoPath;

@@ -269,8 +269,9 @@ bool Engine::restore_route(PeerId peer, const bgp::NlriKey& key, PathId path) {
 std::size_t Engine::restore_routes(std::span<const RestoredRoute> routes) {
   constexpr std::size_t kSlot = 24, kRecord = 18, kPath = 12;
   std::size_t bad = 0;
-  hashes_.resize(routes.size());
-  for (std::size_t i = 0; i < routes.size(); ++i) hashes_[i] = PrefixTable::hash(routes[i].key);
+  own_hashes_.clear();
+  for (const RestoredRoute& route : routes) own_hashes_.push_back(bgp::hash_key(route.key));
+  hashes_ = own_hashes_;
   const auto ask_detectors = [&](const RestoredRoute& next, int step) {
     if (!paths_.numbered(next.path)) return;
     if (step == 0) paths_.prefetch_entry(next.path);

@@ -4,22 +4,10 @@
 #include <tuple>
 #include <utility>
 
-#include "bgp/hash.h"
 
 namespace lapwing::rib {
 
 PrefixTable::PrefixTable() : index_(1024), mask_(index_.size() - 1) {}
-
-std::uint64_t PrefixTable::hash(const bgp::NlriKey& key) {
-  const std::uint64_t meta = static_cast<std::uint64_t>(key.path_id) << 32 |
-                             static_cast<std::uint64_t>(key.afi) << 24 |
-                             static_cast<std::uint64_t>(key.safi) << 16 |
-                             static_cast<std::uint64_t>(key.length) << 8 | key.has_path_id;
-  static const std::uint64_t seed = bgp::hash_seed();
-  const std::uint64_t h = bgp::hash_words(seed, key.high, meta);
-  if ((key.low | key.rd) == 0) return h;
-  return bgp::hash_words(h, key.low, key.rd);
-}
 
 PrefixTable::Kind PrefixTable::kind_of(const bgp::NlriKey& key) {
   if (key.safi != kSafiUnicast || key.has_path_id != 0 || key.low != 0 || key.length > 64)

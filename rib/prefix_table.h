@@ -25,7 +25,7 @@ class PrefixTable {
 
   PrefixTable();
 
-  static std::uint64_t hash(const bgp::NlriKey& key);
+  static std::uint64_t hash(const bgp::NlriKey& key) { return bgp::hash_key(key); }
   void prefetch(std::uint64_t hash) const { __builtin_prefetch(&index_[hash & mask_]); }
   void prefetch_key(PrefixId id) const { __builtin_prefetch(&records_[id]); }
   /// The record behind the first candidate slot: worth a prefetch once the slot has arrived.

@@ -14,7 +14,7 @@ std::uint64_t number_from(const char* variable, std::uint64_t fallback) {
   return text != nullptr ? std::stoull(text) : fallback;
 }
 
-std::uint64_t deaths(const char* variable, std::uint64_t plain,
+std::uint64_t deaths(const char* variable, [[maybe_unused]] std::uint64_t plain,
                      [[maybe_unused]] std::uint64_t sanitized) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   return number_from(variable, sanitized);

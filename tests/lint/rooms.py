@@ -48,7 +48,8 @@ RULES = (
     Rule("bgp/", ("lapwing/", "bgp/")),
     Rule("rib/store", ("lapwing/", "bgp/", "rib/"),
          ("rocksdb/", "boost/unordered", "boost/sort/", "zstd.h") + POSIX),
-    Rule("rib/", ("lapwing/", "bgp/", "rib/"), ("boost/unordered",)),
+    Rule("rib/", ("lapwing/", "bgp/", "rib/"),
+         ("boost/container/small_vector.hpp", "boost/unordered")),
     # A plugin is first loaded in a child process.
     Rule("detectors/plugin.cc", ("lapwing/", "detectors/"),
          ("fmt/", "dlfcn.h", "signal.h", "sys/wait.h", "unistd.h")),

@@ -552,6 +552,24 @@ TEST_CASE("a replay keeps no state, and tells its end in pieces and in order") {
   }
 }
 
+TEST_CASE("NLRI are the same, whoever hashed them: the maker of a batch, the engine, or each a part") {
+  Bench b;
+  b.start();
+  for (int made = 0; made < 3; ++made) {
+    Batch batch;
+    if (made == 0) batch.declare(1, "r").up(2);
+    batch.announce(3 + made, kP, {1});
+    if (made > 0) batch.hash_nlri();
+    CHECK(batch.hashes.size() == (made > 0 ? 1 : 0));
+    batch.announce(3 + made, kQ, {2});
+    if (made == 2) batch.hash_nlri();
+    b.run(batch);
+  }
+  CHECK(b.routes() == 2);
+  CHECK(b.engine.counters().prefixes == 2);
+  CHECK(b.engine.counters().duplicates == 4);
+}
+
 TEST_CASE("paths that went lately are known when they come again, but not for ever") {
   Bench b(1000);
   b.start();
