@@ -87,6 +87,7 @@ class CollapsedHops {
   bool ordinary_ = false;
   std::vector<Asn> others_;
 };
+
 /// The same with prepending and route servers; confederation segments left out.
 std::vector<Asn> counted_hops(AsPathView path);
 

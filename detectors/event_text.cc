@@ -42,7 +42,8 @@ std::string format_duration(microseconds d) {
   const std::int64_t s = std::max<std::int64_t>(whole_seconds(d), 0);
   const std::int64_t minutes = s / 60, hours = minutes / 60, days = hours / 24;
   if (days != 0)
-    return format_text(FMT_COMPILE("{} d {:02} h {:02} min {:02} s"), days, hours % 24, minutes % 60, s % 60);
+    return format_text(FMT_COMPILE("{} d {:02} h {:02} min {:02} s"), days, hours % 24,
+                       minutes % 60, s % 60);
   if (hours != 0)
     return format_text(FMT_COMPILE("{} h {:02} min {:02} s"), hours, minutes % 60, s % 60);
   if (minutes != 0) return format_text(FMT_COMPILE("{} min {:02} s"), minutes, s % 60);

@@ -38,7 +38,7 @@ class KeyIndex {
 
  private:
   struct Slot {
-    std::uint32_t low = 0, high = 0;  // apart, since eight octets would be sixteen
+    std::uint32_t low = 0, high = 0;  // two halves: one number of eight octets would make it sixteen
     std::uint32_t number = kNone;
 
     Slot() = default;

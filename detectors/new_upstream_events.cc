@@ -22,7 +22,8 @@ std::string seen_by(const std::vector<std::string>& peers, std::size_t count) {
 /// "175.45.176.0/24 and 175.45.178.0/24 (2 of 4 prefixes)"
 std::string share_text(const Event& e) {
   return format_text(FMT_COMPILE("{} ({} of {})"), join_prefixes(e.prefixes, e.prefix_count),
-                     e.prefix_count, count_of(e.origin_prefix_count.value_or(0), "prefix", "prefixes"));
+                     e.prefix_count,
+                     count_of(e.origin_prefix_count.value_or(0), "prefix", "prefixes"));
 }
 
 void add_reserved(Event& e, const AdjacencyRecord& r) {

@@ -41,10 +41,9 @@ void OriginChange::on_route_change(const RouteChange& change) {
   // What the other routes for the prefix show; the one that changed stands in the table already.
   std::set<Asn> others;
   groups_.for_each_route(change.prefix, [&](const RouteView& route) {
-    if (route.peer == change.peer && route.prefix == change.prefix) return true;
+    if (route.peer == change.peer && route.prefix == change.prefix) return;
     const Asn as = origins_.origin(route.path, route.peer);
     if (as != PathOrigins::kNone) others.insert(as);
-    return true;
   });
   const Nlri nlri = without_path_id(host_->nlri(change.prefix));
   if (after != PathOrigins::kNone && !others.contains(after)) {

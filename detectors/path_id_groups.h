@@ -37,8 +37,12 @@ class PathIdGroups {
   template <typename Fn>
   void for_each_route(PrefixId prefix, Fn&& fn) const {
     const auto key = keys_.find(prefix);
-    if (key == keys_.end()) return host_->for_each_route(prefix, fn);
-    for (const PrefixId id : groups_.at(key->second)) host_->for_each_route(id, fn);
+    const auto all = [&fn](const RouteView& route) {
+      fn(route);
+      return true;
+    };
+    if (key == keys_.end()) return host_->for_each_route(prefix, all);
+    for (const PrefixId id : groups_.at(key->second)) host_->for_each_route(id, all);
   }
 
  private:

@@ -19,22 +19,23 @@ std::uint32_t RoutePages::take() {
   return page;
 }
 
-RoutePages::Showers::iterator RoutePages::find(std::size_t block, PeerId peer) {
+RoutePages::Holders::iterator RoutePages::find(std::size_t block, PeerId peer) {
   return std::lower_bound(blocks_[block].begin(), blocks_[block].end(), peer,
-                          [](const Shower& s, PeerId wanted) { return s.peer < wanted; });
+                          [](const Holder& s, PeerId wanted) { return s.peer < wanted; });
 }
 
 std::uint32_t RoutePages::take(std::size_t block, PeerId peer) {
   if (block >= blocks_.size()) blocks_.resize(block + 1);
-  const auto at = blocks_[block].insert(find(block, peer), Shower{peer, kNone, 0});
-  return at->page = take();
+  const std::uint32_t page = take();
+  blocks_[block].insert(find(block, peer), Holder{peer, page, 0});
+  return page;
 }
 
 bool RoutePages::note(PrefixId id, PeerId peer, bool shown) {
-  Shower& shower = *find(id / kPageSize, peer);
+  Holder& holder = *find(id / kPageSize, peer);
   const std::uint64_t bit = std::uint64_t{1} << id % kPageSize;
-  shower.routes = shown ? shower.routes | bit : shower.routes & ~bit;
-  return shower.routes != 0;
+  holder.routes = shown ? holder.routes | bit : holder.routes & ~bit;
+  return holder.routes != 0;
 }
 
 void RoutePages::give_back(std::size_t block, PeerId peer) {

@@ -1,7 +1,7 @@
 // One neighbour's Adj-RIB-In: PrefixId to PathId, with a stale mark (RFC 4724 4.1).
 //
 // Ids are dense over all neighbours, so the table is a directory of pages of 64 routes: a full feed
-// takes 4.3 octets a route, a small one a page for each cluster of its prefixes. Pages come from a pool
+// takes 4.6 octets a route, a small one a page for each cluster of its prefixes. Pages come from a pool
 // of all neighbours, which lies in huge pages, and go back there when they are empty.
 // Thread: engine. Owns: its pages.
 #pragma once
@@ -42,14 +42,12 @@ class RoutePages {
   template <typename Fn>
   void for_each_route(PrefixId id, Fn&& fn) const {
     if (id / kPageSize >= blocks_.size()) return;
-    for (const Shower& shower : blocks_[id / kPageSize]) {
-      if ((shower.routes >> id % kPageSize & 1) == 0) continue;
-      const bool stale = (marks_[shower.page].stale >> id % kPageSize & 1) != 0;
-      if (!fn(shower.peer, paths_[shower.page][id % kPageSize], stale)) return;
+    for (const Holder& holder : blocks_[id / kPageSize]) {
+      if ((holder.routes >> id % kPageSize & 1) == 0) continue;
+      const bool stale = (marks_[holder.page].stale >> id % kPageSize & 1) != 0;
+      if (!fn(holder.peer, paths_[holder.page][id % kPageSize], stale)) return;
     }
   }
-
-  static constexpr std::size_t kOctetsOfPage = sizeof(Paths) + sizeof(Marks) + 16;  // and a Shower
 
   Paths& paths(std::uint32_t page) { return paths_[page]; }
   const Paths& paths(std::uint32_t page) const { return paths_[page]; }
@@ -58,22 +56,25 @@ class RoutePages {
 
  private:
   /// A neighbour that has a page for a block of prefixes, and which routes stand in it.
-  struct Shower {
+  struct Holder {
     PeerId peer = 0;
     std::uint32_t page = kNone;
     std::uint64_t routes = 0;
   };
-  static_assert(sizeof(Shower) == 16);
+  static_assert(sizeof(Holder) == 16);
 
   std::uint32_t take();
-  using Showers = boost::container::small_vector<Shower, 1>;
-  Showers::iterator find(std::size_t block, PeerId peer);
+  using Holders = boost::container::small_vector<Holder, 1>;
+  Holders::iterator find(std::size_t block, PeerId peer);
 
   ChunkedArray<Paths, 13, 11> paths_;  // a chunk is a huge page
   ChunkedArray<Marks, 13, 11> marks_;
   std::uint32_t used_ = 0;
   std::uint32_t free_ = kNone;
-  LargeVector<Showers> blocks_;  // each in ascending order of peer
+  LargeVector<Holders> blocks_;  // each in ascending order of peer
+
+ public:
+  static constexpr std::size_t kOctetsOfPage = sizeof(Paths) + sizeof(Marks) + sizeof(Holder);
 };
 
 class AdjRibIn {

@@ -342,7 +342,7 @@ class Engine final : public Dictionary {
   static constexpr std::uint64_t kLookAheadFrom = 50000;
   bool looks_ahead_ = false;
   Timestamp now_{};
-  bool finishing_ = false;
+  bool finishing_ = false;         // the records have ended
   bool update_open_ = false;       // on_route_change without on_update_end yet
   bool live_update_open_ = false;  // …for a change outside a first table
   Commit commit_;
