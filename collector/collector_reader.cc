@@ -27,11 +27,12 @@ Status CollectorReader::status() const {
     }
   }
   const rib::EngineCounters& counters = engine_.counters();
-  // Pending first: what it then counts as durable is among the routes read after it.
-  status.store_pending = store_.pending();
   status.routes = counters.routes;
   status.prefixes = counters.prefixes;
   status.paths = counters.paths;
+  // After the routes: the engine hands over what it did before it counts it, so 0 says of the
+  // routes counted here that they are on disk.
+  status.store_pending = store_.pending();
   status.events = store_.journal().last();
   status.store_errors = store_.error_count();
   if (status.store_errors != 0) status.store_error = store_.error();

@@ -342,7 +342,7 @@ void Engine::forget_path(PathId id) {
 
 void Engine::publish() {
   constexpr auto kRelaxed = std::memory_order_relaxed;
-  counters_.routes.store(routes_, kRelaxed);
+  counters_.routes.store(routes_, std::memory_order_release);  // after the commits that made it so
   counters_.prefixes.store(prefixes_.size(), kRelaxed);
   counters_.paths.store(paths_.size(), kRelaxed);
   counters_.announcements.store(announcements_, kRelaxed);

@@ -98,7 +98,7 @@ class Store : public CommitSink {
   void submit(Commit&& commit) override = 0;
   /// As far as the sync setting promises.
   std::uint64_t durable_sequence() const override = 0;
-  /// Route changes not yet durable.
+  /// Route changes not yet durable; a commit without any counts as one: 0 means that all is.
   virtual std::uint64_t pending() const = 0;
   virtual StoreMeasures measures() const = 0;
   virtual std::uint64_t error_count() const = 0;

@@ -98,6 +98,10 @@ std::size_t footprint(const Commit& commit) {
   return n;
 }
 
+std::uint64_t pending_of(const Commit& commit) {
+  return commit.empty() ? 0 : std::max<std::uint64_t>(commit.routes.size(), 1);
+}
+
 void join_commits(std::deque<Commit>& commits) {
   std::deque<Commit> joined;
   for (Commit& commit : commits) {
@@ -117,7 +121,7 @@ void CommitQueue::push(Commit&& commit) {
     return !well_ || stopped_ || waiting_bytes_ + taken_bytes_ == 0 ||
            waiting_bytes_ + taken_bytes_ + bytes <= max_bytes_;
   });
-  pending_.fetch_add(commit.routes.size(), std::memory_order_release);
+  pending_.fetch_add(pending_of(commit), std::memory_order_release);
   waiting_bytes_ += bytes;
   waiting_routes_ += commit.routes.size();
   waiting_events_ += commit.events.size();
@@ -128,15 +132,17 @@ void CommitQueue::push(Commit&& commit) {
 }
 
 void CommitQueue::join() {
+  std::uint64_t before = 0, after = 0;
+  for (const Commit& c : waiting_) before += pending_of(c);
   join_commits(waiting_);
   waiting_bytes_ = 0;
-  std::size_t routes = 0;
+  waiting_routes_ = 0;
   for (const Commit& c : waiting_) {
     waiting_bytes_ += footprint(c);
-    routes += c.routes.size();
+    waiting_routes_ += c.routes.size();
+    after += pending_of(c);
   }
-  pending_.fetch_sub(waiting_routes_ - routes, std::memory_order_release);
-  waiting_routes_ = routes;
+  pending_.fetch_sub(before - after, std::memory_order_release);
   join_at_ = std::max(max_bytes_, waiting_bytes_ + max_bytes_ / 4);
 }
 
@@ -164,6 +170,7 @@ std::optional<CommitNames> CommitQueue::squeeze() {
   // A path that came and went again while it waited: nobody reads its octets, they may go.
   for (Commit& commit : waiting_) {
     const std::size_t before = commit.new_paths.size();
+    const std::uint64_t counted = pending_of(commit);
     std::erase_if(commit.new_paths, [&](PathId path) {
       return !std::binary_search(names.paths.begin(), names.paths.end(), path);
     });
@@ -172,6 +179,7 @@ std::optional<CommitNames> CommitQueue::squeeze() {
     commit.path_octets = commit.path_octets / before * commit.new_paths.size();
     commit.new_paths.shrink_to_fit();
     waiting_bytes_ += footprint(commit);
+    pending_.fetch_sub(counted - pending_of(commit), std::memory_order_release);
   }
   return names;
 }
@@ -216,9 +224,9 @@ bool CommitQueue::take(std::vector<Commit>& group, std::chrono::milliseconds idl
 }
 
 void CommitQueue::written(const std::vector<Commit>& group) {
-  std::size_t routes = 0;
-  for (const Commit& commit : group) routes += commit.routes.size();
-  pending_.fetch_sub(routes, std::memory_order_release);
+  std::uint64_t done = 0;
+  for (const Commit& commit : group) done += pending_of(commit);
+  pending_.fetch_sub(done, std::memory_order_release);
   const std::lock_guard lock(mutex_);
   taken_ = nullptr;
   taken_bytes_ = 0;

@@ -21,6 +21,8 @@ namespace lapwing::rib {
 
 /// Octets that a commit holds.
 std::size_t footprint(const Commit& commit);
+/// What it counts as pending: its route changes, at least 1 if there is anything in it.
+std::uint64_t pending_of(const Commit& commit);
 /// Joins neighbours; of several writes to one route the last stays, with the first one's `before`,
 /// and none where there was no route before nor after.
 void join_commits(std::deque<Commit>& commits);
@@ -30,7 +32,7 @@ class CommitQueue {
   explicit CommitQueue(std::size_t max_bytes) : max_bytes_(max_bytes), join_at_(max_bytes) {}
 
   void push(Commit&& commit);
-  /// Route changes that are waiting or being written.
+  /// Route changes that are waiting or being written; 0: nothing at all is (see pending_of).
   std::uint64_t pending() const { return pending_.load(std::memory_order_acquire); }
 
   /// Octets of commits that wait or are being written.

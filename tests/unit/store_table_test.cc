@@ -231,6 +231,38 @@ TEST_CASE("store: a full disk keeps what is named, and forgets a path that came 
   CHECK(queue.bytes() == 0);
 }
 
+// A commit that only drops a neighbour's routes is pending, too: 0 means that all is on disk.
+TEST_CASE("store queue: commits without routes are pending until they are written") {
+  CommitQueue queue(1 << 20);
+  queue.push({});
+  CHECK(queue.pending() == 0);
+  Commit removal;
+  removal.removed_peers = {1};
+  queue.push(std::move(removal));
+  CHECK(queue.pending() == 1);
+  Commit routes;
+  routes.routes = {{0, 1, kNoPath, 1, 0}, {0, 2, kNoPath, 1, 0}};
+  queue.push(std::move(routes));
+  CHECK(queue.pending() == 3);
+  queue.set_well(false);
+  REQUIRE(queue.squeeze().has_value());
+  CHECK(queue.pending() == 2);  // joined
+  std::vector<Commit> taken;
+  REQUIRE(queue.take(taken, std::chrono::milliseconds(0)));
+  CHECK(queue.pending() == 2);
+  queue.written(taken);
+  CHECK(queue.pending() == 0);
+  Commit unused;
+  unused.new_paths = {7};
+  queue.push(std::move(unused));
+  CHECK(queue.pending() == 1);
+  REQUIRE(queue.squeeze().has_value());
+  CHECK(queue.pending() == 0);  // nobody reads it: nothing is left of the commit
+  REQUIRE(queue.take(taken, std::chrono::milliseconds(0)));
+  queue.written(taken);
+  CHECK(queue.pending() == 0);
+}
+
 TEST_CASE("store: a second process is told that the database is in use") {
   const TempDir dir;
   const auto store = open_store(dir.path());
