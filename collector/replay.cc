@@ -2,13 +2,16 @@
 
 #include <fmt/format.h>
 #include <malloc.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <condition_variable>
 #include <cstdio>
+#include <cstdlib>
 #include <deque>
 #include <filesystem>
 #include <future>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -21,6 +24,7 @@
 #include "collector/progress.h"
 #include "collector/queues.h"
 #include "collector/setup.h"
+#include "lapwing/large_allocator.h"
 #include "rib/engine.h"
 #include "sinks/event_json.h"
 
@@ -44,9 +48,14 @@ class Printer final : public rib::CommitSink {
 
   void submit(rib::Commit&& commit) override {
     last_ = commit.sequence;
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return commits_.size() < kMaxWaiting; });
-    commits_.push_back(std::move(commit));
+    if (commit.events.empty()) return;
+    std::deque<rib::Commit> printed;
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [this] { return commits_.size() < kMaxWaiting; });
+      commits_.push_back(std::move(commit));
+      printed.swap(printed_);
+    }
     changed_.notify_all();
   }
   std::uint64_t durable_sequence() const override { return last_; }
@@ -71,13 +80,16 @@ class Printer final : public rib::CommitSink {
   static constexpr std::size_t kMaxWaiting = 16;
 
   void run() {
-    for (std::deque<rib::Commit> taken;; taken.clear()) {
+    std::deque<rib::Commit> taken;
+    for (;;) {
       {
         std::unique_lock lock(mutex_);
+        std::move(taken.begin(), taken.end(), std::back_inserter(printed_));
+        taken.clear();
         changed_.wait(lock, [this] { return finished_ || !commits_.empty(); });
         taken.swap(commits_);
-        changed_.notify_all();
       }
+      changed_.notify_all();
       if (taken.empty()) break;
       for (const rib::Commit& commit : taken) print(commit);
     }
@@ -115,8 +127,10 @@ class Printer final : public rib::CommitSink {
   bool failed_ = false;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<rib::Commit> commits_;  // guarded by mutex_
-  bool finished_ = false;            // guarded by mutex_
+  // Guarded by mutex_. What has been printed goes back: its memory is freed by the thread that had
+  // it, which uses it again, and neither waits for the other in the allocator.
+  std::deque<rib::Commit> commits_, printed_;
+  bool finished_ = false;
   std::thread thread_;               // last: it uses all of the above
 };
 
@@ -207,13 +221,21 @@ void append(std::vector<T>& to, const std::vector<T>& from) {
 }
 
 /// A replay takes and gives back the same memory for each batch, on three threads, and ends soon:
-/// what is freed stays with the process, in one arena (docs/PERFORMANCE.md).
+/// what is freed stays with the process, in one arena, whose beginning is of huge pages: most of
+/// what a fault costs does not depend on the page's size (docs/PERFORMANCE.md).
 void keep_freed_memory() {
   constexpr int kTopPad = 4 << 20, kTrimThreshold = 256 << 20, kMmapThreshold = 32 << 20;
+  constexpr std::size_t kBeginning = 31 << 20;  // less than kMmapThreshold: of the arena
   mallopt(M_ARENA_MAX, 1);
   mallopt(M_TOP_PAD, kTopPad);
   mallopt(M_TRIM_THRESHOLD, kTrimThreshold);
   mallopt(M_MMAP_THRESHOLD, kMmapThreshold);
+  void* const beginning = std::malloc(kBeginning);
+  void* aligned = beginning;
+  std::size_t left = kBeginning;
+  if (beginning != nullptr && std::align(kHugePage, kHugePage, aligned, left) != nullptr)
+    ::madvise(aligned, left / kHugePage * kHugePage, MADV_HUGEPAGE);
+  std::free(beginning);
 }
 
 }  // namespace

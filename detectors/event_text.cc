@@ -22,16 +22,17 @@ std::string join(std::size_t have, std::size_t count, std::size_t show, Append&&
 
 }  // namespace
 
-std::string bounded_path_text(AsPathView path) {
-  std::string text = format_as_path(path);
-  if (text.size() <= kMaxPathText) return text;
+void write_bounded_path(std::string& text, AsPathView path) {
+  text.clear();
+  append_as_path(text, path);
+  if (text.size() <= kMaxPathText) return;
   std::size_t hops = 0;
   AsPathSegment segment;
   while (path.next(segment)) hops += segment.type == SegmentType::kAsSequence ? segment.size : 1;
   text.resize(kMaxPathText);
   const std::size_t cut = text.find_last_of(" ,");
   if (cut != std::string::npos) text.resize(cut);
-  return text + fmt::format("… ({} hops)", hops);
+  text += fmt::format("… ({} hops)", hops);
 }
 
 std::int64_t whole_seconds(microseconds d) {

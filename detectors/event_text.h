@@ -31,8 +31,8 @@ std::string format_text(const Format& format, const Arguments&... arguments) {
   return fmt::to_string(text);
 }
 
-/// The AS path as text. Longer than kMaxPathText: cut after a whole hop, then "… (N hops)".
-std::string bounded_path_text(AsPathView path);
+/// Writes the AS path as text. Longer than kMaxPathText: cut after a whole hop, then "… (N hops)".
+void write_bounded_path(std::string& text, AsPathView path);
 
 /// "1 h 06 min 54 s", "54 s", "3 d 02 h 00 min 05 s". Fractions of a second are cut.
 std::string format_duration(microseconds d);

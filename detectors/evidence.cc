@@ -39,7 +39,8 @@ const SharedText& PathTexts::of(const Host& host, PathId path) {
   Entry& entry = entries_[next_];
   next_ = (next_ + 1) % entries_.size();
   entry.path = path;
-  entry.text = bounded_path_text(host.path(path).as_path());
+  write_bounded_path(scratch_, host.path(path).as_path());
+  entry.text = scratch_;
   return entry.text;
 }
 

@@ -34,6 +34,7 @@ class PathTexts {
     SharedText text;
   };
   std::array<Entry, 8> entries_;
+  std::string scratch_;
   std::size_t used_ = 0;
   std::size_t next_ = 0;
   std::optional<PeerId> peer_;

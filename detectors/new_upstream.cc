@@ -156,7 +156,8 @@ void NewUpstream::on_update_end() {
   store_storm();
   touched_.clear();
   seen_.clear();
-  details_.clear();
+  if (details_.size() > kDetailsKept) details_.resize(kDetailsKept);
+  details_used_ = 0;
   path_texts_.clear();
   origins_touched_.clear();
 }

@@ -244,6 +244,7 @@ class NewUpstream final : public Detector {
   static constexpr std::size_t kPrefixSample = 64;
   static constexpr std::size_t kMaxPeers = 64;
   static constexpr std::size_t kMaxKnown = 100;
+  static constexpr std::size_t kDetailsKept = 64;
   static constexpr std::uint64_t kShareTimer = 1ull << 32;  // and the adjacency
   static constexpr std::uint64_t kFlapTimer = 2ull << 32;
   static constexpr std::uint64_t kStormTimer = 3ull << 32;
@@ -267,7 +268,9 @@ class NewUpstream final : public Detector {
   std::vector<Touch> touched_;  // by the present UPDATE
   std::vector<Touch*> ordered_;  // the same, ascending, from its end on
   std::vector<Seen> seen_;
-  std::deque<Details> details_;
+  std::deque<Details> details_;  // those of earlier UPDATEs keep their memory
+  std::uint32_t details_used_ = 0;
+  mutable std::vector<std::uint32_t> known_scratch_;  // of `known_upstreams`
   PathTexts path_texts_;
   std::vector<OriginTouch> origins_touched_;
   std::vector<ShareWindow> windows_;  // by AdjacencyRecord::window

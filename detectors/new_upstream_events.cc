@@ -13,7 +13,7 @@ EventId incident_of(const AdjacencyRecord& r) {
   return make_event_id("upstream", parts);
 }
 
-constexpr std::size_t kUsualFields = 8, kUsualUpstreams = 8;
+constexpr std::size_t kUsualFields = 8;
 
 std::string seen_by(const std::vector<std::string>& peers, std::size_t count) {
   return peers.empty() ? std::string() : ", seen by " + join_names(peers, count);
@@ -54,9 +54,14 @@ Event NewUpstream::make_event(const AdjacencyRecord& r, std::string_view type, A
 
 NewUpstream::Details& NewUpstream::details(Touch& t) {
   if (t.details != kNoNumber) return details_[t.details];
-  t.details = static_cast<std::uint32_t>(details_.size());
-  Details& d = details_.emplace_back();
+  if (details_used_ == details_.size()) details_.emplace_back();
+  t.details = details_used_++;
+  Details& d = details_[t.details];
+  d.direct = d.poisoned = false;
+  d.peers.clear();
+  d.toggles.list.clear();
   d.toggles.overflow = t.overflow;
+  d.evidence.clear();
   d.toggles.list.reserve(t.count);
   d.evidence.reserve(std::min<std::size_t>(t.count, Event::kMaxEvidence));
   for (std::uint32_t at = t.first; at != kNoNumber; at = seen_[at].next) {
@@ -356,36 +361,31 @@ void NewUpstream::clear_single_homed(std::uint32_t number, Touch* t) {
 }
 
 std::vector<KnownUpstream> NewUpstream::known_upstreams(std::uint32_t origin, Asn except) const {
-  struct Known {
-    KnownUpstream upstream;
-    std::uint32_t adjacency;
-  };
-  std::vector<Known> all;
-  all.reserve(kUsualUpstreams);
+  std::vector<std::uint32_t>& all = known_scratch_;
+  all.clear();
   std::uint32_t n = knowledge_.origin(origin).first_adjacency;
   // Newest first; an origin with more upstreams than anyone reads is not walked to its end.
   for (std::size_t walked = 0; n != kNoNumber && walked < 16 * kMaxKnown; ++walked) {
     const AdjacencyRecord& r = knowledge_[n];
-    if (r.known() && r.upstream != except) {
-      all.push_back({{r.upstream, r.first_seen, r.last_seen, r.open}, n});
-    }
+    if (r.known() && r.upstream != except) all.push_back(n);
     n = r.next_of_origin;
   }
   if (all.size() > kMaxKnown) {
-    std::sort(all.begin(), all.end(), [](const Known& x, const Known& y) {
-      const KnownUpstream &a = x.upstream, &b = y.upstream;
-      if (a.active != b.active) return a.active;
-      return std::tie(b.last_seen, a.as) < std::tie(a.last_seen, b.as);
+    std::sort(all.begin(), all.end(), [&](std::uint32_t x, std::uint32_t y) {
+      const AdjacencyRecord &a = knowledge_[x], &b = knowledge_[y];
+      if (a.open != b.open) return a.open;
+      return std::tie(b.last_seen, a.upstream) < std::tie(a.last_seen, b.upstream);
     });
     all.resize(kMaxKnown);
   }
-  std::sort(all.begin(), all.end(),
-            [](const Known& a, const Known& b) { return a.upstream.as < b.upstream.as; });
+  std::sort(all.begin(), all.end(), [&](std::uint32_t x, std::uint32_t y) {
+    return knowledge_[x].upstream < knowledge_[y].upstream;
+  });
   std::vector<KnownUpstream> out;
   out.reserve(all.size());
-  for (const Known& known : all) {
-    out.push_back(known.upstream);
-    if (known.upstream.active) out.back().last_seen = last_seen(known.adjacency);
+  for (const std::uint32_t number : all) {
+    const AdjacencyRecord& r = knowledge_[number];
+    out.push_back({r.upstream, r.first_seen, last_seen(number), r.open});
   }
   return out;
 }

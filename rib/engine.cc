@@ -127,8 +127,10 @@ void Engine::update(Peer& peer, const bgp::RecordBatch& batch, const bgp::Record
     } else {
       if (added) {
         bring_in(peer, path);
-        commit_.new_paths.push_back(path);
-        commit_.path_octets += record.attributes_size;
+        if (!options_.replay) {
+          commit_.new_paths.push_back(path);
+          commit_.path_octets += record.attributes_size;
+        }
       }
       paths_.acquire(path);
       for (std::uint32_t i = 0; i < record.announced && !peer.over_limit; ++i, ++at) {
@@ -263,12 +265,13 @@ void Engine::remove_route(Peer& peer, PrefixId prefix, RouteChange change, bool 
 
 void Engine::record_write(const RouteChange& change) {
   constexpr std::int64_t kMaxOffset = std::numeric_limits<std::uint32_t>::max();
+  ++changes_;
+  if (options_.replay) return;
   if (commit_.routes.empty()) commit_.base = now_;
   const std::int64_t offset = std::min((now_ - commit_.base).count(), kMaxOffset);
   commit_.routes.push_back({change.peer, change.prefix, change.before, change.after,
                             static_cast<std::uint32_t>(offset)});
   commit_.record_history |= !change.baseline;
-  ++changes_;
 }
 
 void Engine::notify(const RouteChange& change) {
@@ -289,7 +292,7 @@ void Engine::update_end() {
 }
 
 void Engine::flush(bool even_if_empty) {
-  if (commit_.empty() && !even_if_empty) return;
+  if (commit_.empty() && !even_if_empty && !options_.replay) return;
   commit_.sequence = sequence_++;
   commit_.alive_until = now_;
   Commit next;

@@ -63,7 +63,9 @@ struct LimitReport {
 };
 
 struct EngineOptions {
-  bool replay = false;  // events say cause `replay` where a live run says `live`
+  // Events say cause `replay` where a live run says `live`; they alone go to the sink, in a commit for
+  // each batch: nothing else of it would be kept.
+  bool replay = false;
   Watch watch;
   std::vector<Asn> route_server_ases;
   /// [Threading] engine; it must not block.

@@ -58,7 +58,7 @@ HttpResponse to_response(const ControlResult& result) {
       object.number("status", response.status);
     }
     object.text("detail", result.detail);
-    object.list(done ? "changes" : "errors", result.lines,
+    object.list(done ? JsonName("changes") : JsonName("errors"), result.lines,
                 [&](const std::string& line) { append_json(response.body, line); });
   }
   response.body += '\n';

@@ -17,11 +17,18 @@ char* write_padded(char* out, unsigned value, unsigned width) {
   return out + width;
 }
 
-/// True where one of eight characters needs another look: a control, '"', '\\' or beyond ASCII.
-bool any_special(const char* eight) {
-  constexpr std::uint64_t kOnes = 0x0101010101010101, kHighs = 0x8080808080808080;
+constexpr std::uint64_t kOnes = 0x0101010101010101;
+constexpr std::size_t kWord = sizeof kOnes;
+
+std::uint64_t word_at(const char* text) {
   std::uint64_t v = 0;
-  std::memcpy(&v, eight, sizeof v);
+  std::memcpy(&v, text, kWord);
+  return v;
+}
+
+/// True where one of eight characters needs another look: a control, '"', '\\' or beyond ASCII.
+bool any_special(std::uint64_t v) {
+  constexpr std::uint64_t kHighs = kOnes * 0x80;
   const auto has = [](std::uint64_t x) { return (x - kOnes) & ~x & kHighs; };  // a zero octet
   const std::uint64_t controls = (v - kOnes * 0x20) & ~v & kHighs;
   return ((v & kHighs) | controls | has(v ^ kOnes * 0x7f) | has(v ^ kOnes * '"') |
@@ -31,13 +38,33 @@ bool any_special(const char* eight) {
 // Plain ASCII without anything to escape: what nearly every text is.
 std::size_t plain_run(std::string_view text, std::size_t from) {
   std::size_t i = from;
-  while (text.size() - i >= 8 && !any_special(text.data() + i)) i += 8;
+  while (text.size() - i >= kWord && !any_special(word_at(text.data() + i))) i += kWord;
   while (i < text.size()) {
     const auto c = static_cast<unsigned char>(text[i]);
     if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\') break;
     ++i;
   }
   return i;
+}
+
+/// Copies a text that is plain; false where it is not, with nothing to be read in `to` then. `to` has
+/// room for kWord at least.
+bool copy_plain(char* to, std::string_view text) {
+  if (text.size() < kWord) {
+    std::uint64_t v = kOnes * ' ';
+    std::memcpy(&v, text.data(), text.size());
+    std::memcpy(to, &v, kWord);
+    return !any_special(v);
+  }
+  std::uint64_t v = 0;
+  const auto copy = [&](std::size_t at) {
+    v = word_at(text.data() + at);
+    std::memcpy(to + at, &v, kWord);
+    return !any_special(v);
+  };
+  for (std::size_t i = 0; i + kWord < text.size(); i += kWord)
+    if (!copy(i)) return false;
+  return copy(text.size() - kWord);  // over the one before it
 }
 
 void append_json_escape(std::string& out, unsigned char c) {
@@ -160,21 +187,20 @@ void append_event_id(std::string& out, const EventId& id) {
 }
 
 void append_json(std::string& out, std::string_view text, char then) {
-  const std::size_t plain = plain_run(text, 0);
-  if (plain == text.size()) {
-    // Nearly always: written in one piece.
-    const std::size_t at = out.size();
-    out.resize(at + plain + (then == '\0' ? 2 : 3));
-    char* to = out.data() + at;
-    *to++ = '"';
-    to = std::copy_n(text.data(), plain, to);
-    *to++ = '"';
-    if (then != '\0') *to = then;
+  constexpr std::size_t kShort = 256;
+  char piece[kShort + 3];
+  if (text.size() <= kShort && copy_plain(piece + 1, text)) {
+    // Nearly always: appended in one piece.
+    piece[0] = '"';
+    char* end = piece + 1 + text.size();
+    *end++ = '"';
+    if (then != '\0') *end++ = then;
+    out.append(piece, static_cast<std::size_t>(end - piece));
     return;
   }
   out += '"';
   for (std::size_t i = 0; i < text.size();) {
-    const std::size_t end = i == 0 ? plain : plain_run(text, i);
+    const std::size_t end = plain_run(text, i);
     out.append(text.data() + i, end - i);
     i = end;
     if (i == text.size()) break;

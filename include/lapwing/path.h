@@ -161,15 +161,17 @@ class AsPathView {
   const std::uint8_t* end_ = nullptr;
 };
 
-/// "3333 1103 {64496,64497} (65001 65002) [65003,65004]": sets in braces, confederation sequences
-/// in parentheses, confederation sets in brackets (RFC 5065). An empty path is "".
-inline std::string format_as_path(AsPathView path) {
+/// Appends "3333 1103 {64496,64497} (65001 65002) [65003,65004]": sets in braces, confederation
+/// sequences in parentheses, confederation sets in brackets (RFC 5065). An empty path is "".
+inline void append_as_path(std::string& text, AsPathView path) {
   // An ASN of n octets has up to 3 n digits and one sign before it; a segment has two octets before
   // its ASNs, and up to three signs. `kItem`: also where a damaged set says more ASNs than it has.
   constexpr std::ptrdiff_t kItem = 16;
-  std::string text(path.octets().size() * 4 + kItem, '\0');
-  char* out = text.data();
-  char* const end = out + text.size();
+  const std::size_t before = text.size();
+  text.resize(before + path.octets().size() * 4 + kItem);
+  char* const begin = text.data() + before;
+  char* out = begin;
+  char* const end = text.data() + text.size();
   AsPathSegment segment;
   while (path.next(segment)) {
     const bool set =
@@ -179,7 +181,7 @@ inline std::string format_as_path(AsPathView path) {
                       : segment.type == SegmentType::kAsConfedSequence ? '('
                                                                        : '\0';
     const char close = open == '{' ? '}' : open == '[' ? ']' : ')';
-    if (out != text.data()) *out++ = ' ';
+    if (out != begin) *out++ = ' ';
     if (open != '\0') *out++ = open;
     Asn asn = 0;
     for (bool first = true; end - out >= kItem && segment.next(asn); first = false) {
@@ -189,6 +191,11 @@ inline std::string format_as_path(AsPathView path) {
     if (open != '\0') *out++ = close;
   }
   text.resize(static_cast<std::size_t>(out - text.data()));
+}
+
+inline std::string format_as_path(AsPathView path) {
+  std::string text;
+  append_as_path(text, path);
   return text;
 }
 
