@@ -132,10 +132,11 @@ void MrtSource::finish() {
 }
 
 void MrtSource::push_if_full(const Stream& stream) {
-  if (batch_.records.size() < kBatchRecords && batch_.nlri.size() < kBatchNlri &&
+  if (batch_.records.size() < batch_records_ && batch_.nlri.size() < kBatchNlri &&
       batch_.octets.size() < kBatchOctets)
     return;
   finish();
+  batch_records_ = std::min(2 * batch_records_, kBatchRecords);
   if (options_.on_progress) options_.on_progress(stream.cursor.path(), stream.cursor.consumed());
 }
 

@@ -117,6 +117,7 @@ class MrtSource {
   MrtPeers peers_;
   MrtStatistics statistics_;
   bgp::RecordBatch batch_;
+  std::size_t batch_records_ = 64;  // that make it full: few at first, for the engine to begin soon
   bgp::Update update_;
   bgp::Findings findings_;
   AttributeCache cache_;

@@ -54,7 +54,7 @@ void append_field(std::string& out, JsonObject& object, const Field& field) {
       field.value);
 }
 
-void append_id(std::string& out, JsonObject& object, JsonName name, const EventId& id) {
+void append_id(std::string& out, JsonObject& object, const JsonName& name, const EventId& id) {
   object.key(name);
   out += '"';
   append_event_id(out, id);

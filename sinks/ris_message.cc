@@ -28,7 +28,7 @@ bool belongs_to(const RouteUpdate& update, RisChanges message) {
 }
 
 // [[a,b],…] of items that are made of `count` numbers of `size` octets.
-void append_numbers(std::string& out, JsonObject& object, JsonName name,
+void append_numbers(std::string& out, JsonObject& object, const JsonName& name,
                     const std::vector<Octets>& items, std::size_t size) {
   object.list(name, items, [&](Octets item) {
     for (std::size_t at = 0; at < item.size(); at += size) {
@@ -72,7 +72,7 @@ std::vector<IpAddress> next_hops(const PathView& path) {
   return hops;
 }
 
-void append_prefixes(std::string& out, JsonObject& object, JsonName name,
+void append_prefixes(std::string& out, JsonObject& object, const JsonName& name,
                      RisChanges changes, bool announced) {
   std::vector<Prefix> prefixes;
   for (const RouteUpdate& update : changes)

@@ -1,8 +1,9 @@
 #include "sinks/text.h"
 
-#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 
 namespace lapwing::sinks {
 
@@ -145,30 +146,48 @@ std::string_view cut_utf8(std::string_view text, std::size_t limit) {
   return text.substr(0, limit);
 }
 
-void append_rfc3339(std::string& out, Timestamp time) {
+namespace {
+
+/// "2017-10-01T09:07:51.000000Z"; of years with four digits.
+using TimeText = std::array<char, 27>;
+
+std::optional<TimeText> write_rfc3339(Timestamp time) {
   const auto day = std::chrono::floor<std::chrono::days>(time);
   const std::chrono::year_month_day date(day);
   const int year = static_cast<int>(date.year());
-  if (year < 0 || year > 9999) {
-    out += format_rfc3339(time);
-    return;
-  }
+  if (year < 0 || year > 9999) return std::nullopt;
   const auto micros = static_cast<std::uint64_t>((time - day).count());
-  const auto seconds = static_cast<unsigned>(micros / 1000000);
-  char text[27];
-  char* at = write_padded(text, static_cast<unsigned>(year), 4);
+  const auto of_day = static_cast<unsigned>(micros / 1000000);
+  TimeText text;
+  char* at = write_padded(text.data(), static_cast<unsigned>(year), 4);
   const auto next = [&at](char sign, unsigned value, unsigned width) {
     *at = sign;
     at = write_padded(at + 1, value, width);
   };
   next('-', static_cast<unsigned>(date.month()), 2);
   next('-', static_cast<unsigned>(date.day()), 2);
-  next('T', seconds / 3600, 2);
-  next(':', seconds / 60 % 60, 2);
-  next(':', seconds % 60, 2);
+  next('T', of_day / 3600, 2);
+  next(':', of_day / 60 % 60, 2);
+  next(':', of_day % 60, 2);
   next('.', static_cast<unsigned>(micros % 1000000), 6);
   *at = 'Z';
-  out.append(text, sizeof text);
+  return text;
+}
+
+}  // namespace
+
+void append_rfc3339(std::string& out, Timestamp time) {
+  // What an event says happened at few moments.
+  thread_local Timestamp last;
+  thread_local std::optional<TimeText> text = write_rfc3339(last);
+  if (time != last) {
+    text = write_rfc3339(time);
+    last = time;
+  }
+  if (text)
+    out.append(text->data(), text->size());
+  else
+    out += format_rfc3339(time);
 }
 
 void append_prefix(std::string& out, const Prefix& prefix) {

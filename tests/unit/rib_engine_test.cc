@@ -526,7 +526,7 @@ class AtTheEnd : public Detector {
   std::uint8_t routes_ = 0;
 };
 
-TEST_CASE("a replay keeps no state, and tells its end in pieces and in order") {
+TEST_CASE("a replay keeps nothing but events, and tells its end in pieces and in order") {
   for (const bool replay : {false, true}) {
     Commits commits;
     EngineOptions options;
@@ -540,13 +540,24 @@ TEST_CASE("a replay keeps no state, and tells its end in pieces and in order") {
       batch.update(3, {}, {"10.0." + std::to_string(i) + ".0/24"}, {1});
     engine.process(batch);
     engine.finish();
-    std::size_t states = 0, events = 0, most = 0;
+    std::size_t states = 0, routes = 0, paths = 0, events = 0, most = 0;
     for (const Commit& commit : commits.list) {
       states += commit.states.size();
+      routes += commit.routes.size();
+      paths += commit.new_paths.size();
       most = std::max(most, commit.events.size());
       for (const Event& event : commit.events) CHECK(event.id.bytes[0] == events++);
     }
     CHECK(states == (replay ? 0 : 400));
+    CHECK(routes == (replay ? 0 : 200));
+    CHECK(paths == (replay ? 0 : 1));
+    CHECK(engine.counters().changes == 200);
+    // A commit for a batch, with or without an event: ids that were given back go by its number.
+    const std::uint64_t before = commits.list.back().sequence;
+    Batch again;
+    again.update(4, {}, {"10.0.0.0/24"}, {1});
+    engine.process(again);
+    CHECK(commits.list.back().sequence == before + (replay ? 1 : 0));
     CHECK(events == 200);
     CHECK(most <= 64);
   }

@@ -107,6 +107,34 @@ TEST_CASE("event JSON: every octet string gives one line of valid UTF-8 that par
   }
 }
 
+TEST_CASE("JSON text: of every length, plain or with something to escape at every place") {
+  for (const std::size_t size : {0, 1, 2, 7, 8, 9, 15, 16, 17, 64, 255, 256, 257, 600}) {
+    std::string plain;
+    for (std::size_t i = 0; i < size; ++i) plain += static_cast<char>('!' + 2 + i % 40);  // no quote
+    std::string out = "before";
+    append_json(out, plain);
+    CHECK(out == "before\"" + plain + '"');
+    out.clear();
+    append_json(out, plain, ':');
+    CHECK(out == '"' + plain + "\":");
+    std::size_t wrong = 0;
+    for (std::size_t at = 0; at < size; ++at) {
+      for (const char* special : {"\"", "\\", "\x1f", "\x7f", "\xc3\xa9", "\xff"}) {
+        const std::string text = plain.substr(0, at) + special + plain.substr(at + 1);
+        std::string whole;
+        append_utf8(whole, text);
+        out.clear();
+        append_json(out, text);
+        json::error_code error;
+        const json::value parsed = json::parse(out, error);
+        wrong += error || parsed.as_string() != whole ? 1 : 0;
+        wrong += out.find('\x7f') != std::string::npos || out.find('\x1f') != std::string::npos ? 1 : 0;
+      }
+    }
+    CHECK_MESSAGE(wrong == 0, "size ", size);
+  }
+}
+
 TEST_CASE("UTF-8: one replacement for each maximal ill-formed part (Unicode 3.9, table 3-8)") {
   std::string out;
   append_utf8(out, "a\xf1\x80\x80\xe1\x80\xc2" "b\x80" "c\x80\xbf" "d");
@@ -119,6 +147,16 @@ TEST_CASE("time: the fast text is that of format_rfc3339") {
     std::string out;
     append_rfc3339(out, at(text));
     CHECK(out == format_rfc3339(at(text)));
+  }
+  // One after another, twice each, with years that have not four digits among them.
+  const Timestamp late = at("9999-12-31T23:59:59Z") + std::chrono::hours(24 * 400);
+  const Timestamp early = at("0001-01-01T00:00:00Z") - std::chrono::hours(24 * 800);
+  for (const Timestamp time : {Timestamp{}, late, late, at("2017-10-01T09:07:51Z"), early, early,
+                               at("2017-10-01T09:07:51Z"), at("2017-10-01T09:07:51.000001Z"),
+                               Timestamp{}}) {
+    std::string out;
+    append_rfc3339(out, time);
+    CHECK(out == format_rfc3339(time));
   }
 }
 
