@@ -2,7 +2,7 @@
 //
 // Ids are dense over all neighbours, so the table is a directory of pages of 64 routes: a full feed
 // takes 4.6 octets a route, a small one a page for each cluster of its prefixes. Pages come from a pool
-// of all neighbours, which lies in huge pages, and go back there when they are empty.
+// of all neighbours and go back there when they are empty.
 // Thread: engine. Owns: its pages.
 #pragma once
 
@@ -67,7 +67,7 @@ class RoutePages {
   using Holders = boost::container::small_vector<Holder, 1>;
   Holders::iterator find(std::size_t block, PeerId peer);
 
-  ChunkedArray<Paths, 13, 11> paths_;  // a chunk is a huge page
+  ChunkedArray<Paths, 13, 11> paths_;
   ChunkedArray<Marks, 13, 11> marks_;
   std::uint32_t used_ = 0;
   std::uint32_t free_ = kNone;

@@ -2,8 +2,8 @@
 //
 // Elements live in chunks of a fixed size; the directory of chunks has a fixed place. One thread
 // grows and writes; another may read an element whose index reached it through a queue.
-// A chunk of 2 MiB is a huge page (lapwing/large_allocator.h). The first one becomes one when there
-// is a second: of a small table only what is used costs memory, and the time to clear it.
+// A chunk of 2 MiB begins in small pages: only what is used of it costs memory, and time to clear it.
+// Once it is full the kernel may make a huge page of it (lapwing/large_allocator.h).
 // Owns: the chunks. Memory is not given back before destruction.
 #pragma once
 
@@ -51,10 +51,8 @@ class ChunkedArray {
   void make_ready(std::uint64_t index) {
     while (index >= ready_) {
       if (ready_ == capacity_) {
-        chunks_[ready_ >> kChunkBits] =
-            capacity_ == 0 ? LargeAllocator<T>().allocate_in_small_pages(kChunk)
-                           : LargeAllocator<T>().allocate(kChunk);
-        if (capacity_ == kChunk) LargeAllocator<T>::use_huge_pages(chunk_of(0), kChunk);
+        chunks_[ready_ >> kChunkBits] = LargeAllocator<T>().allocate_in_small_pages(kChunk);
+        if (ready_ != 0) LargeAllocator<T>::allow_huge_pages(chunk_of(ready_ - kChunk), kChunk);
         capacity_ += kChunk;
       }
       const std::uint64_t step = std::min(kStep, capacity_ - ready_);

@@ -27,12 +27,6 @@ inline constexpr bool kMapLarge = false;  // the sanitizer watches the heap only
 inline constexpr bool kMapLarge = true;
 #endif
 
-#if defined(MADV_COLLAPSE)
-inline constexpr int kCollapse = MADV_COLLAPSE;
-#else
-inline constexpr int kCollapse = 25;  // the kernel's number; headers before glibc 2.37 lack it
-#endif
-
 inline std::size_t whole_pages(std::size_t bytes) {
   return (bytes + kHugePage - 1) / kHugePage * kHugePage;
 }
@@ -75,12 +69,11 @@ struct LargeAllocator {
     if (!detail::kMapLarge || bytes < kHugePage) return allocate(count);
     return static_cast<T*>(detail::map_large(detail::whole_pages(bytes), false));
   }
-  /// Makes huge pages of such a block, now where the kernel can (Linux 6.1). Others may read it.
-  static void use_huge_pages(T* block, std::size_t count) noexcept {
+  /// Lets the kernel make huge pages of such a block when it has time (khugepaged). Others may read it.
+  static void allow_huge_pages(T* block, std::size_t count) noexcept {
     const std::size_t bytes = count * sizeof(T);
     if (!detail::kMapLarge || bytes < kHugePage) return;
     ::madvise(block, detail::whole_pages(bytes), MADV_HUGEPAGE);
-    ::madvise(block, detail::whole_pages(bytes), detail::kCollapse);
   }
   void deallocate(T* block, std::size_t count) noexcept {
     const std::size_t bytes = count * sizeof(T);
