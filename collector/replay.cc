@@ -221,8 +221,8 @@ void append(std::vector<T>& to, const std::vector<T>& from) {
 }
 
 /// A replay takes and gives back the same memory for each batch, on three threads, and ends soon:
-/// what is freed stays with the process, in one arena, whose beginning is of huge pages: most of
-/// what a fault costs does not depend on the page's size (docs/PERFORMANCE.md).
+/// what is freed stays with the process, in one arena, whose beginning is of huge pages: one
+/// of them costs a seventh of the faults of as many small ones (docs/PERFORMANCE.md).
 void keep_freed_memory() {
   constexpr int kTopPad = 4 << 20, kTrimThreshold = 256 << 20, kMmapThreshold = 32 << 20;
   constexpr std::size_t kBeginning = 31 << 20;  // less than kMmapThreshold: of the arena
