@@ -53,7 +53,7 @@ std::size_t plain_run(std::string_view text, std::size_t from) {
 bool copy_plain(char* to, std::string_view text) {
   if (text.size() < kWord) {
     std::uint64_t v = kOnes * ' ';
-    std::memcpy(&v, text.data(), text.size());
+    if (!text.empty()) std::memcpy(&v, text.data(), text.size());
     std::memcpy(to, &v, kWord);
     return !any_special(v);
   }

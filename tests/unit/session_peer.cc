@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "bgp/notification.h"
@@ -32,8 +33,8 @@ bool readable(int fd, milliseconds limit) {
   return ::poll(&entry, 1, static_cast<int>(limit.count())) > 0;
 }
 
-/// The socket, and whether it is connected: a listener that closes at once may be sooner than
-/// connect(2) returns.
+/// The socket, and whether it came to be connected. A listener that closes at once may be sooner than
+/// connect(2) returns: it was connected, and reading will say the rest.
 std::pair<int, bool> open_connection(std::uint16_t port, const std::string& from, int receive_buffer) {
   const bool v6 = from.find(':') != std::string::npos;
   const int fd = ::socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -45,7 +46,7 @@ std::pair<int, bool> open_connection(std::uint16_t port, const std::string& from
   const SocketAddress local = address_of(from, 0);
   REQUIRE(::bind(fd, local.get(), local.size) == 0);
   const SocketAddress remote = address_of(v6 ? "::1" : "127.0.0.1", port);
-  return {fd, ::connect(fd, remote.get(), remote.size) == 0};
+  return {fd, ::connect(fd, remote.get(), remote.size) == 0 || errno == ECONNRESET};
 }
 
 }  // namespace
