@@ -10,8 +10,8 @@
 
 namespace lapwing::collector {
 
-void EngineThread::start() {
-  thread_ = std::thread([this] {
+void EngineThread::start(std::function<void()> at_end) {
+  thread_ = std::thread([this, at_end = std::move(at_end)] {
     name_thread("engine");
     RecordQueue::Work work;
     while (queue_.pop(work)) {
@@ -22,6 +22,7 @@ void EngineThread::start() {
       queue_.recycle(std::move(work.batch));
       work.batch = bgp::RecordBatch();
     }
+    if (at_end) at_end();
   });
 }
 

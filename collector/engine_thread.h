@@ -18,7 +18,8 @@ class EngineThread {
   EngineThread(rib::Engine& engine, RecordQueue& queue) : engine_(engine), queue_(queue) {}
   ~EngineThread() { stop(); }
 
-  void start();
+  /// `at_end` runs on the thread, after all that was in the queue when it was closed.
+  void start(std::function<void()> at_end = {});
   /// Lets the engine finish what is in the queue.
   void stop();
 

@@ -23,8 +23,8 @@ namespace lapwing::collector {
 
 class InputFile {
  public:
-  static constexpr std::size_t kBlockSize = 256 * 1024;  // octets
-  static constexpr std::size_t kBlocks = 8;
+  static constexpr std::size_t kBlockSize = 128 * 1024;  // octets
+  static constexpr std::size_t kBlocks = 4;
 
   InputFile();
   ~InputFile();

@@ -18,7 +18,7 @@ using bgp::RecordKind;
 
 namespace {
 
-constexpr std::size_t kBatchRecords = 1024;
+constexpr std::size_t kBatchRecords = 512;
 constexpr std::size_t kBatchNlri = 32768;
 constexpr std::size_t kBatchOctets = 512 * 1024;
 

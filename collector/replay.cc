@@ -8,16 +8,14 @@
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
-#include <deque>
 #include <filesystem>
-#include <future>
 #include <iterator>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <utility>
+#include <vector>
 
 #include "collector/engine_thread.h"
 #include "collector/mrt_source.h"
@@ -32,83 +30,69 @@ namespace lapwing::collector {
 
 namespace {
 
-/// Records on their way to the engine's thread.
-constexpr std::size_t kMaxDecodedOctets = 32u << 20;
+/// Records on their way to the engine's thread: enough that neither thread waits for the other, and so
+/// few that their memory is used again while the caches still hold it.
+constexpr std::size_t kMaxDecodedOctets = 1u << 20;
 
-/// Prints events on a thread of its own, in order. Nothing is stored: a commit is as durable as it will
-/// ever be when it arrives.
+/// Prints events, in order, on the thread that also decodes: with two threads in all the engine never
+/// shares its processor with one of them where there are two. Nothing is stored: a commit is as
+/// durable as it will ever be when it arrives.
+/// Thread: main, but for `submit` and `durable_sequence` (engine), and `wake` (any).
 class Printer final : public rib::CommitSink {
  public:
   Printer(std::optional<Timestamp> from, Progress& progress)
-      : from_(from),
-        progress_(progress),
-        terminal_(::isatty(STDOUT_FILENO) != 0),
-        thread_([this] { run(); }) {}
-  ~Printer() override { finish(); }
+      : from_(from), progress_(progress), terminal_(::isatty(STDOUT_FILENO) != 0) {}
 
   void submit(rib::Commit&& commit) override {
     last_ = commit.sequence;
     if (commit.events.empty()) return;
-    std::deque<rib::Commit> printed;
     {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this] { return commits_.size() < kMaxWaiting; });
-      commits_.push_back(std::move(commit));
-      printed.swap(printed_);
+      room_.wait(lock, [this] { return waiting_.size() < kMaxWaiting; });
+      waiting_.push_back(std::move(commit.events));
     }
-    changed_.notify_all();
+    work_.notify_one();
+  }
+  std::vector<Event> spent() override {
+    const std::lock_guard lock(mutex_);
+    if (printed_.empty()) return {};
+    std::vector<Event> events = std::move(printed_.back());
+    printed_.pop_back();
+    return events;
   }
   std::uint64_t durable_sequence() const override { return last_; }
 
-  /// Prints what waits. The rest may be asked for after this.
-  void finish() {
-    if (!thread_.joinable()) return;
+  /// Ends `print_until_woken`.
+  void wake() {
     {
       const std::lock_guard lock(mutex_);
-      finished_ = true;
+      woken_ = true;
     }
-    changed_.notify_all();
-    thread_.join();
+    work_.notify_one();
   }
-  bool failed() const { return failed_; }
-  const std::map<std::string, std::uint64_t>& counts() const { return counts_; }
-  /// Events before the time from which on they are printed.
-  std::uint64_t before() const { return before_; }
-
- private:
-  static constexpr std::size_t kFlushAt = 1 << 16;
-  static constexpr std::size_t kMaxWaiting = 16;
-
-  void run() {
-    std::deque<rib::Commit> taken;
-    for (;;) {
+  /// Prints what comes until `wake` was called, and what had come before that.
+  void print_until_woken() {
+    for (bool more = true; more;) {
       {
         std::unique_lock lock(mutex_);
-        std::move(taken.begin(), taken.end(), std::back_inserter(printed_));
-        taken.clear();
-        changed_.wait(lock, [this] { return finished_ || !commits_.empty(); });
-        taken.swap(commits_);
+        work_.wait(lock, [this] { return woken_ || !waiting_.empty(); });
+        more = !std::exchange(woken_, false);
       }
-      changed_.notify_all();
-      if (taken.empty()) break;
-      for (const rib::Commit& commit : taken) print(commit);
+      print_waiting();
     }
-    flush();
   }
-
-  void print(const rib::Commit& commit) {
-    for (const Event& event : commit.events) {
-      if (from_ && event.time < *from_) {
-        ++before_;
-        continue;
-      }
-      ++counts_[event.type];
-      sinks::append_event_json(text_, event);
-      text_ += '\n';
+  void print_waiting() {
+    {
+      const std::lock_guard lock(mutex_);
+      if (waiting_.empty()) return;
+      taken_.swap(waiting_);
     }
-    if (text_.size() >= kFlushAt || (terminal_ && !text_.empty())) flush();
+    room_.notify_one();
+    for (const std::vector<Event>& events : taken_) print(events);
+    const std::lock_guard lock(mutex_);
+    std::move(taken_.begin(), taken_.end(), std::back_inserter(printed_));
+    taken_.clear();
   }
-
   void flush() {
     if (terminal_) progress_.clear();
     failed_ |= std::fwrite(text_.data(), 1, text_.size(), stdout) != text_.size();
@@ -116,22 +100,45 @@ class Printer final : public rib::CommitSink {
     text_.clear();
   }
 
+  bool failed() const { return failed_; }
+  const std::map<std::string, std::uint64_t>& counts() const { return counts_; }
+  /// Events before the time from which on they are printed.
+  std::uint64_t before() const { return before_; }
+
+ private:
+  static constexpr std::size_t kFlushAt = 1 << 16;
+  static constexpr std::size_t kMaxWaiting = 64;
+
+  void print(const std::vector<Event>& events) {
+    for (const Event& event : events) {
+      if (from_ && event.time < *from_) {
+        ++before_;
+        continue;
+      }
+      ++counts_[event.type];
+      sinks::append_event_json(text_, event);
+      text_ += '\n';
+      if (text_.size() >= kFlushAt) flush();
+    }
+    if (terminal_ && !text_.empty()) flush();
+  }
+
   const std::optional<Timestamp> from_;
   Progress& progress_;
   const bool terminal_;
   std::uint64_t last_ = 0;  // engine thread
-  // Printing thread; read after `finish`.
+  // Main thread.
   std::string text_;
   std::map<std::string, std::uint64_t> counts_;
   std::uint64_t before_ = 0;
   bool failed_ = false;
+  std::vector<std::vector<Event>> taken_;  // a commit's events each
+
   std::mutex mutex_;
-  std::condition_variable changed_;
-  // Guarded by mutex_. What has been printed goes back: its memory is freed by the thread that had
-  // it, which uses it again, and neither waits for the other in the allocator.
-  std::deque<rib::Commit> commits_, printed_;
-  bool finished_ = false;
-  std::thread thread_;               // last: it uses all of the above
+  std::condition_variable work_, room_;
+  // Guarded by mutex_. What has been printed goes back to the engine.
+  std::vector<std::vector<Event>> waiting_, printed_;
+  bool woken_ = false;
 };
 
 /// As the speaker names them: a neighbour from a range by the range and its address.
@@ -176,13 +183,13 @@ class ReadCount {
   std::map<std::string, std::uint64_t> seen_;
 };
 
-/// Waits while the engine is behind.
-void push_waiting(RecordQueue& queue, bgp::RecordBatch& batch) {
+/// Prints while the engine is behind.
+void push_printing(RecordQueue& queue, bgp::RecordBatch& batch, Printer& printer) {
   while (!queue.try_push(batch)) {
-    const auto room = std::make_shared<std::promise<void>>();
-    queue.when_room([room] { room->set_value(); });
-    room->get_future().wait();
+    queue.when_room([&printer] { printer.wake(); });
+    printer.print_until_woken();
   }
+  printer.print_waiting();
 }
 
 void print_summary(const MrtStatistics& s, const rib::Engine& engine, const Printer& printer) {
@@ -220,7 +227,7 @@ void append(std::vector<T>& to, const std::vector<T>& from) {
   to.insert(to.end(), from.begin(), from.end());
 }
 
-/// A replay takes and gives back the same memory for each batch, on three threads, and ends soon:
+/// A replay takes and gives back the same memory for each batch, on two threads, and ends soon:
 /// what is freed stays with the process, in one arena, whose beginning is of huge pages: one
 /// of them costs a seventh of the faults of as many small ones (docs/PERFORMANCE.md).
 void keep_freed_memory() {
@@ -265,7 +272,10 @@ int replay(const std::optional<Config>& given, const ReplayOptions& options) {
 
   RecordQueue queue(kMaxDecodedOctets);
   EngineThread thread(engine, queue);
-  thread.start();
+  thread.start([&] {
+    engine.finish();
+    printer.wake();
+  });
   MrtOptions source_options;
   source_options.name_of = names_of(*config);
   source_options.merge = options.merge;
@@ -273,13 +283,14 @@ int replay(const std::optional<Config>& given, const ReplayOptions& options) {
   source_options.on_progress = [&](const std::string& file, std::uint64_t consumed) {
     progress.show(read.note(file, consumed), file);
   };
-  MrtSource source([&](bgp::RecordBatch& batch) { push_waiting(queue, batch); },
+  MrtSource source([&](bgp::RecordBatch& batch) { push_printing(queue, batch, printer); },
                    std::move(source_options));
   const bool opened = source.read_files(options.files);
   source.finish();
+  queue.close();
+  printer.print_until_woken();
+  printer.flush();
   thread.stop();
-  engine.finish();
-  printer.finish();
   progress.clear();
   print_summary(source.statistics(), engine, printer);
   if (printer.failed()) fmt::print(stderr, "standard output: cannot be written\n");

@@ -7,12 +7,14 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 
 #include "detectors/event_text.h"
+#include "detectors/evidence.h"
 #include "lapwing/detector.h"
 
 namespace lapwing {
@@ -59,6 +61,19 @@ EventId make_event_id(std::string_view domain, std::span<const std::uint64_t> pa
   EventId id;
   std::copy_n(digest.begin(), id.bytes.size(), id.bytes.begin());
   return id;
+}
+
+EventId detectors::upstream_incident(Asn origin, Asn upstream) {
+  // Remembered: an upstream that comes and goes is asked for with each of its events.
+  struct Kept {
+    std::array<std::uint64_t, 2> parts{};
+    std::optional<EventId> id;
+  };
+  static thread_local std::array<Kept, 256> kept;
+  const std::array<std::uint64_t, 2> parts{origin, upstream};
+  Kept& k = kept[(origin * 31 + upstream) % kept.size()];
+  if (!k.id || k.parts != parts) k = {parts, make_event_id("upstream", parts)};
+  return *k.id;
 }
 
 }  // namespace lapwing

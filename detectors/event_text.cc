@@ -6,18 +6,16 @@ namespace lapwing::detectors {
 namespace {
 
 template <typename Append>
-std::string join(std::size_t have, std::size_t count, std::size_t show, Append&& append) {
+ShortText join(std::size_t have, std::size_t count, std::size_t show, Append&& append) {
   const std::size_t shown = std::min(have, show);
-  fmt::memory_buffer out;
-  const auto text = [&out](std::string_view s) { out.append(s.data(), s.data() + s.size()); };
+  ShortText out;
   for (std::size_t i = 0; i < shown; ++i) {
-    if (i != 0) text(i + 1 == shown && shown == count ? " and " : ", ");
+    if (i != 0) out += i + 1 == shown && shown == count ? " and " : ", ";
     append(out, i);
   }
   if (count > shown)
-    fmt::format_to(std::back_inserter(out), FMT_COMPILE("{}{} more"), shown == 0 ? "" : " and ",
-                   count - shown);
-  return fmt::to_string(out);
+    out.add(FMT_COMPILE("{}{} more"), shown == 0 ? "" : " and ", count - shown);
+  return out;
 }
 
 }  // namespace
@@ -39,33 +37,36 @@ std::int64_t whole_seconds(microseconds d) {
   return std::chrono::duration_cast<std::chrono::seconds>(d).count();
 }
 
-std::string format_duration(microseconds d) {
+ShortText format_duration(microseconds d) {
   const std::int64_t s = std::max<std::int64_t>(whole_seconds(d), 0);
   const std::int64_t minutes = s / 60, hours = minutes / 60, days = hours / 24;
+  ShortText out;
   if (days != 0)
-    return format_text(FMT_COMPILE("{} d {:02} h {:02} min {:02} s"), days, hours % 24,
-                       minutes % 60, s % 60);
-  if (hours != 0)
-    return format_text(FMT_COMPILE("{} h {:02} min {:02} s"), hours, minutes % 60, s % 60);
-  if (minutes != 0) return format_text(FMT_COMPILE("{} min {:02} s"), minutes, s % 60);
-  return format_text(FMT_COMPILE("{} s"), s);
+    out.add(FMT_COMPILE("{} d {:02} h {:02} min {:02} s"), days, hours % 24, minutes % 60, s % 60);
+  else if (hours != 0)
+    out.add(FMT_COMPILE("{} h {:02} min {:02} s"), hours, minutes % 60, s % 60);
+  else if (minutes != 0)
+    out.add(FMT_COMPILE("{} min {:02} s"), minutes, s % 60);
+  else
+    out.add(FMT_COMPILE("{} s"), s);
+  return out;
 }
 
-std::string join_names(std::span<const std::string> names, std::size_t count, std::size_t show) {
-  return join(names.size(), count, show, [&](fmt::memory_buffer& out, std::size_t i) {
-    out.append(names[i].data(), names[i].data() + names[i].size());
-  });
+ShortText join_names(std::span<const std::string> names, std::size_t count, std::size_t show) {
+  return join(names.size(), count, show, [&](ShortText& out, std::size_t i) { out += names[i]; });
 }
 
-std::string join_prefixes(std::span<const Prefix> prefixes, std::size_t count, std::size_t show) {
-  return join(prefixes.size(), count, show, [&](fmt::memory_buffer& out, std::size_t i) {
+ShortText join_prefixes(std::span<const Prefix> prefixes, std::size_t count, std::size_t show) {
+  return join(prefixes.size(), count, show, [&](ShortText& out, std::size_t i) {
     char text[kMaxPrefixText];
-    out.append(text, write_prefix(text, prefixes[i]));
+    out += std::string_view(text, write_prefix(text, prefixes[i]));
   });
 }
 
-std::string count_of(std::uint64_t n, std::string_view one, std::string_view many) {
-  return format_text(FMT_COMPILE("{} {}"), n, n == 1 ? one : many);
+ShortText count_of(std::uint64_t n, std::string_view one, std::string_view many) {
+  ShortText out;
+  out.add(FMT_COMPILE("{} {}"), n, n == 1 ? one : many);
+  return out;
 }
 
 std::string json_string(std::string_view text) {

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstring>
 #include <iterator>
+#include <ostream>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,6 +24,38 @@ namespace lapwing::detectors {
 
 inline constexpr std::size_t kMaxPathText = 1000;
 
+/// A piece of text that is short in most cases, and then needs no allocation. It can be compared and
+/// formatted like a text.
+class ShortText {
+ public:
+  operator std::string_view() const { return {chars_.data(), chars_.size()}; }
+  /// Appends.
+  ShortText& operator+=(std::string_view text) {
+    chars_.append(text.data(), text.data() + text.size());
+    return *this;
+  }
+  /// Appends what a compiled format (FMT_COMPILE) says.
+  template <typename Format, typename... Arguments>
+  ShortText& add(const Format& format, const Arguments&... arguments) {
+    fmt::format_to(std::back_inserter(chars_), format, arguments...);
+    return *this;
+  }
+
+ private:
+  fmt::basic_memory_buffer<char, 120> chars_;
+};
+inline bool operator==(const ShortText& a, std::string_view b) { return std::string_view(a) == b; }
+inline std::ostream& operator<<(std::ostream& out, const ShortText& t) {
+  return out << std::string_view(t);
+}
+
+}  // namespace lapwing::detectors
+
+template <>
+struct fmt::formatter<lapwing::detectors::ShortText> : fmt::formatter<std::string_view> {};
+
+namespace lapwing::detectors {
+
 /// What a compiled format (FMT_COMPILE) says, with one allocation at most.
 template <typename Format, typename... Arguments>
 std::string format_text(const Format& format, const Arguments&... arguments) {
@@ -35,17 +68,17 @@ std::string format_text(const Format& format, const Arguments&... arguments) {
 void write_bounded_path(std::string& text, AsPathView path);
 
 /// "1 h 06 min 54 s", "54 s", "3 d 02 h 00 min 05 s". Fractions of a second are cut.
-std::string format_duration(microseconds d);
+ShortText format_duration(microseconds d);
 std::int64_t whole_seconds(microseconds d);
 
 /// "a, b and c"; of more than `show`, the first ones "and N more". `count` may be larger than what
 /// is at hand.
-std::string join_names(std::span<const std::string> names, std::size_t count, std::size_t show = 3);
-std::string join_prefixes(std::span<const Prefix> prefixes, std::size_t count,
-                          std::size_t show = 3);
+ShortText join_names(std::span<const std::string> names, std::size_t count, std::size_t show = 3);
+ShortText join_prefixes(std::span<const Prefix> prefixes, std::size_t count,
+                        std::size_t show = 3);
 
 /// "1 prefix", "3 prefixes".
-std::string count_of(std::uint64_t n, std::string_view one, std::string_view many);
+ShortText count_of(std::uint64_t n, std::string_view one, std::string_view many);
 
 /// Inserts in order unless present; keeps the smallest `limit`. False: already present.
 template <typename T>

@@ -48,6 +48,9 @@ inline Evidence make_evidence(const Host& host, const RouteChange& change) {
   return make_evidence(host, change, texts);
 }
 
+/// The incident that all events about this upstream of this origin share.
+EventId upstream_incident(Asn origin, Asn upstream);
+
 /// Keeps the first Event::kMaxEvidence.
 inline void add_evidence(std::vector<Evidence>& to, const Host& host, const RouteChange& change) {
   if (to.size() < Event::kMaxEvidence) to.push_back(make_evidence(host, change));

@@ -8,22 +8,19 @@
 namespace lapwing::detectors {
 namespace {
 
-EventId incident_of(const AdjacencyRecord& r) {
-  const std::uint64_t parts[] = {r.origin, r.upstream};
-  return make_event_id("upstream", parts);
-}
-
 constexpr std::size_t kUsualFields = 8;
 
-std::string seen_by(const std::vector<std::string>& peers, std::size_t count) {
-  return peers.empty() ? std::string() : ", seen by " + join_names(peers, count);
+ShortText seen_by(const std::vector<std::string>& peers) {
+  ShortText out;
+  if (!peers.empty()) out.add(FMT_COMPILE(", seen by {}"), join_names(peers, peers.size()));
+  return out;
 }
 
 /// "175.45.176.0/24 and 175.45.178.0/24 (2 of 4 prefixes)"
-std::string share_text(const Event& e) {
-  return format_text(FMT_COMPILE("{} ({} of {})"), join_prefixes(e.prefixes, e.prefix_count),
-                     e.prefix_count,
-                     count_of(e.origin_prefix_count.value_or(0), "prefix", "prefixes"));
+ShortText share_text(const Event& e) {
+  ShortText out = join_prefixes(e.prefixes, e.prefix_count);
+  return std::move(out.add(FMT_COMPILE(" ({} of {})"), e.prefix_count,
+                           count_of(e.origin_prefix_count.value_or(0), "prefix", "prefixes")));
 }
 
 void add_reserved(Event& e, const AdjacencyRecord& r) {
@@ -40,7 +37,7 @@ Event NewUpstream::make_event(const AdjacencyRecord& r, std::string_view type, A
   Event e;
   const std::uint64_t parts[] = {r.origin, r.upstream, r.activations};
   e.id = make_event_id(type, parts);
-  e.incident = incident_of(r);
+  e.incident = upstream_incident(r.origin, r.upstream);
   e.type = type;
   e.action = action;
   e.severity = severity;
@@ -144,7 +141,8 @@ void NewUpstream::emit_new(Touch& t) {
            : t.new_origin ? "an origin that was never seen before appeared with this upstream"
                           : "this AS was never seen as upstream of this origin before";
   if (role == "stub") e.rule += "; the upstream was never seen to carry another's routes";
-  const std::string seen = share_text(e) + seen_by(e.peers, e.peers.size());
+  ShortText seen = share_text(e);
+  seen += seen_by(e.peers);
   e.summary =
       t.origin_since ? fmt::format("AS{}, a new origin, is seen behind a further upstream AS{} for {}",
                                    r.origin, r.upstream, seen)
@@ -177,7 +175,7 @@ void NewUpstream::emit_returned(Touch& t) {
   e.rule = "a known upstream that had gone is active again";
   e.summary = format_text(FMT_COMPILE("AS{} has its known upstream AS{} back after {} for {}{}"),
                           r.origin, r.upstream, format_duration(gap), share_text(e),
-                          seen_by(e.peers, e.peers.size()));
+                          seen_by(e.peers));
   host_->emit(std::move(e));
 }
 
@@ -331,11 +329,10 @@ void NewUpstream::raise_single_homed(std::uint32_t number, std::uint32_t went, T
 void NewUpstream::clear_single_homed(std::uint32_t number, Touch* t) {
   OriginRecord& origin = knowledge_.origin(number);
   const Asn lost = *origin.single_homed_after;
-  const std::uint64_t incident[] = {origin.as, lost};
   const std::uint64_t parts[] = {origin.as, lost, origin.single_homed_ordinal, 1};
   Event e;
   e.id = make_event_id("single-homed", parts);
-  e.incident = make_event_id("upstream", incident);
+  e.incident = upstream_incident(origin.as, lost);
   e.type = "single-homed";
   e.action = Action::kClear;
   e.severity = Severity::kNotice;

@@ -186,8 +186,8 @@ void OriginChange::raise(const Key& key, News& news, Action action) {
 }
 
 std::string OriginChange::summary_of(const Key& key, const Event& e, const News& news) const {
-  const std::string prefixes = join_prefixes(e.prefixes, e.prefix_count);
-  const std::string peers = join_names(e.peers, e.peers.size());
+  const ShortText prefixes = join_prefixes(e.prefixes, e.prefix_count);
+  const ShortText peers = join_names(e.peers, e.peers.size());
   std::vector<std::string> others;
   for (const Asn as : news.origins)
     if (as != key.to) others.push_back(fmt::format("AS{}", as));

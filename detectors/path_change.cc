@@ -127,8 +127,7 @@ std::optional<EventId> PathChange::explanation(const Adjacency& before,
     const auto it = learnt_.find({a.origin, a.upstream});
     if (a.kind != AdjacencyKind::kAdjacency || it == learnt_.end() || !it->second)
       return std::nullopt;
-    const std::uint64_t parts[] = {a.origin, a.upstream};
-    return make_event_id("upstream", parts);
+    return upstream_incident(a.origin, a.upstream);
   };
   if (before.kind == after.kind && before.origin == after.origin &&
       before.upstream == after.upstream)

@@ -1,6 +1,7 @@
 #include "rib/engine.h"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -66,7 +67,6 @@ void Engine::process(const bgp::RecordBatch& batch) {
 }
 
 void Engine::finish() {
-  finishing_ = true;
   for (const auto& host : detectors_) call(*host, [](Detector& d) { d.finish(); });
   flush(false);
   publish();
@@ -299,6 +299,11 @@ void Engine::flush(bool even_if_empty) {
   next.record_history = false;
   std::swap(next, commit_);
   sink_.submit(std::move(next));
+  for (std::vector<Event> spent = sink_.spent(); !spent.empty(); spent = sink_.spent()) {
+    std::move(spent.begin(), spent.end(), std::back_inserter(spent_));
+    spent.clear();
+    if (spent.capacity() > commit_.events.capacity()) commit_.events.swap(spent);
+  }
 }
 
 void Engine::recycle() {

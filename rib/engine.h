@@ -314,6 +314,9 @@ class Engine final : public Dictionary {
   };
   boost::unordered_flat_map<EventId, Said, IdHash> said_;
   Timestamp said_at_{};
+  // What the sink is done with. One goes where another comes: its pieces are what the next event
+  // asks for, and the allocator still has them at hand; freed all at once they would be joined.
+  std::vector<Event> spent_;
   std::vector<std::unique_ptr<DetectorHost>> detectors_;
   std::vector<DetectorHost*> route_listeners_;  // of changes outside first tables
   EventFilter* filter_ = nullptr;
@@ -344,7 +347,6 @@ class Engine final : public Dictionary {
   static constexpr std::uint64_t kLookAheadFrom = 50000;
   bool looks_ahead_ = false;
   Timestamp now_{};
-  bool finishing_ = false;         // the records have ended
   bool update_open_ = false;       // on_route_change without on_update_end yet
   bool live_update_open_ = false;  // …for a change outside a first table
   Commit commit_;

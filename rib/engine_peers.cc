@@ -331,7 +331,7 @@ void Engine::DetectorHost::for_each_route(PrefixId prefix,
   });
 }
 
-constexpr std::size_t kEventsOfEnd = 64;
+constexpr std::size_t kEventsOfReplay = 64;
 
 void Engine::DetectorHost::emit(Event&& event) {
   // What a timer or a neighbour's state makes a detector say is of a file, too.
@@ -344,9 +344,11 @@ void Engine::DetectorHost::emit(Event&& event) {
   }
   event.id = engine_.id_in_moment(event);
   engine_.commit_.events.push_back(std::move(event));
+  if (!engine_.spent_.empty()) engine_.spent_.pop_back();
   engine_.counters_.events.fetch_add(1, std::memory_order_relaxed);
-  // At the end of a replay nothing else belongs to them: they are printed while others are made.
-  if (engine_.finishing_ && engine_.commit_.events.size() >= kEventsOfEnd) engine_.flush(false);
+  // In a replay nothing else belongs to them: they are printed while others are made.
+  if (engine_.options_.replay && engine_.commit_.events.size() >= kEventsOfReplay)
+    engine_.flush(false);
 }
 
 // Ids are made of what an event says and when. Where time has no finer steps (a second, in most
