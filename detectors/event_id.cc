@@ -7,7 +7,6 @@
 #include <array>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -66,14 +65,15 @@ EventId make_event_id(std::string_view domain, std::span<const std::uint64_t> pa
 EventId detectors::upstream_incident(Asn origin, Asn upstream) {
   // Remembered: an upstream that comes and goes is asked for with each of its events.
   struct Kept {
-    std::array<std::uint64_t, 2> parts{};
-    std::optional<EventId> id;
+    std::uint64_t pair = 0;  // 0: none; no adjacency is of AS 0 with itself
+    EventId id;
   };
-  static thread_local std::array<Kept, 256> kept;
-  const std::array<std::uint64_t, 2> parts{origin, upstream};
+  static thread_local std::array<Kept, 2048> kept;
+  const std::uint64_t pair = static_cast<std::uint64_t>(origin) << 32 | upstream;
   Kept& k = kept[(origin * 31 + upstream) % kept.size()];
-  if (!k.id || k.parts != parts) k = {parts, make_event_id("upstream", parts)};
-  return *k.id;
+  if (k.pair != pair || pair == 0)
+    k = {pair, make_event_id("upstream", std::array<std::uint64_t, 2>{origin, upstream})};
+  return k.id;
 }
 
 }  // namespace lapwing
