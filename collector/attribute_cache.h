@@ -30,8 +30,6 @@ class AttributeCache {
     std::uint64_t hash = 0;  // Record::attributes_hash
   };
 
-  AttributeCache() : entries_(kEntries) {}
-
   /// The batch has begun anew.
   void clear() {
     ++generation_;
@@ -44,6 +42,7 @@ class AttributeCache {
   Entry& find(Octets raw, bool four_octet_as, bool& found) {
     const std::uint64_t hash =
         bgp::hash_octets(bgp::hash_seed() + (four_octet_as ? 1 : 0), raw);
+    if (entries_.empty()) entries_.resize(kEntries);  // most files of updates never ask
     Entry& entry = entries_[hash & (kEntries - 1)];
     found = entry.generation == generation_ && entry.raw_hash == hash &&
             entry.raw_size == raw.size() &&

@@ -211,7 +211,7 @@ class InputFile::Reader {
   InputDescriptor wake_;
   std::atomic<std::uint64_t> consumed_{0};
   // Reader thread only.
-  std::array<std::uint8_t, 128 * 1024> in_{};
+  std::array<std::uint8_t, 64 * 1024> in_{};
   Block out_;
   std::size_t filled_ = 0;
   // Guarded by `mutex_`.

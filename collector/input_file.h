@@ -23,7 +23,7 @@ namespace lapwing::collector {
 
 class InputFile {
  public:
-  static constexpr std::size_t kBlockSize = 128 * 1024;  // octets
+  static constexpr std::size_t kBlockSize = 64 * 1024;  // octets
   static constexpr std::size_t kBlocks = 4;
 
   InputFile();

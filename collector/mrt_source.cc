@@ -18,7 +18,7 @@ using bgp::RecordKind;
 
 namespace {
 
-constexpr std::size_t kBatchRecords = 512;
+constexpr std::size_t kBatchRecords = 256;
 constexpr std::size_t kBatchNlri = 32768;
 constexpr std::size_t kBatchOctets = 512 * 1024;
 
@@ -98,7 +98,8 @@ bool MrtSource::read_merged(const std::vector<std::string>& paths) {
   };
   std::priority_queue<Next, std::vector<Next>, std::greater<>> due;
   std::vector<std::unique_ptr<Stream>> streams(paths.size());
-  for (std::size_t i = 0; i < paths.size(); ++i) due.push({first_time_of(paths[i]), i});
+  for (std::size_t i = 0; i < paths.size(); ++i)
+    due.push({paths.size() == 1 ? Timestamp::min() : first_time_of(paths[i]), i});
   bool opened = true;
   while (!due.empty()) {
     const Next next = due.top();

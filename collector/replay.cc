@@ -32,7 +32,7 @@ namespace {
 
 /// Records on their way to the engine's thread: enough that neither thread waits for the other, and so
 /// few that their memory is used again while the caches still hold it.
-constexpr std::size_t kMaxDecodedOctets = 1u << 20;
+constexpr std::size_t kMaxDecodedOctets = 512u << 10;
 
 /// Prints events, in order, on the thread that also decodes: with two threads in all the engine never
 /// shares its processor with one of them where there are two. Nothing is stored: a commit is as

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "rib/store_database.h"
 #include "rib/store_queue.h"
 #include "tests/unit/store_support.h"
 
@@ -272,6 +273,33 @@ TEST_CASE("store: a second process is told that the database is in use") {
   CHECK_FALSE(Store::open(options, error));
   CHECK(error.find("in use") != std::string::npos);
   CHECK(error.find(dir.path().string()) != std::string::npos);
+}
+
+TEST_CASE("store: the log is synced as often as sync-interval says, and at the end") {
+  for (const int seconds : {0, 1, 60}) {
+    CAPTURE(seconds);
+    const TempDir dir;
+    Writer writer(7);
+    StoreOptions options;
+    options.path = dir.path();
+    options.sync_interval = std::chrono::seconds(seconds);
+    std::string error;
+    const auto store = Store::open(options, error);
+    REQUIRE(store);
+    store->start(writer.dictionary);
+    const auto synced = [&] { return Database::synced_group(dir.path()).value_or(0); };
+    const std::uint64_t before = synced();
+    store->submit(writer.make(10));
+    REQUIRE(wait_durable(*store, writer.sequence));
+    if (seconds == 0) CHECK(synced() == before + 1);
+    const auto until = std::chrono::steady_clock::now() +
+                       (seconds == 60 ? std::chrono::milliseconds(2500) : std::chrono::seconds(20));
+    while (synced() == before && std::chrono::steady_clock::now() < until)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    CHECK(synced() == before + (seconds == 60 ? 0 : 1));
+    store->stop();
+    CHECK(synced() == before + 1);
+  }
 }
 
 }  // namespace lapwing::rib::test
