@@ -302,4 +302,24 @@ TEST_CASE("store: the log is synced as often as sync-interval says, and at the e
   }
 }
 
+TEST_CASE("store: a group that becomes tables is preceded by a sync of what was written before") {
+  const TempDir dir;
+  Writer writer(8);
+  StoreOptions options;
+  options.path = dir.path();
+  options.sync_interval = std::chrono::hours(1);
+  std::string error;
+  const auto store = Store::open(options, error);
+  REQUIRE(store);
+  store->start(writer.dictionary);
+  const auto synced = [&] { return Database::synced_group(dir.path()).value_or(0); };
+  const std::uint64_t before = synced();
+  store->submit(writer.make(10));
+  REQUIRE(wait_durable(*store, writer.sequence));
+  CHECK(synced() == before);
+  store->submit(writer.make(9000));
+  REQUIRE(wait_durable(*store, writer.sequence));
+  CHECK(synced() == before + 2);
+}
+
 }  // namespace lapwing::rib::test
