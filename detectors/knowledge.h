@@ -14,6 +14,7 @@
 
 #include "detectors/key_index.h"
 #include "lapwing/large_allocator.h"
+#include "lapwing/prefetch.h"
 #include "lapwing/prefix.h"
 #include "lapwing/time.h"
 
@@ -86,8 +87,8 @@ class Knowledge {
   std::size_t size() const { return records_.size(); }
   void prefetch(std::uint32_t number) const {
     const AdjacencyRecord* const record = &records_[number];
-    __builtin_prefetch(record);
-    __builtin_prefetch(&record->first_seen);
+    prefetch_line(record);
+    prefetch_line(&record->first_seen);
   }
   AdjacencyRecord& operator[](std::uint32_t number) { return records_[number]; }
   const AdjacencyRecord& operator[](std::uint32_t number) const { return records_[number]; }

@@ -4,6 +4,7 @@
 
 #include "detectors/event_text.h"
 #include "detectors/evidence.h"
+#include "lapwing/prefetch.h"
 
 namespace lapwing::detectors {
 
@@ -146,7 +147,7 @@ void NewUpstream::on_update_end() {
   if (any_outcome) tell_outcomes();
   for (std::size_t i = 0; i < ordered_.size(); ++i) {
     if (i + 4 < ordered_.size())
-      if (const ShareWindow* const w = window_of(ordered_[i + 4]->adjacency)) __builtin_prefetch(w);
+      if (const ShareWindow* const w = window_of(ordered_[i + 4]->adjacency)) prefetch_line(w);
     note_share(*ordered_[i]);
   }
   for (const OriginTouch& o : origins_touched_) judge_single_homed(o);
@@ -296,7 +297,7 @@ void NewUpstream::on_timer(std::uint64_t key) {
 void NewUpstream::prefetch(PrefixId prefix, PathId before, int step) const noexcept {
   if (step == 0) sightings_.prefetch(prefix);
   if (before >= by_path_.size()) return;
-  if (step == 0) return __builtin_prefetch(&by_path_[before]);
+  if (step == 0) return prefetch_line(&by_path_[before]);
   const std::uint32_t n = by_path_[before];
   if (n >= kByPeer) return;
   if (step == 2) return sightings_.prefetch_neighbors(prefix, n);

@@ -19,6 +19,7 @@
 #include "detectors/watch_list.h"
 #include "lapwing/detector.h"
 #include "lapwing/large_allocator.h"
+#include "lapwing/prefetch.h"
 
 namespace lapwing::detectors {
 
@@ -51,7 +52,7 @@ class PathFindings : public Detector {
   void on_timer(std::uint64_t key) override;
   bool prefetches() const override { return true; }
   void prefetch(PrefixId, PathId before, int step) const noexcept override {
-    if (step == 0 && before < by_path_.size()) __builtin_prefetch(&by_path_[before]);
+    if (step == 0 && before < by_path_.size()) prefetch_line(&by_path_[before]);
   }
   void path_released(PathId path) override;
   void prefix_released(PrefixId prefix) override { watch_.prefix_released(prefix); }

@@ -8,6 +8,7 @@
 #include "detectors/adjacency.h"
 #include "lapwing/detector.h"
 #include "lapwing/large_allocator.h"
+#include "lapwing/prefetch.h"
 
 namespace lapwing::detectors {
 
@@ -28,7 +29,7 @@ class PathOrigins {
   }
 
   void prefetch(PathId path) const {
-    if (path < by_path_.size()) __builtin_prefetch(&by_path_[path]);
+    if (path < by_path_.size()) prefetch_line(&by_path_[path]);
   }
   void path_released(PathId path) {
     if (path < by_path_.size()) by_path_[path] = kUnset;

@@ -20,6 +20,7 @@
 #include "lapwing/chunked_array.h"
 #include "lapwing/detector.h"
 #include "lapwing/large_allocator.h"
+#include "lapwing/prefetch.h"
 
 namespace lapwing::detectors {
 
@@ -33,21 +34,21 @@ class Sightings {
 
   /// Asks for the memory that a change of this prefix will need; the second once the first arrived.
   void prefetch(PrefixId prefix) const {
-    if (prefix < slots_.size()) __builtin_prefetch(&slots_[prefix]);
+    if (prefix < slots_.size()) prefetch_line(&slots_[prefix]);
   }
   void prefetch(PrefixId prefix, AdjacencyNumber adjacency) const {
-    __builtin_prefetch(&adjacencies_[adjacency]);
-    if (prefix < slots_.size() && is_node(slots_[prefix])) __builtin_prefetch(&nodes_[slots_[prefix]]);
+    prefetch_line(&adjacencies_[adjacency]);
+    if (prefix < slots_.size() && is_node(slots_[prefix])) prefetch_line(&nodes_[slots_[prefix]]);
   }
   /// Reads the node: those beside it in the list of its adjacency change with it, or the first one of
   /// the list where it is new.
   void prefetch_neighbors(PrefixId prefix, AdjacencyNumber adjacency) const {
     if (const std::uint32_t head = adjacencies_[adjacency].head; head != kNil)
-      __builtin_prefetch(&nodes_[head]);
+      prefetch_line(&nodes_[head]);
     if (prefix >= slots_.size() || !is_node(slots_[prefix])) return;
     const Node& node = nodes_[slots_[prefix]];
-    if (node.previous != kNil) __builtin_prefetch(&nodes_[node.previous]);
-    if (node.next != kNil) __builtin_prefetch(&nodes_[node.next]);
+    if (node.previous != kNil) prefetch_line(&nodes_[node.previous]);
+    if (node.next != kNil) prefetch_line(&nodes_[node.next]);
   }
 
   /// Adjacencies are numbered in the order of these calls.

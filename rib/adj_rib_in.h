@@ -13,6 +13,7 @@
 
 #include "lapwing/chunked_array.h"
 #include "lapwing/detector.h"
+#include "lapwing/prefetch.h"
 
 namespace lapwing::rib {
 
@@ -30,7 +31,7 @@ class RoutePages {
   RoutePages() { take(); }
 
   void prefetch(PrefixId id) const {
-    if (id / kPageSize < blocks_.size()) __builtin_prefetch(&blocks_[id / kPageSize]);
+    if (id / kPageSize < blocks_.size()) prefetch_line(&blocks_[id / kPageSize]);
   }
   /// An empty page for the prefixes of `block`. Throws std::bad_alloc.
   std::uint32_t take(std::size_t block, PeerId peer);
@@ -87,7 +88,7 @@ class AdjRibIn {
 
   void prefetch(PrefixId id) const {
     pool_.prefetch(id);
-    __builtin_prefetch(&pool_.paths(page_of(id))[id % kPageSize]);
+    prefetch_line(&pool_.paths(page_of(id))[id % kPageSize]);
   }
   PathId find(PrefixId id) const { return pool_.paths(page_of(id))[id % kPageSize]; }
   bool is_stale(PrefixId id) const {

@@ -147,7 +147,7 @@ void Engine::update(Peer& peer, const bgp::RecordBatch& batch, const bgp::Record
 // has asked for. The NLRI may be those of another neighbour: then it was in vain.
 void Engine::look_ahead(const Peer& peer, const bgp::RecordBatch& batch, std::size_t at,
                         bool withdrawn) {
-  constexpr std::size_t kSlot = 30, kRecord = 22, kRoute = 15, kPath = 11;
+  constexpr std::size_t kSlot = 48, kRecord = 36, kRoute = 25, kPath = 16;
   static_assert(kRoute < kAhead);
   const std::size_t end = hashes_.size();
   if (at + kSlot < end) prefixes_.prefetch(hashes_[at + kSlot]);
@@ -174,7 +174,7 @@ void Engine::look_ahead(const Peer& peer, const bgp::RecordBatch& batch, std::si
     }
   }
   for (const int step : {1, 2}) {
-    const std::size_t n = at + (step == 1 ? 7 : 3);
+    const std::size_t n = at + (step == 1 ? 10 : 4);
     if (n >= end) break;
     const Ahead& next = ahead_[n % kAhead];
     if (next.path == kNoPath) continue;

@@ -341,7 +341,7 @@ class Engine final : public Dictionary {
     PrefixId prefix = PrefixTable::kNone;
     PathId path = kNoPath;
   };
-  static constexpr std::size_t kAhead = 16;
+  static constexpr std::size_t kAhead = 32;
   std::array<Ahead, kAhead> ahead_;  // of the NLRI that come next, by their number
   // What routes for a few prefixes need stays in the processor's cache: no need to ask for it.
   static constexpr std::uint64_t kLookAheadFrom = 50000;

@@ -1,4 +1,5 @@
 #include "rib/path_table.h"
+#include "lapwing/prefetch.h"
 
 #include <algorithm>
 #include <cstring>
@@ -22,7 +23,7 @@ const std::uint8_t* PathTable::block(const Entry& entry) const {
 
 void PathTable::prefetch_octets(PathId id) const {
   const Entry& entry = entries_[id];
-  if (entry.units != kLarge && entry.units != kUnused) __builtin_prefetch(&arena_[entry.block]);
+  if (entry.units != kLarge && entry.units != kUnused) prefetch_line(&arena_[entry.block]);
 }
 
 Octets PathTable::octets(PathId id) const {

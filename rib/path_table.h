@@ -16,6 +16,7 @@
 #include "lapwing/chunked_array.h"
 #include "lapwing/detector.h"
 #include "lapwing/path.h"
+#include "lapwing/prefetch.h"
 #include "rib/quarantine.h"
 
 namespace lapwing::rib {
@@ -25,12 +26,12 @@ class PathTable {
   PathTable();
 
   void prefetch(std::uint64_t hash) const {
-    __builtin_prefetch(&index_[static_cast<std::uint32_t>(hash) & mask_]);
+    prefetch_line(&index_[static_cast<std::uint32_t>(hash) & mask_]);
   }
   /// The entry behind the first candidate slot: worth a prefetch once the slot has arrived.
   void prefetch_candidate(std::uint64_t hash) const {
     const PathId id = index_[static_cast<std::uint32_t>(hash) & mask_];
-    if (id != kNoPath) __builtin_prefetch(&entries_[id]);
+    if (id != kNoPath) prefetch_line(&entries_[id]);
   }
 
   /// Its octets, once the entry has arrived.
@@ -39,7 +40,7 @@ class PathTable {
     if (id != kNoPath) prefetch_octets(id);
   }
 
-  void prefetch_entry(PathId id) const { __builtin_prefetch(&entries_[id]); }
+  void prefetch_entry(PathId id) const { prefetch_line(&entries_[id]); }
   /// Reads the entry.
   void prefetch_octets(PathId id) const;
 

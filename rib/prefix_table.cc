@@ -1,4 +1,5 @@
 #include "rib/prefix_table.h"
+#include "lapwing/prefetch.h"
 
 #include <algorithm>
 #include <tuple>
@@ -23,7 +24,7 @@ bool PrefixTable::matches(const Record& record, const bgp::NlriKey& key, Kind ki
 
 void PrefixTable::prefetch_record(std::uint64_t hash) const {
   const PrefixId id = index_[hash & mask_].id;
-  if (id != kNone) __builtin_prefetch(&records_[id]);
+  if (id != kNone) prefetch_line(&records_[id]);
 }
 
 PrefixId PrefixTable::find(const bgp::NlriKey& key, std::uint64_t hash) const {

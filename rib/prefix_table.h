@@ -15,6 +15,7 @@
 
 #include "bgp/record.h"
 #include "lapwing/chunked_array.h"
+#include "lapwing/prefetch.h"
 #include "rib/quarantine.h"
 
 namespace lapwing::rib {
@@ -26,8 +27,8 @@ class PrefixTable {
   PrefixTable();
 
   static std::uint64_t hash(const bgp::NlriKey& key) { return bgp::hash_key(key); }
-  void prefetch(std::uint64_t hash) const { __builtin_prefetch(&index_[hash & mask_]); }
-  void prefetch_key(PrefixId id) const { __builtin_prefetch(&records_[id]); }
+  void prefetch(std::uint64_t hash) const { prefetch_line(&index_[hash & mask_]); }
+  void prefetch_key(PrefixId id) const { prefetch_line(&records_[id]); }
   /// The record behind the first candidate slot: worth a prefetch once the slot has arrived.
   void prefetch_record(std::uint64_t hash) const;
 
