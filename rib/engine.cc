@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "bgp/hash.h"
+#include "lapwing/prefetch.h"
 #include "rib/detector_host.h"
 
 namespace lapwing::rib {
@@ -50,13 +51,8 @@ void Engine::process(const bgp::RecordBatch& batch) {
   looks_ahead_ = prefixes_.size() >= kLookAheadFrom;
   bool tick = false;
   for (std::size_t i = 0; i < batch.records.size(); ++i) {
-    constexpr std::size_t kSlot = 6, kEntry = 4, kOctets = 2;
     const bgp::Record& record = batch.records[i];
-    if (i + kSlot < batch.records.size()) paths_.prefetch(batch.records[i + kSlot].attributes_hash);
-    if (i + kEntry < batch.records.size())
-      paths_.prefetch_candidate(batch.records[i + kEntry].attributes_hash);
-    if (i + kOctets < batch.records.size())
-      paths_.prefetch_candidate_octets(batch.records[i + kOctets].attributes_hash);
+    look_ahead(batch, i);
     fire_timers(record.time);
     now_ = std::max(now_, record.time);
     tick |= record.kind == bgp::RecordKind::kTick;
@@ -141,6 +137,24 @@ void Engine::update(Peer& peer, const bgp::RecordBatch& batch, const bgp::Record
     }
   }
   if (record.last_of_message) update_end();
+}
+
+// Asks for the memory that the attribute sets after this one will need.
+void Engine::look_ahead(const bgp::RecordBatch& batch, std::size_t at) {
+  constexpr std::size_t kSlot = 12, kEntry = 8, kOctets = 5, kNext = 2;
+  const std::size_t end = batch.records.size();
+  if (at + kSlot < end) paths_.prefetch(batch.records[at + kSlot].attributes_hash);
+  if (at + kEntry < end) paths_.prefetch_candidate(batch.records[at + kEntry].attributes_hash);
+  const auto ask = [&](std::size_t n, int step) {
+    const PathId path = paths_.candidate(batch.records[n].attributes_hash);
+    if (path == kNoPath) return;
+    if (step == 0) paths_.prefetch_octets(path);
+    if (!looks_ahead_) return;
+    for (const Detector* detector : prefetchers_)
+      detector->prefetch(PrefixTable::kNone, path, step);
+  };
+  if (at + kOctets < end) ask(at + kOctets, 0);
+  if (looks_ahead_ && at + kNext < end) ask(at + kNext, 1);
 }
 
 // Asks for the memory that the NLRI after this one will need: each step reads what an earlier one
@@ -321,6 +335,7 @@ void Engine::recycle_paths(std::size_t keep) {
   paths_.drain(
       sink_.durable_sequence(), [this](PathId id) { forget_path(id); },
       [this](PathId id) {
+        prefetch_line(&brought_in_by_[id]);
         for (const Detector* detector : prefetchers_) detector->prefetch(PrefixTable::kNone, id, 0);
       },
       keep);

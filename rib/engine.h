@@ -251,6 +251,7 @@ class Engine final : public Dictionary {
   /// By NLRI: the order in which detectors are told.
   std::vector<PrefixId> routes_in_order(const Peer& peer) const;
   void update(Peer& peer, const bgp::RecordBatch& batch, const bgp::Record& record);
+  void look_ahead(const bgp::RecordBatch& batch, std::size_t at);
   void look_ahead(const Peer& peer, const bgp::RecordBatch& batch, std::size_t at, bool withdrawn);
   void announce(Peer& peer, FamilyState& family, const bgp::NlriKey& key, std::uint64_t hash,
                 PathId path);

@@ -101,6 +101,7 @@ bool PathTable::place(Entry& entry, Octets octets) {
     if (free_blocks_[units] != kNoBlock) {
       entry.block = free_blocks_[units];
       free_blocks_[units] = arena_[entry.block];
+      if (free_blocks_[units] != kNoBlock) prefetch_line(&arena_[free_blocks_[units]]);
     } else {
       // A block does not cross chunks: reads take a plain pointer.
       constexpr std::uint64_t kChunkUnits = std::uint64_t{1} << kArenaBits;

@@ -30,14 +30,12 @@ class PathTable {
   }
   /// The entry behind the first candidate slot: worth a prefetch once the slot has arrived.
   void prefetch_candidate(std::uint64_t hash) const {
-    const PathId id = index_[static_cast<std::uint32_t>(hash) & mask_];
-    if (id != kNoPath) prefetch_line(&entries_[id]);
+    if (const PathId id = candidate(hash); id != kNoPath) prefetch_line(&entries_[id]);
   }
 
-  /// Its octets, once the entry has arrived.
-  void prefetch_candidate_octets(std::uint64_t hash) const {
-    const PathId id = index_[static_cast<std::uint32_t>(hash) & mask_];
-    if (id != kNoPath) prefetch_octets(id);
+  /// The set behind the first candidate slot: this one, most often, where it is known at all.
+  PathId candidate(std::uint64_t hash) const {
+    return index_[static_cast<std::uint32_t>(hash) & mask_];
   }
 
   void prefetch_entry(PathId id) const { prefetch_line(&entries_[id]); }
