@@ -147,7 +147,10 @@ void NewUpstream::on_update_end() {
   if (any_outcome) tell_outcomes();
   for (std::size_t i = 0; i < ordered_.size(); ++i) {
     if (i + 4 < ordered_.size())
-      if (const ShareWindow* const w = window_of(ordered_[i + 4]->adjacency)) prefetch_line(w);
+      if (const ShareWindow* const w = window_of(ordered_[i + 4]->adjacency)) {
+        prefetch_line(w);
+        prefetch_line(&w->evidence);
+      }
     note_share(*ordered_[i]);
   }
   for (const OriginTouch& o : origins_touched_) judge_single_homed(o);

@@ -76,6 +76,7 @@ class NewUpstream final : public Detector {
     void merge(const Toggles& later);
     /// What remains of them: each prefix once, sorted; none that went and came back.
     std::vector<Toggle> net() const;
+    bool cancelled() const;  // nothing remains
   };
 
   enum class Outcome : std::uint8_t {

@@ -38,6 +38,10 @@ std::vector<NewUpstream::Toggle> NewUpstream::Toggles::net() const {
   return out;
 }
 
+bool NewUpstream::Toggles::cancelled() const {
+  return list.empty() || (list.size() > 1 && net().empty());
+}
+
 NewUpstream::ShareWindow* NewUpstream::window_of(std::uint32_t adjacency) {
   const std::uint32_t at = knowledge_[adjacency].window;
   return at == kNoNumber ? nullptr : &windows_[at];
@@ -86,7 +90,7 @@ void NewUpstream::open_window(Touch& t) {
     return;
   }
   Details& d = details(t);
-  if (!d.toggles.overflow && d.toggles.net().empty()) return;
+  if (!d.toggles.overflow && d.toggles.cancelled()) return;
   const bool quiet = !loud(knowledge_[t.adjacency]);
   ShareWindow& w = add_window(t.adjacency);
   w.opened = w.last = host_->now();
@@ -115,7 +119,7 @@ void NewUpstream::close_window(std::uint32_t adjacency, bool report) {
   if (!report) return;
   const std::uint32_t count = sightings_.prefixes(adjacency);
   const bool exact = !w.restored && !w.toggles.overflow;
-  if (count == 0 || (exact ? w.toggles.net().empty() : count == w.old_count)) return;
+  if (count == 0 || (exact ? w.toggles.cancelled() : count == w.old_count)) return;
   if (admit(kShare, r)) emit_share(adjacency, w);
 }
 

@@ -40,9 +40,10 @@ class Sightings {
     prefetch_line(&adjacencies_[adjacency]);
     if (prefix < slots_.size() && is_node(slots_[prefix])) prefetch_line(&nodes_[slots_[prefix]]);
   }
-  /// Reads the node: those beside it in the list of its adjacency change with it, or the first one of
+  /// Reads the adjacency and the node: those beside it in the list of its adjacency change with it, or the first one of
   /// the list where it is new.
   void prefetch_neighbors(PrefixId prefix, AdjacencyNumber adjacency) const {
+    prefetch_line(&origins_[adjacencies_[adjacency].origin]);
     if (const std::uint32_t head = adjacencies_[adjacency].head; head != kNil)
       prefetch_line(&nodes_[head]);
     if (prefix >= slots_.size() || !is_node(slots_[prefix])) return;

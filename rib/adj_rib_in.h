@@ -92,6 +92,7 @@ class AdjRibIn {
   }
   PathId find(PrefixId id) const { return pool_.paths(page_of(id))[id % kPageSize]; }
   bool is_stale(PrefixId id) const {
+    if (stale_ == 0) return false;  // without a look at the marks
     return (pool_.marks(page_of(id)).stale >> id % kPageSize & 1) != 0;
   }
   /// Stores the route, clears its stale mark, returns the one before (kNoPath: none).
