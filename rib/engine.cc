@@ -112,7 +112,7 @@ void Engine::update(Peer& peer, const bgp::RecordBatch& batch, const bgp::Record
   }
   for (std::uint32_t i = 0; i < record.withdrawn; ++i, ++at) {
     look_ahead(peer, batch, at, true);
-    withdraw(peer, family_of(peer, batch.nlri[at].family()), batch.nlri[at], hashes_[at]);
+    withdraw(peer, family_of(peer, batch.nlri[at].family()), batch.nlri[at], at);
   }
   withdrawals_ += record.withdrawn;
   if (record.announced > 0) {
@@ -131,7 +131,7 @@ void Engine::update(Peer& peer, const bgp::RecordBatch& batch, const bgp::Record
       paths_.acquire(path);
       for (std::uint32_t i = 0; i < record.announced && !peer.over_limit; ++i, ++at) {
         look_ahead(peer, batch, at, false);
-        announce(peer, family_of(peer, batch.nlri[at].family()), batch.nlri[at], hashes_[at], path);
+        announce(peer, family_of(peer, batch.nlri[at].family()), batch.nlri[at], at, path);
       }
       paths_.release(path, sequence_);
     }
@@ -169,8 +169,7 @@ void Engine::look_ahead(const Peer& peer, const bgp::RecordBatch& batch, std::si
   if (!looks_ahead_) return;
   if (const std::size_t n = at + kRoute; n < end) {
     Ahead& next = ahead_[n % kAhead];
-    next.path = kNoPath;
-    next.prefix = prefixes_.find(batch.nlri[n], hashes_[n]);
+    next = {n, prefixes_.find(batch.nlri[n], hashes_[n]), kNoPath};
     if (next.prefix != PrefixTable::kNone) {
       peer.rib.prefetch(next.prefix);
       // Where a route goes, detectors look at what the other neighbours show.
@@ -181,7 +180,7 @@ void Engine::look_ahead(const Peer& peer, const bgp::RecordBatch& batch, std::si
   }
   if (const std::size_t n = at + kPath; n < end) {
     Ahead& next = ahead_[n % kAhead];
-    if (next.prefix != PrefixTable::kNone) next.path = peer.rib.find(next.prefix);
+    if (next.of == n && next.prefix != PrefixTable::kNone) next.path = peer.rib.find(next.prefix);
     if (next.path != kNoPath) {
       paths_.prefetch_entry(next.path);
       for (const Detector* detector : prefetchers_) detector->prefetch(next.prefix, next.path, 0);
@@ -196,9 +195,10 @@ void Engine::look_ahead(const Peer& peer, const bgp::RecordBatch& batch, std::si
   }
 }
 
-void Engine::announce(Peer& peer, FamilyState& family, const bgp::NlriKey& key, std::uint64_t hash,
+void Engine::announce(Peer& peer, FamilyState& family, const bgp::NlriKey& key, std::size_t at,
                       PathId path) {
-  const PrefixId prefix = prefixes_.intern(key, hash);
+  PrefixId prefix = found_ahead(at);
+  if (prefix == PrefixTable::kNone) prefix = prefixes_.intern(key, hashes_[at]);
   if (prefix == PrefixTable::kNone) return;
   const PathId before = peer.rib.find(prefix);
   if (before == path) {
@@ -245,8 +245,9 @@ bool Engine::is_first_sight(Peer& peer, FamilyState& family, const bgp::NlriKey&
 }
 
 void Engine::withdraw(Peer& peer, FamilyState& family, const bgp::NlriKey& key,
-                      std::uint64_t hash) {
-  const PrefixId prefix = prefixes_.find(key, hash);
+                      std::size_t at) {
+  PrefixId prefix = found_ahead(at);
+  if (prefix == PrefixTable::kNone) prefix = prefixes_.find(key, hashes_[at]);
   if (prefix == PrefixTable::kNone || peer.rib.find(prefix) == kNoPath) return;
   const bool stale = peer.rib.is_stale(prefix);
   RouteChange change;

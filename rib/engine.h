@@ -253,11 +253,16 @@ class Engine final : public Dictionary {
   void update(Peer& peer, const bgp::RecordBatch& batch, const bgp::Record& record);
   void look_ahead(const bgp::RecordBatch& batch, std::size_t at);
   void look_ahead(const Peer& peer, const bgp::RecordBatch& batch, std::size_t at, bool withdrawn);
-  void announce(Peer& peer, FamilyState& family, const bgp::NlriKey& key, std::uint64_t hash,
+  /// Its id where looking ahead found it: ids are given back between batches only.
+  PrefixId found_ahead(std::size_t at) const {
+    const Ahead& ahead = ahead_[at % kAhead];
+    return ahead.of == at ? ahead.prefix : PrefixTable::kNone;
+  }
+  void announce(Peer& peer, FamilyState& family, const bgp::NlriKey& key, std::size_t at,
                 PathId path);
   /// True where what it shows now is compared with nothing: it teaches. `before`: its route.
   bool is_first_sight(Peer& peer, FamilyState& family, const bgp::NlriKey& key, PathId before);
-  void withdraw(Peer& peer, FamilyState& family, const bgp::NlriKey& key, std::uint64_t hash);
+  void withdraw(Peer& peer, FamilyState& family, const bgp::NlriKey& key, std::size_t at);
   void remove_route(Peer& peer, PrefixId prefix, RouteChange change, bool write);
   void set_limit(const Peer& peer, FamilyState& family);
   /// False: a further route is one too many, the neighbour is to be stopped.
@@ -339,6 +344,7 @@ class Engine final : public Dictionary {
   std::span<const std::uint64_t> hashes_;   // of the batch's NLRI: the batch's own, or…
   std::vector<std::uint64_t> own_hashes_;  // …where whoever made it made none
   struct Ahead {
+    std::size_t of = SIZE_MAX;  // which NLRI of the batch
     PrefixId prefix = PrefixTable::kNone;
     PathId path = kNoPath;
   };
