@@ -73,9 +73,10 @@ class Collector {
       hangup.cancel();
       speaker_->stop("Lapwing is stopping", [this] { io_.stop(); });
     });
-    supervisor_.emplace(Supervisor::Parts{*reader_, store_->journal(), [this] { drop_removed(); },
-                                          detector_watch()},
-                        watchdog());
+    supervisor_.emplace(
+        Supervisor::Parts{*reader_, store_->journal(), [this] { drop_removed(); },
+                          [this] { return engine_->counters().changes.load(); }, detector_watch()},
+        watchdog());
     supervisor_->start();
     wait_for_hangup(hangup);
     reader_->set_ready(true);

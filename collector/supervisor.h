@@ -2,7 +2,8 @@
 //
 // It tells the service manager the status and that all threads make progress, drops what is kept of
 // neighbours that left the configuration, measures how long events take to the disk, names detectors
-// that are slow, and runs what is posted to it (a reload after SIGHUP).
+// that are slow, gives memory back to the kernel that a table's load left free, and runs what is posted
+// to it (a reload after SIGHUP).
 // Thread: main for construction, `start` and `stop`; `post` any. Owns: its thread.
 #pragma once
 
@@ -26,7 +27,8 @@ class Supervisor {
   struct Parts {
     CollectorReader& reader;
     Journal& journal;
-    std::function<void()> drop_removed;  // called every second
+    std::function<void()> drop_removed;       // called every second
+    std::function<std::uint64_t()> changes;  // of routes, since the start
     DetectorWatch::Parts detectors;
   };
 
@@ -42,6 +44,7 @@ class Supervisor {
   void beat();
   void tell_status();
   void measure_events();
+  void give_back_memory();
 
   const Parts parts_;
   Watchdog watchdog_;
@@ -50,9 +53,12 @@ class Supervisor {
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   boost::asio::steady_timer second_{io_};
   boost::asio::steady_timer beat_{io_};
+  boost::asio::steady_timer calm_{io_};
   std::thread thread_;
   std::uint64_t measured_ = 0;  // number of the last event
   int subscription_ = 0;
+  std::uint64_t changes_ = 0;       // a quarter of a second ago
+  std::uint64_t changes_then_ = 0;  // when memory was given back last
   std::string status_;
   std::string silent_;
 };
