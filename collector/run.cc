@@ -75,7 +75,8 @@ class Collector {
     });
     supervisor_.emplace(
         Supervisor::Parts{*reader_, store_->journal(), [this] { drop_removed(); },
-                          [this] { return engine_->counters().changes.load(); }, detector_watch()},
+                          [this] { return engine_->counters().changes.load(); },
+                          [this] { return store_->pending(); }, detector_watch()},
         watchdog());
     supervisor_->start();
     wait_for_hangup(hangup);

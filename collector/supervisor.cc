@@ -76,15 +76,9 @@ void Supervisor::tell_status() {
 // with the process: a quarter of all that it has. Given back once it is calm; the allocator waits
 // for some milliseconds meanwhile.
 void Supervisor::give_back_memory() {
-  constexpr std::uint64_t kMany = 100'000, kCalm = 250;  // changes, and those since the last look
-  const std::uint64_t changes = parts_.changes();
-  const bool calm = changes - std::exchange(changes_, changes) < kCalm;
-  if (calm && changes - changes_then_ >= kMany && parts_.reader.status().store_pending == 0) {
-    changes_then_ = changes;
-    ::malloc_trim(0);
-  }
-  calm_.expires_after(std::chrono::milliseconds(250));
-  calm_.async_wait([this](const boost::system::error_code& error) {
+  if (calm_.look(parts_.changes(), parts_.pending() == 0)) ::malloc_trim(0);
+  quarter_.expires_after(std::chrono::milliseconds(250));
+  quarter_.async_wait([this](const boost::system::error_code& error) {
     if (!error) give_back_memory();
   });
 }

@@ -15,6 +15,7 @@
 #include <string>
 #include <thread>
 
+#include "collector/calm.h"
 #include "collector/collector_reader.h"
 #include "collector/detector_watch.h"
 #include "collector/watchdog.h"
@@ -29,6 +30,7 @@ class Supervisor {
     Journal& journal;
     std::function<void()> drop_removed;       // called every second
     std::function<std::uint64_t()> changes;  // of routes, since the start
+    std::function<std::uint64_t()> pending;  // of these, not on disk yet
     DetectorWatch::Parts detectors;
   };
 
@@ -53,12 +55,11 @@ class Supervisor {
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   boost::asio::steady_timer second_{io_};
   boost::asio::steady_timer beat_{io_};
-  boost::asio::steady_timer calm_{io_};
+  boost::asio::steady_timer quarter_{io_};
   std::thread thread_;
   std::uint64_t measured_ = 0;  // number of the last event
   int subscription_ = 0;
-  std::uint64_t changes_ = 0;       // a quarter of a second ago
-  std::uint64_t changes_then_ = 0;  // when memory was given back last
+  Calm calm_;
   std::string status_;
   std::string silent_;
 };

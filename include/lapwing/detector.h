@@ -167,7 +167,8 @@ class Detector {
   virtual bool prefetches() const { return false; }
   /// A change of this route will be told soon, if it is one: a detector with large tables may ask
   /// for the memory that it will need. Called with step 0 and, some changes later each, 1 and 2.
-  /// Also with step 0 before ids are released; then there is only one, the other is kNoPath.
+  /// Also for one id alone, the other being 0xffffffff: with step 0 before it is released, and for
+  /// a path with steps 0 and 1 before it is announced.
   /// Only a hint: it may be wrong, and must change nothing.
   virtual void prefetch(PrefixId, PathId /*before*/, int /*step*/) const noexcept {}
   /// No route uses this id any more, and it may be given to another path (prefix) from here on.

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <random>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -882,6 +883,55 @@ TEST_CASE("how records are grouped into batches changes nothing") {
     return lines;
   };
   CHECK(play(false) == play(true));
+}
+
+TEST_CASE("with a large table, looking ahead in a batch changes nothing") {
+  struct Step {
+    std::vector<std::string> withdrawn, announced;
+    std::vector<Asn> ases;
+  };
+  // New prefixes that go and come again before the batch ends, beside known ones; and UPDATEs of
+  // a neighbour over its limit, of which no NLRI is looked at.
+  std::vector<Step> steps;
+  std::mt19937 random(7);
+  const auto some = [&](std::size_t count) {
+    std::vector<std::string> prefixes;
+    while (prefixes.size() < count) {
+      const unsigned n = random() % 40;
+      prefixes.push_back((random() % 2 == 0 ? "10.0." : "192.0.") + std::to_string(n) + ".0/24");
+    }
+    return prefixes;
+  };
+  for (int i = 0; i < 500; ++i)
+    steps.push_back({some(random() % 4), some(random() % 4), {1, Asn(random() % 5 + 2)}});
+  const auto play = [&](bool together) {
+    Bench b;
+    b.start();
+    Batch table;
+    table.declare(1, "edge1").up(2).announce_many(3, 0, 52'000, {1, 2}).end_of_rib(4);
+    b.run(table);
+    Batch limited;
+    limited.declare_limited(4, 2, true).up(4).announce_many(4, 0, 10, {1, 2});
+    for (bgp::Record& record : limited.records) record.peer = 1;
+    b.run(limited);
+    REQUIRE(b.limits.size() == 2);  // near it, and beyond
+    Lines lines;
+    Batch all;
+    for (const Step& step : steps) {
+      Batch one;
+      Batch& batch = together ? all : one;
+      batch.update(5, step.withdrawn, step.announced, step.ases);
+      batch.records.back().peer = &step - steps.data() >= 100 && (&step - steps.data()) % 3 == 0;
+      if (together) continue;
+      for (auto& line : b.run(one)) lines.push_back(line);
+    }
+    if (together) lines = b.run(all);
+    CHECK(b.engine.counters().prefixes >= 50'000);
+    return lines;
+  };
+  const Lines alone = play(false);
+  CHECK(alone.size() > 500);
+  CHECK(play(true) == alone);
 }
 
 TEST_CASE(

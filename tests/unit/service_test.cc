@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "collector/calm.h"
 #include "collector/removed_peers.h"
 #include "collector/supervisor.h"
 #include "collector/update_tap.h"
@@ -233,6 +234,21 @@ TEST_CASE("removed neighbours: dropped when they are down, not configured, and t
   removed.configure(config);
   CHECK(removed.drop(engine) == std::vector<std::string>{"kept", "lab-192.0.2.9"});
   CHECK(removed.drop(engine).empty());
+}
+
+TEST_CASE("calm: once after much has changed, when little changes and nothing waits for the disk") {
+  Calm calm;
+  CHECK_FALSE(calm.look(0, true));
+  CHECK_FALSE(calm.look(99'000, true));
+  CHECK_FALSE(calm.look(99'100, true));   // calm, after too little
+  CHECK_FALSE(calm.look(400'000, true));  // much, not calm
+  CHECK_FALSE(calm.look(400'200, false));
+  CHECK(calm.look(400'449, true));
+  CHECK_FALSE(calm.look(400'450, true));
+  CHECK_FALSE(calm.look(500'400, true));
+  CHECK_FALSE(calm.look(500'400, false));
+  CHECK_FALSE(calm.look(500'448, true));  // one too few since
+  CHECK(calm.look(500'449, true));
 }
 
 TEST_CASE("status text: neighbours, routes, events, and what is wrong with the disk") {
