@@ -37,8 +37,12 @@ def update(number, prefix):
 
 
 class Flood(threading.Thread):
-    def __init__(self, port, address="127.0.0.99", prefix_of=lambda n: PREFIXES[n % len(PREFIXES)]):
+    """`rate`: UPDATEs a second, at most; None: as many as are taken."""
+
+    def __init__(self, port, address="127.0.0.99", prefix_of=lambda n: PREFIXES[n % len(PREFIXES)],
+                 rate=None):
         super().__init__(daemon=True)
+        self.rate = rate
         self.speaker = Speaker(asn=HOSTILE_AS, address=address, peer_address="127.0.0.1",
                                peer_port=port, router_id="192.0.2.99")
         self.prefix_of = prefix_of
@@ -47,9 +51,12 @@ class Flood(threading.Thread):
         self.start()
 
     def run(self):
+        began = time.monotonic()
         for number in itertools.count():
             if self._end.is_set():
                 break
+            if self.rate and (early := began + number / self.rate - time.monotonic()) > 0.01:
+                time.sleep(early)
             try:
                 self.speaker.send(update(number, self.prefix_of(number)))
             except OSError:
@@ -96,9 +103,9 @@ def begin(scratch, binary, **options):
     return net, net.start_lapwing()
 
 
-def watch(net, lapwing, what, settle):
+def watch(net, lapwing, what, settle, rate=None):
     """While the flood lasts; `settle` is called when it has begun."""
-    flood = Flood(net.port)
+    flood = Flood(net.port, rate=rate)
     wait_for(lambda: all(lapwing.peers()[n]["state"] == "Established" for n in ("bird", "hostile")), 15,
              "both sessions are established", lambda: str(lapwing.peers()))
     settle()
@@ -116,7 +123,10 @@ def watch(net, lapwing, what, settle):
     sent = flood.sent - sent
     check(sent > 1000, f"only {sent} UPDATEs were sent")
     check(most < sent / 2, f"{most} attribute sets are kept of {sent}")
-    check(after < before + 64, f"memory grew from {before} to {after} MiB while {sent} UPDATEs came")
+    # Each UPDATE also shows an origin and an upstream that were never seen, which is kept: some 300
+    # octets, where its attributes are 3,800.
+    most_mib = before + 64 + (sent * 400 >> 20)
+    check(after < most_mib, f"memory grew from {before} to {after} MiB while {sent} UPDATEs came")
     check_equal([m for m in flood.speaker.heard if m[18] == NOTIFICATION], [], "NOTIFICATIONs")
     for name in ("bird", "hostile"):
         peer = lapwing.peers()[name]
@@ -141,7 +151,8 @@ def disk(scratch, binary):
             wait_for(lambda: "space" in lapwing.status()["store_error"].lower(), 20,
                      "the disk is full", lambda: str(lapwing.status()))
 
-        watch(net, lapwing, "disk full", full)
+        # What is learnt from the UPDATEs must fit on the small disk later, however fast the machine.
+        watch(net, lapwing, "disk full", full, rate=8000)
         check("space" in lapwing.status()["store_error"].lower(), "the disk was full to the end")
         small.free()
         # The last of each prefix, BIRD's routes, no error, nothing that waits.

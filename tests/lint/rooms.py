@@ -16,6 +16,7 @@ from dataclasses import dataclass
 ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 SOURCE = (".h", ".cc", ".cpp", ".hpp", ".c")
 LONG_FILE = 600
+PREFETCH = "include/lapwing/prefetch.h"
 
 TOP_LEVEL = {"CMakeLists.txt", "CMakePresets.json", "README.md", "CHANGELOG.md", "bgp", "collector",
              "detectors", "docs", "include", "rib", "sinks", "systemd", "tests"}
@@ -195,6 +196,8 @@ class Lint:
         for number, line in enumerate(lines, 1):
             if rule and (include := INCLUDE.match(line)):
                 self.check_include(path, number, rule, include[1] == '"', include[2])
+            if "__builtin_prefetch" in line and path != PREFETCH:
+                self.say(path, number, "a compiler may drop it: use prefetch_line")
             if CLOCK_FREE.match(path) and (found := CLOCK.search(line.split("//")[0])):
                 self.say(path, number, f"a clock or randomness where only event time may be: "
                                        f"{found[0].strip()}")
@@ -243,6 +246,7 @@ PLANTED = {  # file: (text, what must be said)
     "sinks/c.cc": ("// TO" "DO: later", "TO" "DO"),
     "docs/RFCS.md": ("| 9999 | 1 | yes | `gone.cc` | `gone_test` |", "`gone_test`, which is nowhere"),
     "docs/x.md": ("see /ho" "me/someone/notes", "a path of one machine"),
+    "rib/ahead.h": ("#pragma once\n  __builtin_prefetch(p);", "use prefetch_line"),
     "util/x.cc": ("int x;", "top-level entry 'util'"),
 }
 FINE = {
@@ -250,6 +254,7 @@ FINE = {
     "rib/store.cc": '#include <rocksdb/db.h>\n#include "rib/store.h"\nsystem_clock::now();',
     "detectors/a.cc": '#include <fmt/format.h>\n#include "lapwing/detector.h"\n',
     "sinks/a.cc": "#include <boost/beast/core.hpp>\n",
+    PREFETCH: "#pragma once\n  __builtin_prefetch(p);\n",
     "docs/x.md": "path = \"/var/lib/lapwing\"\n",
 }
 
