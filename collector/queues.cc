@@ -8,7 +8,7 @@ bool RecordQueue::try_push(bgp::RecordBatch& batch) {
   batch.hash_nlri();
   const std::lock_guard lock(mutex_);
   const std::size_t size = batch.footprint();
-  if (!closed_ && octets_ != 0 && octets_ + size > max_octets_) {
+  if (!closed_ && octets_ > max_octets_ / 2 && octets_ + size > max_octets_) {
     ++refusals_;
     return false;
   }

@@ -24,6 +24,8 @@ namespace lapwing::collector {
 /// Thread: any; a mutex guards all members.
 class RecordQueue final : public bgp::RecordSink {
  public:
+  /// Full: more than half of `max_octets` waits, and a batch would make it more than all. So a
+  /// large batch finds room at the moment that `when_room` tells.
   explicit RecordQueue(std::size_t max_octets) : max_octets_(max_octets) {}
 
   // bgp::RecordSink. A taken batch leaves an empty one that was used before, with its memory.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "collector/calm.h"
+#include "collector/queues.h"
 #include "collector/removed_peers.h"
 #include "collector/supervisor.h"
 #include "collector/update_tap.h"
@@ -234,6 +235,34 @@ TEST_CASE("removed neighbours: dropped when they are down, not configured, and t
   removed.configure(config);
   CHECK(removed.drop(engine) == std::vector<std::string>{"kept", "lab-192.0.2.9"});
   CHECK(removed.drop(engine).empty());
+}
+
+TEST_CASE("record queue: bounded, and where it tells of room a batch of any size finds it") {
+  RecordQueue queue(1000);
+  const auto push = [&queue](std::size_t octets) {
+    bgp::RecordBatch batch;
+    batch.octets.resize(octets);
+    return queue.try_push(batch);
+  };
+  bool room = false;
+  RecordQueue::Work work;
+  CHECK(push(400));
+  CHECK(push(900));  // larger than what is left, but less than half waits
+  CHECK_FALSE(push(10));
+  CHECK(queue.refusals() == 1);
+  queue.when_room([&room] { room = true; });
+  REQUIRE(queue.pop(work));
+  CHECK(work.batch.octets.size() == 400);
+  CHECK_FALSE(room);
+  REQUIRE(queue.pop(work));
+  CHECK(room);
+  CHECK(push(500));
+  room = false;
+  queue.when_room([&room] { room = true; });
+  CHECK(room);  // at once
+  CHECK(push(2000));
+  CHECK_FALSE(push(1));
+  CHECK(queue.octets() == 2500);
 }
 
 TEST_CASE("calm: once after much has changed, when little changes and nothing waits for the disk") {
