@@ -34,10 +34,10 @@ namespace {
 /// few that their memory is used again while the caches still hold it.
 constexpr std::size_t kMaxDecodedOctets = 512u << 10;
 
-/// Prints events, in order, on the thread that also decodes: with two threads in all the engine never
-/// shares its processor with one of them where there are two. Nothing is stored: a commit is as
-/// durable as it will ever be when it arrives.
-/// Thread: main, but for `submit` and `durable_sequence` (engine), and `wake` (any).
+/// Prints events, in order, on the thread that also decodes: with a third one at work the engine's
+/// would share its processor where there are two. Nothing is stored: a commit is as durable as it will
+/// ever be when it arrives.
+/// Thread: main, but for the members of CommitSink (engine), and `wake` (any).
 class Printer final : public rib::CommitSink {
  public:
   Printer(std::optional<Timestamp> from, Progress& progress)

@@ -13,7 +13,6 @@
 #include <string_view>
 
 #include "detectors/event_text.h"
-#include "detectors/evidence.h"
 #include "lapwing/detector.h"
 
 namespace lapwing {
@@ -60,20 +59,6 @@ EventId make_event_id(std::string_view domain, std::span<const std::uint64_t> pa
   EventId id;
   std::copy_n(digest.begin(), id.bytes.size(), id.bytes.begin());
   return id;
-}
-
-EventId detectors::upstream_incident(Asn origin, Asn upstream) {
-  // Remembered: an upstream that comes and goes is asked for with each of its events.
-  struct Kept {
-    std::uint64_t pair = 0;  // 0: none; no adjacency is of AS 0 with itself
-    EventId id;
-  };
-  static thread_local std::array<Kept, 2048> kept;
-  const std::uint64_t pair = static_cast<std::uint64_t>(origin) << 32 | upstream;
-  Kept& k = kept[(origin * 31 + upstream) % kept.size()];
-  if (k.pair != pair || pair == 0)
-    k = {pair, make_event_id("upstream", std::array<std::uint64_t, 2>{origin, upstream})};
-  return k.id;
 }
 
 }  // namespace lapwing

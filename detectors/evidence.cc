@@ -56,6 +56,20 @@ Evidence make_evidence(const Host& host, const RouteChange& change, PathTexts& t
   return e;
 }
 
+EventId upstream_incident(Asn origin, Asn upstream) {
+  // Remembered: an upstream that comes and goes is asked for with each of its events.
+  struct Kept {
+    std::uint64_t pair = 0;  // 0: none; no adjacency is of AS 0 with itself
+    EventId id;
+  };
+  static thread_local std::array<Kept, 2048> kept;
+  const std::uint64_t pair = static_cast<std::uint64_t>(origin) << 32 | upstream;
+  Kept& k = kept[(origin * 31 + upstream) % kept.size()];
+  if (k.pair != pair || pair == 0)
+    k = {pair, make_event_id("upstream", std::array<std::uint64_t, 2>{origin, upstream})};
+  return k.id;
+}
+
 void append_id_parts(std::vector<std::uint64_t>& to, const Nlri& nlri) {
   to.push_back(static_cast<std::uint64_t>(nlri.family.afi) << 32 |
                static_cast<std::uint64_t>(nlri.family.safi) << 16 | nlri.prefix.length);

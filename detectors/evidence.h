@@ -1,4 +1,5 @@
-// What all detectors make alike: the sighting of a route change, and settings in seconds.
+// What all detectors make alike: the sighting of a route change, the incident of an upstream, and
+// settings in seconds.
 //
 // Thread: engine (settings: main). Owns: what it returns.
 #pragma once

@@ -19,8 +19,9 @@ ShortText seen_by(const std::vector<std::string>& peers) {
 /// "175.45.176.0/24 and 175.45.178.0/24 (2 of 4 prefixes)"
 ShortText share_text(const Event& e) {
   ShortText out = join_prefixes(e.prefixes, e.prefix_count);
-  return std::move(out.add(FMT_COMPILE(" ({} of {})"), e.prefix_count,
-                           count_of(e.origin_prefix_count.value_or(0), "prefix", "prefixes")));
+  out.add(FMT_COMPILE(" ({} of {})"), e.prefix_count,
+          count_of(e.origin_prefix_count.value_or(0), "prefix", "prefixes"));
+  return out;
 }
 
 void add_reserved(Event& e, const AdjacencyRecord& r) {

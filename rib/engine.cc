@@ -146,6 +146,7 @@ void Engine::look_ahead(const bgp::RecordBatch& batch, std::size_t at) {
   if (at + kSlot < end) paths_.prefetch(batch.records[at + kSlot].attributes_hash);
   if (at + kEntry < end) paths_.prefetch_candidate(batch.records[at + kEntry].attributes_hash);
   const auto ask = [&](std::size_t n, int step) {
+    if (batch.records[n].announced == 0) return;
     const PathId path = paths_.candidate(batch.records[n].attributes_hash);
     if (path == kNoPath) return;
     if (step == 0) paths_.prefetch_octets(path);

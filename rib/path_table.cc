@@ -1,5 +1,4 @@
 #include "rib/path_table.h"
-#include "lapwing/prefetch.h"
 
 #include <algorithm>
 #include <cstring>

@@ -1,5 +1,4 @@
 #include "rib/prefix_table.h"
-#include "lapwing/prefetch.h"
 
 #include <algorithm>
 #include <tuple>

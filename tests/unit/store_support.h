@@ -87,9 +87,11 @@ struct Loaded : LoadVisitor {
   std::pair<PeerId, Nlri> last;
 };
 
-inline std::unique_ptr<Store> open_store(const std::filesystem::path& path) {
+inline std::unique_ptr<Store> open_store(const std::filesystem::path& path,
+                                         std::chrono::seconds sync_interval = std::chrono::seconds(1)) {
   StoreOptions options;
   options.path = path;
+  options.sync_interval = sync_interval;
   std::string error;
   auto store = Store::open(options, error);
   if (!store) throw std::runtime_error(error);

@@ -275,51 +275,52 @@ TEST_CASE("store: a second process is told that the database is in use") {
   CHECK(error.find(dir.path().string()) != std::string::npos);
 }
 
+namespace {
+
+/// A store at work, and what has been acknowledged as synced.
+struct Syncing {
+  explicit Syncing(std::chrono::seconds interval)
+      : store(open_store(dir.path(), interval)) {
+    store->start(writer.dictionary);
+    before = synced();
+  }
+  std::uint64_t synced() const { return Database::synced_group(dir.path()).value_or(0); }
+  /// A group of `routes`, until it is written.
+  void write(std::size_t routes) {
+    store->submit(writer.make(routes));
+    REQUIRE(wait_durable(*store, writer.sequence));
+  }
+
+  const TempDir dir;
+  Writer writer{7};
+  const std::unique_ptr<Store> store;
+  std::uint64_t before = 0;
+};
+
+}  // namespace
+
 TEST_CASE("store: the log is synced as often as sync-interval says, and at the end") {
   for (const int seconds : {0, 1, 60}) {
     CAPTURE(seconds);
-    const TempDir dir;
-    Writer writer(7);
-    StoreOptions options;
-    options.path = dir.path();
-    options.sync_interval = std::chrono::seconds(seconds);
-    std::string error;
-    const auto store = Store::open(options, error);
-    REQUIRE(store);
-    store->start(writer.dictionary);
-    const auto synced = [&] { return Database::synced_group(dir.path()).value_or(0); };
-    const std::uint64_t before = synced();
-    store->submit(writer.make(10));
-    REQUIRE(wait_durable(*store, writer.sequence));
-    if (seconds == 0) CHECK(synced() == before + 1);
+    Syncing s{std::chrono::seconds(seconds)};
+    s.write(10);
+    if (seconds == 0) CHECK(s.synced() == s.before + 1);
     const auto until = std::chrono::steady_clock::now() +
                        (seconds == 60 ? std::chrono::milliseconds(2500) : std::chrono::seconds(20));
-    while (synced() == before && std::chrono::steady_clock::now() < until)
+    while (s.synced() == s.before && std::chrono::steady_clock::now() < until)
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    CHECK(synced() == before + (seconds == 60 ? 0 : 1));
-    store->stop();
-    CHECK(synced() == before + 1);
+    CHECK(s.synced() == s.before + (seconds == 60 ? 0 : 1));
+    s.store->stop();
+    CHECK(s.synced() == s.before + 1);
   }
 }
 
 TEST_CASE("store: a group that becomes tables is preceded by a sync of what was written before") {
-  const TempDir dir;
-  Writer writer(8);
-  StoreOptions options;
-  options.path = dir.path();
-  options.sync_interval = std::chrono::hours(1);
-  std::string error;
-  const auto store = Store::open(options, error);
-  REQUIRE(store);
-  store->start(writer.dictionary);
-  const auto synced = [&] { return Database::synced_group(dir.path()).value_or(0); };
-  const std::uint64_t before = synced();
-  store->submit(writer.make(10));
-  REQUIRE(wait_durable(*store, writer.sequence));
-  CHECK(synced() == before);
-  store->submit(writer.make(9000));
-  REQUIRE(wait_durable(*store, writer.sequence));
-  CHECK(synced() == before + 2);
+  Syncing s{std::chrono::hours(1)};
+  s.write(10);
+  CHECK(s.synced() == s.before);
+  s.write(9000);
+  CHECK(s.synced() == s.before + 2);
 }
 
 }  // namespace lapwing::rib::test
