@@ -1,12 +1,11 @@
 // make_event_id: the first 128 bits of SHA-256 (FIPS 180-4) over the length of the domain, the
 // domain and the parts. A cryptographic hash, because an id that is in the journal already is not
 // stored again: nobody may be able to choose AS numbers whose alarm passes for another's.
-#include <openssl/evp.h>
+#include <openssl/sha.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -18,44 +17,30 @@
 namespace lapwing {
 namespace {
 
-/// A thread's SHA-256; fetched once, which costs more than a thousand ids.
-class Sha256 {
- public:
-  Sha256() : method_(EVP_MD_fetch(nullptr, "SHA256", nullptr)), context_(EVP_MD_CTX_new()) {
-    if (!method_ || !context_) fail();
-  }
-
-  std::array<std::uint8_t, 32> digest(std::string_view message) {
-    std::array<std::uint8_t, 32> out;
-    if (EVP_DigestInit_ex2(context_.get(), method_.get(), nullptr) != 1 ||
-        EVP_DigestUpdate(context_.get(), message.data(), message.size()) != 1 ||
-        EVP_DigestFinal_ex(context_.get(), out.data(), nullptr) != 1)
-      fail();
-    return out;
-  }
-
- private:
-  struct Free {
-    void operator()(EVP_MD* method) const { EVP_MD_free(method); }
-    void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-  };
-
-  [[noreturn]] static void fail() { throw std::runtime_error("OpenSSL has no SHA-256"); }
-
-  std::unique_ptr<EVP_MD, Free> method_;
-  std::unique_ptr<EVP_MD_CTX, Free> context_;
-};
+// OpenSSL 3 deprecates these three in favour of EVP. But EVP reads openssl.cnf, looks for providers and
+// fetches the method before the first id, which takes longer than a thousand ids, and prepares a
+// context for each.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+std::array<std::uint8_t, SHA256_DIGEST_LENGTH> sha256(std::string_view message) {
+  std::array<std::uint8_t, SHA256_DIGEST_LENGTH> digest;
+  SHA256_CTX context;
+  if (SHA256_Init(&context) != 1 || SHA256_Update(&context, message.data(), message.size()) != 1 ||
+      SHA256_Final(digest.data(), &context) != 1)
+    throw std::runtime_error("OpenSSL has no SHA-256");
+  return digest;
+}
+#pragma GCC diagnostic pop
 
 }  // namespace
 
 EventId make_event_id(std::string_view domain, std::span<const std::uint64_t> parts) {
-  static thread_local Sha256 sha256;
   static thread_local std::string message;
   message.clear();
   detectors::put_u64(message, domain.size());
   message += domain;
   for (const std::uint64_t part : parts) detectors::put_u64(message, part);
-  const std::array<std::uint8_t, 32> digest = sha256.digest(message);
+  const auto digest = sha256(message);
   EventId id;
   std::copy_n(digest.begin(), id.bytes.size(), id.bytes.begin());
   return id;
