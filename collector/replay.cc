@@ -46,12 +46,14 @@ class Printer final : public rib::CommitSink {
   void submit(rib::Commit&& commit) override {
     last_ = commit.sequence;
     if (commit.events.empty()) return;
+    bool enough = false;
     {
       std::unique_lock lock(mutex_);
       room_.wait(lock, [this] { return waiting_.size() < kMaxWaiting; });
       waiting_.push_back(std::move(commit.events));
+      enough = waiting_.size() >= enough_;
     }
-    work_.notify_one();
+    if (enough) work_.notify_one();
   }
   std::vector<Event> spent() override {
     const std::lock_guard lock(mutex_);
@@ -75,7 +77,7 @@ class Printer final : public rib::CommitSink {
     for (bool more = true; more;) {
       {
         std::unique_lock lock(mutex_);
-        work_.wait(lock, [this] { return woken_ || !waiting_.empty(); });
+        work_.wait(lock, [this] { return woken_ || waiting_.size() >= enough_; });
         more = !std::exchange(woken_, false);
       }
       print_waiting();
@@ -126,6 +128,9 @@ class Printer final : public rib::CommitSink {
   const std::optional<Timestamp> from_;
   Progress& progress_;
   const bool terminal_;
+  /// Commits for which the engine wakes the thread that prints: that costs it some time. A person
+  /// waits for each.
+  const std::size_t enough_ = terminal_ ? 1 : 4;
   std::uint64_t last_ = 0;  // engine thread
   // Main thread.
   std::string text_;
