@@ -2,7 +2,6 @@
 find_package(BZip2 REQUIRED GLOBAL)
 find_package(LibLZMA GLOBAL)
 find_package(ZLIB REQUIRED GLOBAL)
-find_package(zstd REQUIRED CONFIG GLOBAL)
 
 add_library(lapwing_replay STATIC
   ${CMAKE_CURRENT_LIST_DIR}/decoder.cc
@@ -13,7 +12,7 @@ add_library(lapwing_replay STATIC
   ${CMAKE_CURRENT_LIST_DIR}/mrt_source_table.cc)
 target_link_libraries(lapwing_replay
   PUBLIC lapwing_wire
-  PRIVATE BZip2::BZip2 ZLIB::ZLIB zstd::libzstd_shared Threads::Threads)
+  PRIVATE BZip2::BZip2 ZLIB::ZLIB ${LAPWING_ZSTD} Threads::Threads)
 if(LibLZMA_FOUND)
   target_link_libraries(lapwing_replay PRIVATE LibLZMA::LibLZMA)
   target_compile_definitions(lapwing_replay PRIVATE LAPWING_HAVE_LZMA)

@@ -1,4 +1,3 @@
-find_package(zstd REQUIRED CONFIG GLOBAL)
 
 # Store part: RocksDB. Its headers are SYSTEM and stay inside rib/store*.
 add_library(lapwing_store STATIC
@@ -19,4 +18,4 @@ add_library(lapwing_store STATIC
   store_view.cc
   store_writer.cc)
 target_include_directories(lapwing_store PUBLIC ${PROJECT_SOURCE_DIR})
-target_link_libraries(lapwing_store PUBLIC lapwing_wire PRIVATE RocksDB::rocksdb zstd::libzstd_shared Threads::Threads)
+target_link_libraries(lapwing_store PUBLIC lapwing_wire PRIVATE RocksDB::rocksdb ${LAPWING_ZSTD} Threads::Threads)
