@@ -1,10 +1,12 @@
 #include "collector/mrt_source.h"
 
 #include <algorithm>
+#include <cassert>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <queue>
+#include <span>
 #include <utility>
 
 #include "bgp/notification.h"
@@ -357,13 +359,9 @@ void MrtSource::read_update(MrtPeer& peer, Timestamp time, Octets body,
     statistics_.withdrawals += r.withdrawn;
     statistics_.announcements += r.announced;
     if (r.announced == 0) continue;
-    // The NLRI of one record are of one family, but for those of an UPDATE with two of them.
-    Family last;
-    for (const bgp::NlriKey& key : batch_.announced(r)) {
-      if (key.family() == last) continue;
-      last = key.family();
-      peers_.family_of(peer, last).has_routes = true;
-    }
+    const std::span<const bgp::NlriKey> announced = batch_.announced(r);
+    assert(announced.front().family() == announced.back().family());  // a record for each
+    peers_.family_of(peer, announced.front().family()).has_routes = true;
   }
 }
 

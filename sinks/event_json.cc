@@ -9,18 +9,26 @@ namespace lapwing::sinks {
 
 namespace {
 
+constexpr std::size_t kPrefixRoom = kMaxPrefixText + 2;
+
+char* write_json_prefix(char* to, const Prefix& prefix) {
+  *to++ = '"';
+  to = write_prefix(to, prefix);
+  *to++ = '"';
+  return to;
+}
+
 void append_json_prefix(std::string& out, const Prefix& prefix) {
-  out += '"';
-  append_prefix(out, prefix);
-  out += '"';
+  char piece[kPrefixRoom];
+  out.append(piece, write_json_prefix(piece, prefix));
 }
 
 void append_evidence(std::string& out, const Evidence& evidence) {
   JsonObject object(out);
   object.text("peer", evidence.peer);
   object.number("peer_as", evidence.peer_as);
-  object.key("prefix");
-  append_json_prefix(out, evidence.prefix);
+  object.write<kPrefixRoom>(
+      "prefix", [&evidence](char* to) { return write_json_prefix(to, evidence.prefix); });
   object.text_or_null("old_path", evidence.old_path);
   object.text_or_null("new_path", evidence.new_path);
   object.time_or_null("time", evidence.time);

@@ -4,6 +4,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,10 +17,11 @@ namespace lapwing::sinks {
 /// written in one piece.
 class JsonName {
  public:
+  static constexpr std::size_t kMaxPiece = 32;
+
   template <std::size_t N>
   consteval JsonName(const char (&literal)[N]) : size_(N + 3) {
     static_assert(N + 3 <= kMaxPiece, "a literal name is short");
-    piece_[0] = ',';
     piece_[1] = '"';
     for (std::size_t i = 0; i + 1 < N; ++i) {
       if (literal[i] < ' ' || literal[i] > '~' || literal[i] == '"' || literal[i] == '\\')
@@ -31,71 +33,79 @@ class JsonName {
   }
   JsonName(const std::string& text) : text_(text) {}
 
-  /// `"name":`, after a comma unless it is the first of its object.
-  void append_to(std::string& out, bool first) const {
-    if (size_ != 0) {
-      out.append(piece_ + (first ? 1 : 0), size_ - (first ? 1 : 0));
-      return;
-    }
-    if (!first) out += ',';
-    append_json(out, text_, ':');
+  bool is_literal() const { return size_ != 0; }
+  /// Of a literal: `"name":` after `before`, with kMaxPiece octets touched; gives its end.
+  char* write(char* to, char before) const {
+    std::memcpy(to, piece_, kMaxPiece);
+    to[0] = before;
+    return to + size_;
   }
+  /// Of any other.
+  std::string_view text() const { return text_; }
 
  private:
-  static constexpr std::size_t kMaxPiece = 32;
-  char piece_[kMaxPiece] = {};  // of a literal: ,"name":
+  char piece_[kMaxPiece] = {};  // of a literal: "name": from the second octet on
   std::size_t size_ = 0;
   std::string_view text_;
 };
 
 class JsonObject {
  public:
-  explicit JsonObject(std::string& out) : out_(out) { out_ += '{'; }
-  ~JsonObject() { out_ += '}'; }
+  explicit JsonObject(std::string& out) : out_(out) {}
+  ~JsonObject() {
+    if (first_) out_ += '{';
+    out_ += '}';
+  }
   JsonObject(const JsonObject&) = delete;
   JsonObject& operator=(const JsonObject&) = delete;
 
   void text(const JsonName& name, std::string_view value) {
-    key(name);
-    append_json(out_, value);
+    const auto plain = [value](char* to) { return write_json_plain(to, value); };
+    if (!write<kPlainRoom>(name, plain)) append_json(out_, value);
   }
   template <std::convertible_to<std::string_view> Text>
   void text_or_null(const JsonName& name, const std::optional<Text>& value) {
-    key(name);
     if (value)
-      append_json(out_, *value);
+      text(name, *value);
     else
-      out_ += "null";
+      null(name);
   }
   template <std::integral T>
   void number(const JsonName& name, T value) {
-    key(name);
-    append_number(out_, value);
+    write<kNumberRoom>(name, [value](char* to) { return write_number(to, value); });
   }
   template <std::integral T>
   void number_or_null(const JsonName& name, std::optional<T> value) {
-    key(name);
     if (value)
-      append_number(out_, *value);
+      number(name, *value);
     else
-      out_ += "null";
+      null(name);
   }
   void boolean(const JsonName& name, bool value) {
     key(name);
     out_ += value ? "true" : "false";
   }
+  void time(const JsonName& name, Timestamp value) {
+    const auto usual = [value](char* to) { return write_json_time(to, value); };
+    if (!write<kTimeRoom>(name, usual)) append_json_time(out_, value);
+  }
   void time_or_null(const JsonName& name, std::optional<Timestamp> value) {
-    key(name);
     if (value)
-      append_json_time(out_, *value);
+      time(name, *value);
     else
-      out_ += "null";
+      null(name);
+  }
+  void null(const JsonName& name) {
+    key(name);
+    out_ += "null";
   }
   /// An array; `append(item)` writes one item.
   template <typename List, typename Fn>
   void list(const JsonName& name, const List& items, Fn&& append) {
-    key(name);
-    out_ += '[';
+    write<1>(name, [](char* to) {
+      *to = '[';
+      return to + 1;
+    });
     bool first = true;
     for (const auto& item : items) {
       if (!first) out_ += ',';
@@ -106,8 +116,26 @@ class JsonObject {
   }
   /// Writes the name; the caller appends the value.
   void key(const JsonName& name) {
-    name.append_to(out_, first_);
+    write<0>(name, [](char* to) { return to; });
+  }
+  /// A member whose value has at most `kRoom` octets, appended in one piece with its name: `value(to)`
+  /// writes it and gives its end. Null: the value is not such a one, and false is given; the name stands
+  /// there, the caller appends the value.
+  template <std::size_t kRoom, typename Fn>
+  bool write(const JsonName& name, Fn&& value) {
+    char piece[JsonName::kMaxPiece + kRoom];
+    char* at = piece;
+    const char before = first_ ? '{' : ',';
     first_ = false;
+    if (name.is_literal()) {
+      at = name.write(at, before);
+    } else {
+      out_ += before;
+      append_json(out_, name.text(), ':');
+    }
+    char* const end = value(at);
+    out_.append(piece, static_cast<std::size_t>((end != nullptr ? end : at) - piece));
+    return end != nullptr;
   }
 
  private:

@@ -20,6 +20,9 @@ char* write_padded(char* out, unsigned value, unsigned width) {
 
 constexpr std::uint64_t kOnes = 0x0101010101010101;
 constexpr std::size_t kWord = sizeof kOnes;
+/// Sixteen characters, which compare with one instruction; what is true has all bits set.
+using Wide [[gnu::vector_size(16)]] = signed char;
+constexpr std::size_t kWide = sizeof(Wide);
 
 std::uint64_t word_at(const char* text) {
   std::uint64_t v = 0;
@@ -57,15 +60,25 @@ bool copy_plain(char* to, std::string_view text) {
     std::memcpy(to, &v, kWord);
     return !any_special(v);
   }
-  std::uint64_t v = 0;
+  if (text.size() < kWide) {
+    const std::uint64_t first = word_at(text.data());
+    const std::uint64_t last = word_at(text.data() + text.size() - kWord);  // may begin within the first
+    std::memcpy(to, &first, kWord);
+    std::memcpy(to + text.size() - kWord, &last, kWord);
+    return !any_special(first) && !any_special(last);
+  }
+  Wide special{};
   const auto copy = [&](std::size_t at) {
-    v = word_at(text.data() + at);
-    std::memcpy(to + at, &v, kWord);
-    return !any_special(v);
+    Wide v;
+    std::memcpy(&v, text.data() + at, kWide);
+    std::memcpy(to + at, &v, kWide);
+    special |= (v < ' ') | (v == 0x7f) | (v == '"') | (v == '\\');  // beyond ASCII: below zero
   };
-  for (std::size_t i = 0; i + kWord < text.size(); i += kWord)
-    if (!copy(i)) return false;
-  return copy(text.size() - kWord);  // over the one before it
+  for (std::size_t i = 0; i + kWide < text.size(); i += kWide) copy(i);
+  copy(text.size() - kWide);  // over the one before it
+  std::uint64_t halves[2];
+  std::memcpy(halves, &special, kWide);
+  return (halves[0] | halves[1]) == 0;
 }
 
 void append_json_escape(std::string& out, unsigned char c) {
@@ -148,8 +161,8 @@ std::string_view cut_utf8(std::string_view text, std::size_t limit) {
 
 namespace {
 
-/// "2017-10-01T09:07:51.000000Z"; of years with four digits.
-using TimeText = std::array<char, 27>;
+/// "2017-10-01T09:07:51.000000Z" with quotes; of years with four digits.
+using TimeText = std::array<char, kTimeRoom>;
 
 std::optional<TimeText> write_rfc3339(Timestamp time) {
   const auto day = std::chrono::floor<std::chrono::days>(time);
@@ -159,7 +172,8 @@ std::optional<TimeText> write_rfc3339(Timestamp time) {
   const auto micros = static_cast<std::uint64_t>((time - day).count());
   const auto of_day = static_cast<unsigned>(micros / 1000000);
   TimeText text;
-  char* at = write_padded(text.data(), static_cast<unsigned>(year), 4);
+  text.front() = '"';
+  char* at = write_padded(text.data() + 1, static_cast<unsigned>(year), 4);
   const auto next = [&at](char sign, unsigned value, unsigned width) {
     *at = sign;
     at = write_padded(at + 1, value, width);
@@ -170,22 +184,37 @@ std::optional<TimeText> write_rfc3339(Timestamp time) {
   next(':', of_day / 60 % 60, 2);
   next(':', of_day % 60, 2);
   next('.', static_cast<unsigned>(micros % 1000000), 6);
-  *at = 'Z';
+  *at++ = 'Z';
+  *at = '"';
   return text;
+}
+
+/// The text of a time, null where it has none. What events say happened at few moments.
+const TimeText* find_time_text(Timestamp time) {
+  struct Known {
+    Timestamp time;
+    std::optional<TimeText> text;
+  };
+  constexpr unsigned kKnownBits = 6;
+  thread_local std::array<Known, 1 << kKnownBits> known;
+  const auto count = static_cast<std::uint64_t>(time.time_since_epoch().count());
+  Known& entry = known[count * 0x9e3779b97f4a7c15 >> (64 - kKnownBits)];
+  if (entry.time != time || !entry.text) entry = {time, write_rfc3339(time)};
+  return entry.text ? &*entry.text : nullptr;
 }
 
 }  // namespace
 
+char* write_json_time(char* to, Timestamp time) {
+  const TimeText* text = find_time_text(time);
+  if (text == nullptr) return nullptr;
+  std::memcpy(to, text->data(), text->size());
+  return to + text->size();
+}
+
 void append_rfc3339(std::string& out, Timestamp time) {
-  // What an event says happened at few moments.
-  thread_local Timestamp last;
-  thread_local std::optional<TimeText> text = write_rfc3339(last);
-  if (time != last) {
-    text = write_rfc3339(time);
-    last = time;
-  }
-  if (text)
-    out.append(text->data(), text->size());
+  if (const TimeText* text = find_time_text(time))
+    out.append(text->data() + 1, text->size() - 2);
   else
     out += format_rfc3339(time);
 }
@@ -205,16 +234,18 @@ void append_event_id(std::string& out, const EventId& id) {
   out.append(text, sizeof text);
 }
 
+char* write_json_plain(char* to, std::string_view text) {
+  if (text.size() > kPlainRoom - 2 || !copy_plain(to + 1, text)) return nullptr;
+  to[0] = '"';
+  to[text.size() + 1] = '"';
+  return to + text.size() + 2;
+}
+
 void append_json(std::string& out, std::string_view text, char then) {
-  constexpr std::size_t kShort = 256;
-  char piece[kShort + 3];
-  if (text.size() <= kShort && copy_plain(piece + 1, text)) {
-    // Nearly always: appended in one piece.
-    piece[0] = '"';
-    char* end = piece + 1 + text.size();
-    *end++ = '"';
+  char piece[kPlainRoom + 1];
+  if (char* end = write_json_plain(piece, text)) {
     if (then != '\0') *end++ = then;
-    out.append(piece, static_cast<std::size_t>(end - piece));
+    out.append(piece, end);
     return;
   }
   out += '"';

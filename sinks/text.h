@@ -38,12 +38,17 @@ void append_printable(std::string& out, std::string_view text);
 /// The largest cut of `text` not longer than `limit` that does not divide a code point.
 std::string_view cut_utf8(std::string_view text, std::size_t limit);
 
+/// Room for `write_number`, for the JSON strings of `write_json_plain` and `write_json_time`.
+inline constexpr std::size_t kNumberRoom = 24, kPlainRoom = 256 + 2, kTimeRoom = 29;
+
+template <std::integral T>
+char* write_number(char* to, T value) {
+  return std::to_chars(to, to + kNumberRoom, value).ptr;
+}
 template <std::integral T>
 void append_number(std::string& out, T value) {
-  char digits[24];
-  const auto [end, error] = std::to_chars(digits, digits + sizeof digits, value);
-  (void)error;
-  out.append(digits, end);
+  char digits[kNumberRoom];
+  out.append(digits, write_number(digits, value));
 }
 
 /// Same text as `format_rfc3339`, without the cost of printf.
@@ -51,6 +56,11 @@ void append_rfc3339(std::string& out, Timestamp time);
 void append_prefix(std::string& out, const Prefix& prefix);
 void append_event_id(std::string& out, const EventId& id);
 
+/// The end of the JSON string of `text`, where it fits and needs no escape, as nearly every text; else
+/// null.
+char* write_json_plain(char* to, std::string_view text);
+/// The end of the JSON string of a time; null beyond years of four digits.
+char* write_json_time(char* to, Timestamp time);
 /// A JSON string with its quotes (RFC 8259 7), and what is to follow it.
 void append_json(std::string& out, std::string_view text, char then = '\0');
 inline void append_json_time(std::string& out, Timestamp time) {

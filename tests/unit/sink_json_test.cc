@@ -7,6 +7,7 @@
 #include "sink_testing.h"
 #include "sinks/event_json.h"
 #include "sinks/event_text.h"
+#include "sinks/json_object.h"
 #include "sinks/text.h"
 
 namespace lapwing::sinks {
@@ -108,7 +109,7 @@ TEST_CASE("event JSON: every octet string gives one line of valid UTF-8 that par
 }
 
 TEST_CASE("JSON text: of every length, plain or with something to escape at every place") {
-  for (const std::size_t size : {0, 1, 2, 7, 8, 9, 15, 16, 17, 64, 255, 256, 257, 600}) {
+  for (const std::size_t size : {0, 1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 255, 256, 257, 600}) {
     std::string plain;
     for (std::size_t i = 0; i < size; ++i) plain += static_cast<char>('!' + 2 + i % 40);  // no quote
     std::string out = "before";
@@ -133,6 +134,34 @@ TEST_CASE("JSON text: of every length, plain or with something to escape at ever
     }
     CHECK_MESSAGE(wrong == 0, "size ", size);
   }
+}
+
+TEST_CASE("JSON object: none, one and more members, with values that are written in pieces and not") {
+  const auto made = [](auto&& fill) {
+    std::string out = "before";
+    {
+      JsonObject object(out);
+      fill(object);
+    }
+    return out;
+  };
+  CHECK(made([](JsonObject&) {}) == "before{}");
+  CHECK(made([](JsonObject& object) { object.number("a", -7); }) == "before{\"a\":-7}");
+  const std::string name = "q\"" + std::string(300, 'n');
+  const std::string quoted = "q\\\"" + std::string(300, 'n');
+  const std::string long_text(300, 'x');
+  CHECK(made([&](JsonObject& object) {
+          object.text(name, "v");
+          object.text("b", long_text);
+          object.text("c", "\"");
+          object.null("d");
+          object.list("e", std::vector<int>{1, 2}, [](int) {});
+        }) == "before{\"" + quoted + "\":\"v\",\"b\":\"" + long_text +
+                  "\",\"c\":\"\\\"\",\"d\":null,\"e\":[,]}");
+  // A year of five digits is no RFC 3339, but is written whole.
+  const Timestamp far = std::chrono::sys_days(std::chrono::year(12345) / 1 / 1);
+  CHECK(made([&](JsonObject& object) { object.time("t", far); }) ==
+        "before{\"t\":\"" + format_rfc3339(far) + "\"}");
 }
 
 TEST_CASE("UTF-8: one replacement for each maximal ill-formed part (Unicode 3.9, table 3-8)") {
