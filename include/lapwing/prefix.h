@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 
 #include <array>
+#include <bit>
 #include <charconv>
 #include <compare>
 #include <cstdint>
@@ -16,6 +17,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace lapwing {
 
@@ -65,7 +67,25 @@ struct IpAddress {
   std::array<std::uint8_t, 16> bytes{};
 
   constexpr std::size_t size() const { return version == IpVersion::kV4 ? 4 : 16; }
-  friend constexpr auto operator<=>(const IpAddress&, const IpAddress&) = default;
+  friend constexpr bool operator==(const IpAddress&, const IpAddress&) = default;
+  /// By version, then octet by octet: eight at a time, for prefixes are sorted for each event.
+  friend constexpr std::strong_ordering operator<=>(const IpAddress& a, const IpAddress& b) {
+    if (const auto order = a.version <=> b.version; order != 0) return order;
+    if (const auto order = a.word(0) <=> b.word(0); order != 0) return order;
+    return a.word(8) <=> b.word(8);
+  }
+
+ private:
+  /// Eight octets as a big-endian number.
+  constexpr std::uint64_t word(std::size_t at) const {
+    std::uint64_t v = 0;
+    if (std::is_constant_evaluated() || std::endian::native != std::endian::little) {
+      for (std::size_t i = 0; i < 8; ++i) v = v << 8 | bytes[at + i];
+      return v;
+    }
+    std::memcpy(&v, bytes.data() + at, sizeof v);
+    return __builtin_bswap64(v);  // not made of the loop by each compiler
+  }
 };
 
 /// RFC 5952 text for IPv6, dotted quad for IPv4, into at least INET6_ADDRSTRLEN octets; returns its end.
