@@ -74,8 +74,9 @@ inline constexpr std::uint32_t read_u32(const std::uint8_t* p) {
          static_cast<std::uint32_t>(p[2]) << 8 | p[3];
 }
 
-/// Reads one varint and moves `p` past it; never reads at or beyond `end`.
-inline std::uint32_t read_varint(const std::uint8_t*& p, const std::uint8_t* end) {
+/// Reads one varint and moves `p` past it; never reads at or beyond `end`. Inlined, so that `p` is in
+/// a register in the loops over hops: several for each route change.
+[[gnu::always_inline]] inline std::uint32_t read_varint(const std::uint8_t*& p, const std::uint8_t* end) {
   if (end - p >= 3) [[likely]] {  // few values take more
     const std::uint32_t first = p[0], second = p[1], third = p[2];
     if (first < 0x80) return p += 1, first;
