@@ -263,7 +263,8 @@ void Connection::drop() {
   keepalive_due_ = SteadyClock::time_point::max();
   reading_ = writing_ = false;
   const bool was_connected = std::exchange(connected_, false);
-  begin_ = end_ = 0;
+  input_ = {};
+  begun_.clear();
   ++generation_;
   boost::system::error_code ignored;
   if (was_connected && fsm_.state() == State::kIdle) {
@@ -280,16 +281,16 @@ void Connection::drop() {
 // kernel send a reset, which may overtake the NOTIFICATION.
 void Connection::linger() {
   lingering_ = true;
-  in_.resize(kSmallBuffer);
   linger_.start(context_.options.linger, shared_from_this(), &Connection::on_linger_end);
   wait<&Connection::on_linger_readable>(WaitType::wait_read);
   flush();
 }
 
 void Connection::on_linger_readable() {
+  std::array<std::uint8_t, kSmallBuffer> unread;
   // Bounded: a neighbour that goes on sending is cut off when the alarm ends it.
   for (int i = 0; i < 8; ++i) {
-    const ssize_t n = ::recv(socket_.native_handle(), in_.data(), in_.size(), 0);
+    const ssize_t n = ::recv(socket_.native_handle(), unread.data(), unread.size(), 0);
     if (n > 0) continue;
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) break;
     on_linger_end();
@@ -334,11 +335,11 @@ void Connection::resume_reading() {
 void Connection::on_readable() {
   reading_ = false;
   if (owner_ == nullptr || owner_->reading_paused()) return;
-  const std::size_t wanted =
-      fsm_.state() == State::kEstablished ? kReadSize + kMaxExtendedMessageSize : kSmallBuffer;
-  if (in_.size() < wanted) in_.resize(wanted);
-  const std::size_t room = std::min(in_.size() - end_, kReadSize);
-  const ssize_t n = ::recv(socket_.native_handle(), in_.data() + end_, room, 0);
+  const std::size_t room = fsm_.state() == State::kEstablished ? kReadSize : kSmallBuffer;
+  std::vector<std::uint8_t>& in = context_.input;
+  in.resize(kReadSize + kMaxExtendedMessageSize);
+  std::copy(begun_.begin(), begun_.end(), in.begin());
+  const ssize_t n = ::recv(socket_.native_handle(), in.data() + begun_.size(), room, 0);
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
     wait_readable();
     return;
@@ -348,13 +349,14 @@ void Connection::on_readable() {
          n == 0 ? "connection closed by the neighbor" : "connection lost: " + error_text(errno));
     return;
   }
-  end_ += static_cast<std::size_t>(n);
+  input_ = {in.data(), begun_.size() + static_cast<std::size_t>(n)};
   const std::uint64_t generation = generation_;
   process_input(context_.now());
   if (generation != generation_ || owner_ == nullptr) return;
-  std::memmove(in_.data(), in_.data() + begin_, end_ - begin_);
-  end_ -= begin_;
-  begin_ = 0;
+  if (begun_.capacity() > kSmallBuffer && input_.size() <= kSmallBuffer)
+    std::vector<std::uint8_t>().swap(begun_);
+  begun_.assign(input_.begin(), input_.end());
+  input_ = {};
   // Keepalives come before more reading, however long the queue of handlers is.
   if (SteadyClock::now() >= keepalive_due_) on_keepalive_due();
   if (owner_->on_turn_end()) wait_readable();
@@ -363,7 +365,7 @@ void Connection::on_readable() {
 void Connection::process_input(Timestamp time) {
   const std::uint64_t generation = generation_;
   while (generation == generation_ && owner_ != nullptr) {
-    const Frame frame = frame_message({in_.data() + begin_, end_ - begin_}, max_message_);
+    const Frame frame = frame_message(input_, max_message_);
     if (frame.state == Frame::State::kNeedMore) return;
     if (frame.state == Frame::State::kError) {
       if (frame.silent)
@@ -374,7 +376,7 @@ void Connection::process_input(Timestamp time) {
              frame.error);
       return;
     }
-    begin_ += frame.size;
+    input_ = input_.subspan(frame.size);
     ++messages_received;
     ++received_by_type[static_cast<std::size_t>(frame.type) % received_by_type.size()];
     last_heard = time;

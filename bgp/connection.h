@@ -7,8 +7,9 @@
 // delivered or `SpeakerOptions::linger` has passed.
 //
 // Reading is done in turns: one `recv` of at most `kReadSize` octets, one time stamp, all whole
-// messages in it, one call of `on_turn_end`.
-// Thread: the io thread. Owns: the socket, timers, buffers (8 KiB; 192 KiB once established).
+// messages in it, one call of `on_turn_end`. All connections read into one place; between turns each
+// keeps only the beginning of a message that is not whole yet.
+// Thread: the io thread. Owns: the socket, timers, what is still to be sent.
 #pragma once
 
 #include <algorithm>
@@ -154,9 +155,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::uint64_t generation_ = 0;  // of the socket: handlers of a former one do nothing
   std::uint16_t remote_port_ = 0;
 
-  std::vector<std::uint8_t> in_;
-  std::size_t begin_ = 0;
-  std::size_t end_ = 0;
+  Octets input_;                     // of the present turn, not looked at yet; in the context
+  std::vector<std::uint8_t> begun_;  // a message that is not whole yet
   std::vector<std::uint8_t> out_;
   std::size_t sent_ = 0;
 

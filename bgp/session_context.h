@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "bgp/log.h"
 #include "bgp/record.h"
@@ -65,6 +66,7 @@ struct SessionContext {
   std::mt19937_64 random;
   Timestamp last_time{};
   Update update;                   // scratch: used within one call only
+  std::vector<std::uint8_t> input;  // scratch: what one connection reads in one turn
   std::map<std::string, std::uint32_t, std::less<>> peer_numbers;
   std::size_t pending = 0;         // accepted connections that are not established
   std::size_t connections = 0;     // alive, those that linger included

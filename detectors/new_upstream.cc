@@ -45,7 +45,6 @@ void NewUpstream::on_route_change(const RouteChange& change) {
 std::uint32_t NewUpstream::adjacency_of(PathId path, PeerId peer) {
   if (path == kNoPath) return kNoNumber;
   if (path == memo_path_ && peer == memo_peer_) return memo_;
-  if (path >= by_path_.size()) by_path_.resize(path + 1, kUnset);
   std::uint32_t number = by_path_[path];
   if (number == kUnset || number == kByPeer) number = look_up(path, peer);
   if (number == kNothing) number = kNoNumber;
@@ -75,7 +74,7 @@ std::uint32_t NewUpstream::look_up(PathId path, PeerId peer) {
       counters_.none += first;
       break;
   }
-  by_path_[path] = by_peer ? kByPeer : number;
+  by_path_.set(path, by_peer ? kByPeer : number);
   return number;
 }
 
@@ -299,8 +298,7 @@ void NewUpstream::on_timer(std::uint64_t key) {
 
 void NewUpstream::prefetch(PrefixId prefix, PathId before, int step) const noexcept {
   if (step == 0) sightings_.prefetch(prefix);
-  if (before >= by_path_.size()) return;
-  if (step == 0) return prefetch_line(&by_path_[before]);
+  if (step == 0) return by_path_.prefetch(before);
   const std::uint32_t n = by_path_[before];
   if (n >= kByPeer) return;
   if (step == 2) return sightings_.prefetch_neighbors(prefix, n);
@@ -309,7 +307,7 @@ void NewUpstream::prefetch(PrefixId prefix, PathId before, int step) const noexc
 }
 
 void NewUpstream::path_released(PathId path) {
-  if (path < by_path_.size()) by_path_[path] = kUnset;
+  by_path_.reset(path);
   if (path == memo_path_) memo_path_ = kNoPath;
 }
 

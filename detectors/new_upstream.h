@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "detectors/adjacency.h"
+#include "detectors/by_id.h"
 #include "detectors/evidence.h"
 #include "detectors/knowledge.h"
 #include "detectors/sightings.h"
@@ -260,7 +261,7 @@ class NewUpstream final : public Detector {
   static constexpr std::uint32_t kUnset = 0xffffffff;
   static constexpr std::uint32_t kNothing = 0xfffffffe;
   static constexpr std::uint32_t kByPeer = 0xfffffffd;  // depends on who shows it
-  LargeVector<std::uint32_t> by_path_;
+  ById<std::uint32_t, kUnset> by_path_;
   PathId memo_path_ = kNoPath;
   PeerId memo_peer_ = 0;
   std::uint32_t memo_ = kNoNumber;

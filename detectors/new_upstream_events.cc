@@ -411,8 +411,7 @@ Timestamp NewUpstream::last_seen(std::uint32_t adjacency) const {
 }
 
 bool NewUpstream::shows(const RouteView& route, std::uint32_t adjacency) const {
-  if (route.path < by_path_.size() && by_path_[route.path] < kByPeer)
-    return by_path_[route.path] == adjacency;
+  if (const std::uint32_t shown = by_path_[route.path]; shown < kByPeer) return shown == adjacency;
   const Adjacency a = extract_adjacency(host_->path(route.path).as_path(), host_->peer(route.peer),
                                         host_->route_server_ases());
   const AdjacencyRecord& r = knowledge_[adjacency];

@@ -209,7 +209,7 @@ std::string NewUpstream::statistics_as_json() const {
       knowledge_.size(), open, sightings_.nodes(), counters_.own, counters_.ambiguous,
       counters_.none, counters_.beyond_limit, windows_.size() - free_windows_.size(),
       windows_refused_,
-      sightings_.footprint() + knowledge_.footprint() + by_path_.capacity() * sizeof(by_path_[0]));
+      sightings_.footprint() + knowledge_.footprint() + by_path_.footprint());
 }
 
 }  // namespace lapwing::detectors

@@ -28,25 +28,27 @@ void PathFindings::attach(Host& host) {
   watch_.attach(host);
 }
 
-std::uint32_t PathFindings::look_up(PathId path) {
+PathFindings::Judged PathFindings::look_up(PathId path) {
   const std::optional<Finding> finding = judge(host_->path(path));
-  if (!finding) return kNothing;
-  const auto known = number_of_.find(*finding);
-  if (known != number_of_.end()) return known->second;
-  if (numbers_.size() >= kMaxFindings) return kNothing;
-  const auto number = static_cast<std::uint32_t>(numbers_.size());
-  numbers_.push_back(&*findings_.emplace(*finding, State{}).first);
-  number_of_.emplace(*finding, number);
-  return number;
+  if (!finding) return Judged::kNothing;
+  auto known = number_of_.find(*finding);
+  if (known == number_of_.end()) {
+    if (numbers_.size() >= kMaxFindings) return Judged::kNothing;
+    const auto number = static_cast<std::uint32_t>(numbers_.size());
+    numbers_.push_back(&*findings_.emplace(*finding, State{}).first);
+    known = number_of_.emplace(*finding, number).first;
+  }
+  found_[path] = known->second;
+  return Judged::kFound;
 }
 
 PathFindings::Entry* PathFindings::finding_of(PathId path, PrefixId prefix) {
   if (path == kNoPath) return nullptr;
-  if (path >= by_path_.size()) by_path_.resize(path + 1, kUnset);
-  if (by_path_[path] == kUnset) by_path_[path] = look_up(path);
-  if (by_path_[path] == kNothing) return nullptr;
+  Judged judged = by_path_[path];
+  if (judged == Judged::kNotYet) by_path_.set(path, judged = look_up(path));
+  if (judged == Judged::kNothing) return nullptr;
   if (!settings_.all && !watch_.path(path) && !watch_.prefix(prefix)) return nullptr;
-  return numbers_[by_path_[path]];
+  return numbers_[found_.at(path)];
 }
 
 void PathFindings::on_route_change(const RouteChange& change) {
@@ -256,7 +258,8 @@ void PathFindings::start_up() {
 }
 
 void PathFindings::path_released(PathId path) {
-  if (path < by_path_.size()) by_path_[path] = kUnset;
+  if (by_path_[path] == Judged::kFound) found_.erase(path);
+  by_path_.reset(path);
   watch_.path_released(path);
 }
 

@@ -7,6 +7,7 @@
 // Thread: engine. Owns: the findings.
 #pragma once
 
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -16,10 +17,9 @@
 #include <tuple>
 #include <vector>
 
+#include "detectors/by_id.h"
 #include "detectors/watch_list.h"
 #include "lapwing/detector.h"
-#include "lapwing/large_allocator.h"
-#include "lapwing/prefetch.h"
 
 namespace lapwing::detectors {
 
@@ -52,7 +52,7 @@ class PathFindings : public Detector {
   void on_timer(std::uint64_t key) override;
   bool prefetches() const override { return true; }
   void prefetch(PrefixId, PathId before, int step) const noexcept override {
-    if (step == 0 && before < by_path_.size()) prefetch_line(&by_path_[before]);
+    if (step == 0) by_path_.prefetch(before);
   }
   void path_released(PathId path) override;
   void prefix_released(PrefixId prefix) override { watch_.prefix_released(prefix); }
@@ -92,14 +92,13 @@ class PathFindings : public Detector {
   using Findings = std::map<Finding, State>;
   using Entry = Findings::value_type;
 
-  static constexpr std::uint32_t kUnset = 0xffffffff;
-  static constexpr std::uint32_t kNothing = 0xfffffffe;
+  enum class Judged : std::uint8_t { kNotYet, kNothing, kFound };
   static constexpr std::size_t kMaxFindings = 65536;
   static constexpr std::size_t kMaxPrefixes = 4096;
   static constexpr std::size_t kMaxPeers = 64;
 
   Entry* finding_of(PathId path, PrefixId prefix);
-  std::uint32_t look_up(PathId path);
+  Judged look_up(PathId path);
   void gather(State& s, const RouteChange& change);
   void decide(Entry& entry);
   void emit(Entry& entry, Action action);
@@ -114,7 +113,8 @@ class PathFindings : public Detector {
   Findings findings_;
   std::vector<Entry*> numbers_;       // findings in the order of their first sight; never moved
   std::map<Finding, std::uint32_t> number_of_;
-  LargeVector<std::uint32_t> by_path_;
+  ById<Judged, Judged::kNotYet> by_path_;
+  boost::unordered_flat_map<PathId, std::uint32_t> found_;  // its number, where kFound
   std::set<Finding> touched_;         // by the present UPDATE, outside a first table
 };
 

@@ -3,12 +3,9 @@
 // Thread: engine. Owns: the memory.
 #pragma once
 
-#include <vector>
-
 #include "detectors/adjacency.h"
+#include "detectors/by_id.h"
 #include "lapwing/detector.h"
-#include "lapwing/large_allocator.h"
-#include "lapwing/prefetch.h"
 
 namespace lapwing::detectors {
 
@@ -21,19 +18,15 @@ class PathOrigins {
   /// The AS of an empty path on iBGP is the local one (RFC 4271 5.1.2).
   Asn origin(PathId path, PeerId peer) {
     if (path == kNoPath) return kNone;
-    if (path >= by_path_.size()) by_path_.resize(path + 1, kUnset);
-    if (by_path_[path] == kUnset) by_path_[path] = judge(path);
-    if (by_path_[path] != kEmpty) return by_path_[path];
+    Asn as = by_path_[path];
+    if (as == kUnset) by_path_.set(path, as = judge(path));
+    if (as != kEmpty) return as;
     const PeerInfo& info = host_->peer(peer);
     return info.internal ? info.local_as : kNone;
   }
 
-  void prefetch(PathId path) const {
-    if (path < by_path_.size()) prefetch_line(&by_path_[path]);
-  }
-  void path_released(PathId path) {
-    if (path < by_path_.size()) by_path_[path] = kUnset;
-  }
+  void prefetch(PathId path) const { by_path_.prefetch(path); }
+  void path_released(PathId path) { by_path_.reset(path); }
 
  private:
   // Reserved by RFC 7300 and never an origin; a path that ends in one has no origin that we tell.
@@ -48,7 +41,7 @@ class PathOrigins {
   }
 
   const Host* host_ = nullptr;
-  LargeVector<Asn> by_path_;
+  ById<Asn, kUnset> by_path_;
 };
 
 }  // namespace lapwing::detectors

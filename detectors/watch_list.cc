@@ -41,10 +41,10 @@ std::optional<Prefix> WatchList::covering(const Prefix& prefix) const {
 
 bool WatchList::path(PathId path) {
   if (path == kNoPath || (origins_.empty() && ases_.empty())) return false;
-  if (path >= by_path_.size()) by_path_.resize(path + 1, Watched::kUnset);
-  if (by_path_[path] == Watched::kUnset)
-    by_path_[path] = judge_path(path) ? Watched::kYes : Watched::kNo;
-  return by_path_[path] == Watched::kYes;
+  Watched watched = by_path_[path];
+  if (watched == Watched::kUnset)
+    by_path_.set(path, watched = judge_path(path) ? Watched::kYes : Watched::kNo);
+  return watched == Watched::kYes;
 }
 
 bool WatchList::judge_path(PathId path) const {
@@ -61,11 +61,11 @@ bool WatchList::judge_path(PathId path) const {
 
 bool WatchList::prefix(PrefixId prefix) {
   if (prefixes_.empty()) return false;
-  if (prefix >= by_prefix_.size()) by_prefix_.resize(prefix + 1, Watched::kUnset);
-  if (by_prefix_[prefix] == Watched::kUnset)
-    by_prefix_[prefix] =
-        covering(host_->nlri(prefix).prefix).has_value() ? Watched::kYes : Watched::kNo;
-  return by_prefix_[prefix] == Watched::kYes;
+  Watched watched = by_prefix_[prefix];
+  if (watched == Watched::kUnset)
+    by_prefix_.set(prefix, watched = covering(host_->nlri(prefix).prefix) ? Watched::kYes
+                                                                          : Watched::kNo);
+  return watched == Watched::kYes;
 }
 
 bool WatchList::change(const RouteChange& change) {
@@ -73,11 +73,11 @@ bool WatchList::change(const RouteChange& change) {
 }
 
 void WatchList::path_released(PathId path) {
-  if (path < by_path_.size()) by_path_[path] = Watched::kUnset;
+  by_path_.reset(path);
 }
 
 void WatchList::prefix_released(PrefixId prefix) {
-  if (prefix < by_prefix_.size()) by_prefix_[prefix] = Watched::kUnset;
+  by_prefix_.reset(prefix);
 }
 
 }  // namespace lapwing::detectors

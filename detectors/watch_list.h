@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "detectors/by_id.h"
 #include "lapwing/detector.h"
 
 namespace lapwing::detectors {
@@ -45,8 +46,8 @@ class WatchList {
   std::vector<std::uint8_t> lengths_;
   std::vector<Asn> origins_;
   std::vector<Asn> ases_;
-  std::vector<Watched> by_path_;
-  std::vector<Watched> by_prefix_;
+  ById<Watched, Watched::kUnset> by_path_;
+  ById<Watched, Watched::kUnset> by_prefix_;
 };
 
 }  // namespace lapwing::detectors

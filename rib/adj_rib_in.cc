@@ -10,16 +10,79 @@ namespace lapwing::rib {
 std::uint32_t RoutePages::take() {
   std::uint32_t page = free_;
   if (page == kNone) {
-    if (!paths_.grow_to(used_) || !marks_.grow_to(used_)) throw std::bad_alloc();
+    if (!numbers_.grow_to(used_) || !marks_.grow_to(used_)) throw std::bad_alloc();
     page = used_++;
   } else {
-    free_ = marks_[page].next_free;
+    free_ = marks_[page].paths;
   }
-  paths_[page].fill(kNoPath);
+  numbers_[page].fill(0);
+  marks_[page] = Marks{};
   return page;
 }
 
-RoutePages::Holders::iterator RoutePages::find(std::size_t block, PeerId peer) {
+PathId RoutePages::exchange(std::uint32_t page, PrefixId id, PathId path) {
+  Numbers& numbers = numbers_[page];
+  Marks& marks = marks_[page];
+  std::uint8_t& number = numbers[id % kPageSize];
+  PathId before = kNoPath;
+  if (number != 0) {
+    PathId& place = path_at(marks, number);
+    before = place;
+    const std::uint8_t was = std::exchange(number, std::uint8_t{0});
+    unsigned others = 0;
+    for (const std::uint8_t other : numbers) others |= other == was ? 1u : 0u;
+    if (others == 0) place = kNoPath;
+  }
+  if (path != kNoPath) number = static_cast<std::uint8_t>(number_of(marks, path));
+  return before;
+}
+
+unsigned RoutePages::number_of(Marks& marks, PathId path) {
+  // Prefixes that come together stand together: most often it is the number of the one before.
+  if (marks.quads != 0 && marks.paths == latest_paths_ && path_at(marks, latest_number_) == path)
+    return latest_number_;
+  std::uint64_t same = 0, empty = 0;  // without a branch: one bit for each place
+  for (unsigned quad = 0; quad < marks.quads; ++quad) {
+    const Quad& paths = quads_[marks.paths + quad];
+    for (unsigned i = 0; i < kQuadSize; ++i) {
+      same |= std::uint64_t{paths[i] == path ? 1u : 0u} << (quad * kQuadSize + i);
+      empty |= std::uint64_t{paths[i] == kNoPath ? 1u : 0u} << (quad * kQuadSize + i);
+    }
+  }
+  unsigned number = static_cast<unsigned>(std::countr_zero(same != 0 ? same : empty)) + 1;
+  if (same == 0 && empty == 0) {
+    const std::uint32_t first = take_quads(marks.quads + std::size_t{1});
+    for (unsigned quad = 0; quad < marks.quads; ++quad)
+      quads_[first + quad] = quads_[marks.paths + quad];
+    quads_[first + marks.quads].fill(kNoPath);
+    if (marks.quads != 0) give_back_quads(marks);
+    marks.paths = first;
+    number = marks.quads * kQuadSize + 1;
+    ++marks.quads;
+  }
+  path_at(marks, number) = path;
+  latest_paths_ = marks.paths;
+  return latest_number_ = number;
+}
+
+std::uint32_t RoutePages::take_quads(std::size_t count) {
+  if (const std::uint32_t first = free_quads_[count]; first != kNone) {
+    free_quads_[count] = quads_[first][0];
+    return first;
+  }
+  if (quads_used_ % kQuadsOfChunk + count > kQuadsOfChunk)
+    quads_used_ += kQuadsOfChunk - quads_used_ % kQuadsOfChunk;
+  const std::uint32_t first = quads_used_;
+  if (!quads_.grow_to(first + count - 1)) throw std::bad_alloc();
+  quads_used_ += static_cast<std::uint32_t>(count);
+  return first;
+}
+
+void RoutePages::give_back_quads(const Marks& marks) {
+  quads_[marks.paths][0] = std::exchange(free_quads_[marks.quads], marks.paths);
+}
+
+RoutePages::Holders::iterator RoutePages::holder_of(std::size_t block, PeerId peer) {
   return std::lower_bound(blocks_[block].begin(), blocks_[block].end(), peer,
                           [](const Holder& s, PeerId wanted) { return s.peer < wanted; });
 }
@@ -27,23 +90,23 @@ RoutePages::Holders::iterator RoutePages::find(std::size_t block, PeerId peer) {
 std::uint32_t RoutePages::take(std::size_t block, PeerId peer) {
   if (block >= blocks_.size()) blocks_.resize(block + 1);
   const std::uint32_t page = take();
-  blocks_[block].insert(find(block, peer), Holder{peer, page, 0});
+  blocks_[block].insert(holder_of(block, peer), Holder{peer, page, 0});
   return page;
 }
 
 bool RoutePages::note(PrefixId id, PeerId peer, bool shown) {
-  Holder& holder = *find(id / kPageSize, peer);
+  Holder& holder = *holder_of(id / kPageSize, peer);
   const std::uint64_t bit = std::uint64_t{1} << id % kPageSize;
   holder.routes = shown ? holder.routes | bit : holder.routes & ~bit;
   return holder.routes != 0;
 }
 
 void RoutePages::give_back(std::size_t block, PeerId peer) {
-  const auto at = find(block, peer);
+  const auto at = holder_of(block, peer);
   const std::uint32_t page = at->page;
   blocks_[block].erase(at);
-  marks_[page] = Marks{};
-  marks_[page].next_free = free_;
+  if (marks_[page].quads != 0) give_back_quads(marks_[page]);
+  marks_[page].paths = free_;
   free_ = page;
 }
 
@@ -56,7 +119,7 @@ PathId AdjRibIn::insert(PrefixId id, PathId path) {
   const std::size_t at = id / kPageSize;
   if (at >= pages_.size()) pages_.resize(at + 1, kNone);
   if (pages_[at] == kNone) pages_[at] = pool_.take(at, peer_);
-  const PathId before = std::exchange(pool_.paths(pages_[at])[id % kPageSize], path);
+  const PathId before = pool_.exchange(pages_[at], id, path);
   if (before == kNoPath) {
     pool_.note(id, peer_, true);
     ++size_;
@@ -69,7 +132,7 @@ PathId AdjRibIn::insert(PrefixId id, PathId path) {
 PathId AdjRibIn::erase(PrefixId id) {
   const std::uint32_t page = page_of(id);
   if (page == kNone) return kNoPath;
-  const PathId before = std::exchange(pool_.paths(page)[id % kPageSize], kNoPath);
+  const PathId before = pool_.exchange(page, id, kNoPath);
   if (before == kNoPath) return before;
   clear_stale(id);
   --size_;
@@ -101,9 +164,9 @@ bool AdjRibIn::clear_stale(PrefixId id) {
 void AdjRibIn::mark_all_stale() {
   for (const std::uint32_t page : pages_) {
     if (page == kNone) continue;
-    const RoutePages::Paths& paths = pool_.paths(page);
+    const RoutePages::Numbers& numbers = pool_.numbers(page);
     for (std::size_t i = 0; i < kPageSize; ++i)
-      if (paths[i] != kNoPath) pool_.marks(page).stale |= std::uint64_t{1} << i;
+      if (numbers[i] != 0) pool_.marks(page).stale |= std::uint64_t{1} << i;
   }
   stale_ = size_;
 }
@@ -121,7 +184,7 @@ std::vector<PrefixId> AdjRibIn::stale_routes() const {
 
 std::uint64_t AdjRibIn::footprint() const {
   std::uint64_t octets = pages_.capacity() * sizeof(std::uint32_t);
-  for (const std::uint32_t page : pages_) octets += page != kNone ? RoutePages::kOctetsOfPage : 0;
+  for (const std::uint32_t page : pages_) octets += page != kNone ? pool_.footprint(page) : 0;
   return octets;
 }
 

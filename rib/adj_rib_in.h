@@ -1,8 +1,10 @@
 // One neighbour's Adj-RIB-In: PrefixId to PathId, with a stale mark (RFC 4724 4.1).
 //
-// Ids are dense over all neighbours, so the table is a directory of pages of 64 routes: a full feed
-// takes 4.6 octets a route, a small one a page for each cluster of its prefixes. Pages come from a pool
-// of all neighbours and go back there when they are empty.
+// Ids are dense over all neighbours, so the table is a directory of pages of 64 routes. Neighbouring
+// ids are prefixes that came together, and share a few paths: a page names its paths once, and each
+// route by one octet. A full feed takes 2 to 3 octets a route, at worst 5.5; a small one a page for
+// each cluster of its prefixes. Pages come from a pool of all neighbours and go back there when they are
+// empty.
 // Thread: engine. Owns: its pages.
 #pragma once
 
@@ -22,17 +24,37 @@ class RoutePages {
  public:
   static constexpr std::size_t kPageSize = 64;
   static constexpr std::uint32_t kNone = 0;  // a page without routes: what has no page reads it
-  using Paths = std::array<PathId, kPageSize>;
+
+  using Numbers = std::array<std::uint8_t, kPageSize>;  // 0: no route; else of a path, from 1
   struct Marks {
-    std::uint64_t stale = 0;  // a bit for each route
-    std::uint32_t next_free = kNone;
+    std::uint64_t stale = 0;      // a bit for each route
+    std::uint32_t paths = kNone;  // the first quad of its paths; while it is free the next free page
+    std::uint8_t quads = 0;       // four paths each, kNoPath where there is none
   };
+  static_assert(sizeof(Marks) == 16);
 
   RoutePages() { take(); }
 
   void prefetch(PrefixId id) const {
     if (id / kPageSize < blocks_.size()) prefetch_line(&blocks_[id / kPageSize]);
   }
+  void prefetch(std::uint32_t page, PrefixId id) const {
+    prefetch_line(&numbers_[page][id % kPageSize]);
+    prefetch_line(&marks_[page]);
+  }
+  /// Reads what that has asked for.
+  void prefetch_path(std::uint32_t page, PrefixId id) const {
+    if (const unsigned number = numbers_[page][id % kPageSize]; number != 0)
+      prefetch_line(&path_at(marks_[page], number));
+  }
+
+  PathId find(std::uint32_t page, PrefixId id) const {
+    const unsigned number = numbers_[page][id % kPageSize];
+    return number == 0 ? kNoPath : path_at(marks_[page], number);
+  }
+  /// Stores the path (kNoPath: none) and returns the one before.
+  PathId exchange(std::uint32_t page, PrefixId id, PathId path);
+
   /// An empty page for the prefixes of `block`. Throws std::bad_alloc.
   std::uint32_t take(std::size_t block, PeerId peer);
   void give_back(std::size_t block, PeerId peer);
@@ -46,16 +68,27 @@ class RoutePages {
     for (const Holder& holder : blocks_[id / kPageSize]) {
       if ((holder.routes >> id % kPageSize & 1) == 0) continue;
       const bool stale = (marks_[holder.page].stale >> id % kPageSize & 1) != 0;
-      if (!fn(holder.peer, paths_[holder.page][id % kPageSize], stale)) return;
+      if (!fn(holder.peer, find(holder.page, id), stale)) return;
     }
   }
 
-  Paths& paths(std::uint32_t page) { return paths_[page]; }
-  const Paths& paths(std::uint32_t page) const { return paths_[page]; }
+  const Numbers& numbers(std::uint32_t page) const { return numbers_[page]; }
   Marks& marks(std::uint32_t page) { return marks_[page]; }
   const Marks& marks(std::uint32_t page) const { return marks_[page]; }
+  /// What the page takes.
+  std::uint64_t footprint(std::uint32_t page) const {
+    return sizeof(Numbers) + sizeof(Marks) + sizeof(Holder) + marks_[page].quads * sizeof(Quad);
+  }
+  /// What all pages take, those that are free included.
+  std::uint64_t footprint() const {
+    return numbers_.footprint() + marks_.footprint() + quads_.footprint();
+  }
 
  private:
+  static constexpr unsigned kQuadSize = 4;
+  static constexpr std::size_t kMaxQuads = kPageSize / kQuadSize;
+  using Quad = std::array<PathId, kQuadSize>;
+
   /// A neighbour that has a page for a block of prefixes, and which routes stand in it.
   struct Holder {
     PeerId peer = 0;
@@ -66,16 +99,32 @@ class RoutePages {
 
   std::uint32_t take();
   using Holders = boost::container::small_vector<Holder, 1>;
-  Holders::iterator find(std::size_t block, PeerId peer);
+  Holders::iterator holder_of(std::size_t block, PeerId peer);
 
-  ChunkedArray<Paths, 13, 11> paths_;
-  ChunkedArray<Marks, 13, 11> marks_;
+  const PathId& path_at(const Marks& marks, unsigned number) const {
+    return quads_[marks.paths + (number - 1) / kQuadSize][(number - 1) % kQuadSize];
+  }
+  PathId& path_at(const Marks& marks, unsigned number) {
+    return quads_[marks.paths + (number - 1) / kQuadSize][(number - 1) % kQuadSize];
+  }
+  /// The number of this path in the page, given now where it had none.
+  unsigned number_of(Marks& marks, PathId path);
+  /// So many, side by side in one chunk. Throws std::bad_alloc.
+  std::uint32_t take_quads(std::size_t count);
+  void give_back_quads(const Marks& marks);
+
+  ChunkedArray<Numbers, 15, 9> numbers_;
+  ChunkedArray<Marks, 17, 7> marks_;
   std::uint32_t used_ = 0;
   std::uint32_t free_ = kNone;
+  static constexpr unsigned kQuadBits = 17;
+  static constexpr std::uint32_t kQuadsOfChunk = 1u << kQuadBits;
+  ChunkedArray<Quad, kQuadBits, 12> quads_;
+  std::uint32_t quads_used_ = 1;  // number 0 says that there are none
+  std::uint32_t latest_paths_ = kNone;  // of the page and its path that `number_of` found last
+  unsigned latest_number_ = 1;
+  std::array<std::uint32_t, kMaxQuads + 1> free_quads_{};  // by count: head of a list through them
   LargeVector<Holders> blocks_;  // each in ascending order of peer
-
- public:
-  static constexpr std::size_t kOctetsOfPage = sizeof(Paths) + sizeof(Marks) + sizeof(Holder);
 };
 
 class AdjRibIn {
@@ -86,11 +135,13 @@ class AdjRibIn {
   AdjRibIn(const AdjRibIn&) = delete;
   AdjRibIn& operator=(const AdjRibIn&) = delete;
 
+  /// Asks for the memory that a look at this route will need; the second once the first arrived.
   void prefetch(PrefixId id) const {
     pool_.prefetch(id);
-    prefetch_line(&pool_.paths(page_of(id))[id % kPageSize]);
+    pool_.prefetch(page_of(id), id);
   }
-  PathId find(PrefixId id) const { return pool_.paths(page_of(id))[id % kPageSize]; }
+  void prefetch_path(PrefixId id) const { pool_.prefetch_path(page_of(id), id); }
+  PathId find(PrefixId id) const { return pool_.find(page_of(id), id); }
   bool is_stale(PrefixId id) const {
     if (stale_ == 0) return false;  // without a look at the marks
     return (pool_.marks(page_of(id)).stale >> id % kPageSize & 1) != 0;
@@ -113,10 +164,9 @@ class AdjRibIn {
   void for_each(Fn&& fn) const {
     for (std::size_t p = 0; p < pages_.size(); ++p)
       for (std::size_t i = 0; pages_[p] != kNone && i < kPageSize; ++i) {
-        const PathId path = pool_.paths(pages_[p])[i];
-        if (path != kNoPath)
-          fn(static_cast<PrefixId>(p * kPageSize + i), path,
-             (pool_.marks(pages_[p]).stale >> i & 1) != 0);
+        const auto id = static_cast<PrefixId>(p * kPageSize + i);
+        const PathId path = pool_.find(pages_[p], id);
+        if (path != kNoPath) fn(id, path, (pool_.marks(pages_[p]).stale >> i & 1) != 0);
       }
   }
   /// The stale routes, in ascending order of id.

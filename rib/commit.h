@@ -15,6 +15,7 @@
 #include "bgp/record.h"
 #include "lapwing/detector.h"
 #include "lapwing/event.h"
+#include "rib/attribute_packer.h"
 
 namespace lapwing::rib {
 
@@ -109,7 +110,8 @@ class Dictionary {
  public:
   virtual ~Dictionary() = default;
   virtual bgp::NlriKey nlri_key(PrefixId) const = 0;
-  virtual Octets path_octets(PathId) const = 0;
+  /// Valid until `buffer` is used again. Which of both holds them is not told.
+  virtual Octets path_octets(PathId, PathBuffer& buffer) const = 0;
   /// Hints that these will be read soon; of a path step 0 first, step 1 some reads later.
   virtual void prefetch_nlri(PrefixId) const {}
   virtual void prefetch_path(PathId, int /*step*/) const {}

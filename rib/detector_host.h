@@ -42,7 +42,7 @@ class Engine::DetectorHost final : public Host {
 
   // lapwing::Host
   Timestamp now() const override { return engine_.now_; }
-  PathView path(PathId id) const override { return PathView(engine_.paths_.octets(id)); }
+  PathView path(PathId id) const override { return engine_.path_view(id); }
   Nlri nlri(PrefixId id) const override { return bgp::to_nlri(engine_.prefixes_.key(id)); }
   bool has_path_id(PrefixId id) const override { return engine_.prefixes_.has_path_id(id); }
   const PeerInfo& peer(PeerId id) const override { return engine_.peers_[id]->info; }
@@ -89,6 +89,7 @@ void Engine::call(DetectorHost& host, Fn&& fn) {
   const std::uint64_t begin = timed ? options_.stopwatch() : 0;
   const std::string* const outer = running_.load(std::memory_order_relaxed);
   running_.store(&host.name(), std::memory_order_relaxed);
+  if (outer == nullptr && unpacked_used_ != 0) forget_unpacked();
   try {
     fn(host.detector());
   } catch (const std::exception& error) {

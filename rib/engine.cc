@@ -12,7 +12,9 @@
 namespace lapwing::rib {
 
 Engine::Engine(EngineOptions options, CommitSink& sink)
-    : options_(std::move(options)), sink_(sink) {
+    : options_(std::move(options)),
+      sink_(sink),
+      paths_(options_.replay ? PathTable::Form::kAsGiven : PathTable::Form::kPacked) {
   squeeze_at_ = options_.squeeze_from;
   commit_.record_history = false;
 }
@@ -129,6 +131,8 @@ void Engine::update(Peer& peer, const bgp::RecordBatch& batch, const bgp::Record
         }
       }
       paths_.acquire(path);
+      announced_ = path;
+      announced_octets_ = batch.attributes(record);
       for (std::uint32_t i = 0; i < record.announced && !peer.over_limit; ++i, ++at) {
         look_ahead(peer, batch, at, false);
         announce(peer, family_of(peer, batch.nlri[at].family()), batch.nlri[at], at, path);
@@ -137,6 +141,7 @@ void Engine::update(Peer& peer, const bgp::RecordBatch& batch, const bgp::Record
     }
   }
   if (record.last_of_message) update_end();
+  announced_ = kNoPath;
 }
 
 // Asks for the memory that the attribute sets after this one will need.
@@ -162,7 +167,7 @@ void Engine::look_ahead(const bgp::RecordBatch& batch, std::size_t at) {
 // has asked for. The NLRI may be those of another neighbour: then it was in vain.
 void Engine::look_ahead(const Peer& peer, const bgp::RecordBatch& batch, std::size_t at,
                         bool withdrawn) {
-  constexpr std::size_t kSlot = 48, kRecord = 36, kRoute = 25, kPath = 16;
+  constexpr std::size_t kSlot = 48, kRecord = 38, kRoute = 29, kNumber = 21, kPath = 15;
   static_assert(kRoute < kAhead);
   const std::size_t end = hashes_.size();
   if (at + kSlot < end) prefixes_.prefetch(hashes_[at + kSlot]);
@@ -179,6 +184,9 @@ void Engine::look_ahead(const Peer& peer, const bgp::RecordBatch& batch, std::si
         if (peers_[p]) peers_[p]->rib.prefetch(next.prefix);
     }
   }
+  if (const std::size_t n = at + kNumber; n < end)
+    if (const Ahead& next = ahead_[n % kAhead]; next.of == n && next.prefix != PrefixTable::kNone)
+      peer.rib.prefetch_path(next.prefix);
   if (const std::size_t n = at + kPath; n < end) {
     Ahead& next = ahead_[n % kAhead];
     if (next.of == n && next.prefix != PrefixTable::kNone) next.path = peer.rib.find(next.prefix);
@@ -337,7 +345,6 @@ void Engine::recycle_paths(std::size_t keep) {
   paths_.drain(
       sink_.durable_sequence(), [this](PathId id) { forget_path(id); },
       [this](PathId id) {
-        prefetch_line(&brought_in_by_[id]);
         for (const Detector* detector : prefetchers_) detector->prefetch(PrefixTable::kNone, id, 0);
       },
       keep);
@@ -354,13 +361,25 @@ void Engine::squeeze(std::uint64_t waiting) {
   squeeze_at_ = std::max(options_.squeeze_from, 2 * waiting);
 }
 
+PathView Engine::path_view(PathId id) {
+  if (id == announced_) return PathView(announced_octets_);
+  if (unpacked_used_ == unpacked_.size()) unpacked_.emplace_back();
+  return PathView(paths_.octets(id, unpacked_[unpacked_used_++]));
+}
+
+void Engine::forget_unpacked() {
+  constexpr std::size_t kKept = 64;  // few calls ask for more
+  unpacked_used_ = 0;
+  if (unpacked_.size() > kKept) unpacked_.resize(kKept);
+}
+
 void Engine::forget_prefix(PrefixId id) {
   for (DetectorHost* host : route_listeners_)
     call(*host, [id](Detector& d) { d.prefix_released(id); });
 }
 
 void Engine::forget_path(PathId id) {
-  if (const auto& peer = peers_[brought_in_by_[id]]) peer->attributes -= paths_.weight(id);
+  if (const auto& peer = peers_[paths_.owner(id)]) peer->attributes -= paths_.weight(id);
   for (DetectorHost* host : route_listeners_)
     call(*host, [id](Detector& d) { d.path_released(id); });
 }

@@ -186,7 +186,9 @@ class Engine final : public Dictionary {
 
   // rib::Dictionary
   bgp::NlriKey nlri_key(PrefixId id) const override { return prefixes_.key(id); }
-  Octets path_octets(PathId id) const override { return paths_.octets(id); }
+  Octets path_octets(PathId id, PathBuffer& buffer) const override {
+    return paths_.octets(id, buffer);
+  }
   void prefetch_nlri(PrefixId id) const override { prefixes_.prefetch_key(id); }
   void prefetch_path(PathId id, int step) const override {
     if (step == 0)
@@ -297,6 +299,10 @@ class Engine final : public Dictionary {
   void forget_path(PathId id);
   void publish();
 
+  /// For a detector: lives until the call into it returns.
+  PathView path_view(PathId id);
+  void forget_unpacked();
+
   /// The id under which an event is kept: its own, or of what came again at one moment.
   EventId id_in_moment(const Event& event);
 
@@ -331,7 +337,12 @@ class Engine final : public Dictionary {
   std::vector<DetectorHost*> baseline_listeners_;  // of first tables, and of restored routes
   PrefixTable prefixes_;
   PathTable paths_;
-  LargeVector<PeerId> brought_in_by_;  // of each path
+  // The set that is being announced, as the batch has it: what detectors ask for most.
+  PathId announced_ = kNoPath;
+  Octets announced_octets_;
+  // Other sets for the detector that is being called.
+  std::deque<PathBuffer> unpacked_;
+  std::size_t unpacked_used_ = 0;
   EventTimers timers_;
   RoutePages pages_;                          // outlives peers_
   std::vector<std::unique_ptr<Peer>> peers_;  // by PeerId; null: removed

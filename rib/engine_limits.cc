@@ -115,8 +115,7 @@ void Engine::tell_limit(Event&& event) {
 }
 
 void Engine::bring_in(Peer& peer, PathId path) {
-  if (path >= brought_in_by_.size()) brought_in_by_.resize(path + path / 4 + 1);
-  brought_in_by_[path] = peer.info.id;
+  paths_.set_owner(path, peer.info.id);
   peer.attributes += paths_.weight(path);
   const auto too_many = [&peer] {
     return peer.max_attributes != 0 && peer.attributes > peer.attributes_allowed && peer.up;

@@ -236,8 +236,7 @@ std::vector<const PeerCounters*> Engine::peer_counters() const {
 void Engine::restore_meta(Timestamp alive_until) { now_ = std::max(now_, alive_until); }
 
 bool Engine::restore_peer(const PeerRecord& record) {
-  constexpr PeerId kMaxPeers = 1 << 20;
-  if (record.id >= kMaxPeers || (record.id < peers_.size() && peers_[record.id])) return false;
+  if (record.id > PathTable::kMaxOwner || (record.id < peers_.size() && peers_[record.id])) return false;
   Peer& peer = add_peer(record.id, record.name);
   next_peer_ = std::max(next_peer_, record.id + 1);
   peer.info.address = record.address;

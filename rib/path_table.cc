@@ -12,12 +12,16 @@ constexpr std::uint32_t kNoBlock = 0xffffffff;
 
 }  // namespace
 
-PathTable::PathTable()
-    : free_blocks_(kSmallUnits + 1, kNoBlock), index_(1024, kNoPath), mask_(index_.size() - 1) {}
+PathTable::PathTable(Form form)
+    : free_blocks_(kSmallUnits + 1, kNoBlock),
+      index_(1024, kNoPath),
+      mask_(index_.size() - 1),
+      form_(form) {}
 
-const std::uint8_t* PathTable::block(const Entry& entry) const {
-  return entry.units == kLarge ? large_[entry.block].get()
-                               : reinterpret_cast<const std::uint8_t*>(&arena_[entry.block]);
+Octets PathTable::block(const Entry& entry) const {
+  if (entry.units == kLarge) return large_[entry.block];
+  return {reinterpret_cast<const std::uint8_t*>(&arena_[entry.block]),
+          entry.units * sizeof(Unit)};
 }
 
 void PathTable::prefetch_octets(PathId id) const {
@@ -25,20 +29,33 @@ void PathTable::prefetch_octets(PathId id) const {
   if (entry.units != kLarge && entry.units != kUnused) prefetch_line(&arena_[entry.block]);
 }
 
-Octets PathTable::octets(PathId id) const {
-  const std::uint8_t* p = block(entries_[id]);
-  const std::uint32_t size = read_varint(p, p + 5);
+Octets PathTable::octets(PathId id, PathBuffer& buffer) const {
+  const Octets block = this->block(entries_[id]);
+  if (form_ == Form::kPacked) return packer_.unpack(block, buffer);
+  const std::uint8_t* p = block.data();
+  const std::uint32_t size = read_varint(p, p + block.size());
   return {p, size};
+}
+
+bool PathTable::holds(const Entry& entry, Octets kept) const {
+  Octets known = block(entry);
+  if (form_ == Form::kAsGiven) {
+    const std::uint8_t* p = known.data();
+    const std::uint32_t size = read_varint(p, p + known.size());
+    known = {p, size};
+    if (size != kept.size()) return false;
+  }
+  // Of packed sets none is the beginning of another.
+  return known.size() >= kept.size() &&
+         (kept.empty() || std::memcmp(known.data(), kept.data(), kept.size()) == 0);
 }
 
 PathTable::Interned PathTable::intern(Octets octets, std::uint64_t hash) {
   const auto short_hash = static_cast<std::uint32_t>(hash);
+  const Octets kept = form_ == Form::kPacked ? packer_.pack(octets) : octets;
   for (std::uint64_t at = short_hash & mask_; index_[at] != kNoPath; at = (at + 1) & mask_) {
-    if (entries_[index_[at]].hash != short_hash) continue;
-    const Octets known = this->octets(index_[at]);
-    if (known.size() == octets.size() &&
-        (octets.empty() || std::memcmp(known.data(), octets.data(), octets.size()) == 0))
-      return {index_[at], false};
+    const Entry& entry = entries_[index_[at]];
+    if (entry.hash == short_hash && holds(entry, kept)) return {index_[at], false};
   }
 
   PathId id = free_;
@@ -48,7 +65,7 @@ PathTable::Interned PathTable::intern(Octets octets, std::uint64_t hash) {
   }
   Entry entry;
   entry.hash = short_hash;
-  if (!place(entry, octets)) return {};
+  if (!place(entry, kept)) return {};
   if (id == free_)
     free_ = entries_[id].block;
   else
@@ -62,7 +79,7 @@ bool PathTable::restore(PathId id, Octets octets, std::uint64_t hash) {
   if (id == kNoPath || !entries_.grow_to(id) || entries_[id].units != kUnused) return false;
   Entry entry;
   entry.hash = static_cast<std::uint32_t>(hash);
-  if (!place(entry, octets)) return false;
+  if (!place(entry, form_ == Form::kPacked ? packer_.pack(octets) : octets)) return false;
   entries_[id] = entry;
   next_ = std::max(next_, id + 1);
   insert_slot(entry.hash, id);
@@ -80,9 +97,11 @@ void PathTable::finish_restore() {
   }
 }
 
-bool PathTable::place(Entry& entry, Octets octets) {
-  const std::size_t total = varint_size(octets.size()) + octets.size();
-  const auto units = static_cast<std::uint32_t>((total + 3) / 4);
+bool PathTable::place(Entry& entry, Octets kept) {
+  const std::size_t prologue = form_ == Form::kAsGiven ? varint_size(kept.size()) : 0;
+  const std::size_t total = prologue + kept.size();
+  const auto units =
+      std::max(kMinUnits, static_cast<std::uint32_t>((total + sizeof(Unit) - 1) / sizeof(Unit)));
   std::uint8_t* p = nullptr;
   if (units > kSmallUnits) {
     if (!free_large_.empty()) {
@@ -93,13 +112,13 @@ bool PathTable::place(Entry& entry, Octets octets) {
       entry.block = large_used_++;
     }
     entry.units = kLarge;
-    large_[entry.block] = std::make_unique<std::uint8_t[]>(total);
-    p = large_[entry.block].get();
+    large_[entry.block].resize(total);
+    p = large_[entry.block].data();
   } else {
-    entry.units = static_cast<std::uint16_t>(units);
+    entry.units = units & kLarge;
     if (free_blocks_[units] != kNoBlock) {
       entry.block = free_blocks_[units];
-      free_blocks_[units] = arena_[entry.block];
+      free_blocks_[units] = next_free(entry.block);
       if (free_blocks_[units] != kNoBlock) prefetch_line(&arena_[free_blocks_[units]]);
     } else {
       // A block does not cross chunks: reads take a plain pointer.
@@ -112,17 +131,23 @@ bool PathTable::place(Entry& entry, Octets octets) {
     }
     p = reinterpret_cast<std::uint8_t*>(&arena_[entry.block]);
   }
-  p = write_varint(p, octets.size());
-  if (!octets.empty()) std::memcpy(p, octets.data(), octets.size());
+  if (prologue != 0) p = write_varint(p, kept.size());
+  if (!kept.empty()) std::memcpy(p, kept.data(), kept.size());
   return true;
 }
 
-void PathTable::free_block(Entry& entry) {
+std::uint32_t PathTable::next_free(std::uint32_t block) const {
+  std::uint32_t next = 0;
+  std::memcpy(&next, &arena_[block], sizeof next);
+  return next;
+}
+
+void PathTable::free_block(const Entry& entry) {
   if (entry.units == kLarge) {
-    large_[entry.block].reset();
+    std::vector<std::uint8_t>().swap(large_[entry.block]);
     free_large_.push_back(entry.block);
   } else {
-    arena_[entry.block] = free_blocks_[entry.units];
+    std::memcpy(&arena_[entry.block], &free_blocks_[entry.units], sizeof free_blocks_[0]);
     free_blocks_[entry.units] = entry.block;
   }
 }
@@ -139,20 +164,30 @@ void PathTable::free_entry(PathId id) {
 void PathTable::release(PathId id, std::uint64_t commit) {
   Entry& entry = entries_[id];
   if (--entry.references != 0) return;
-  if (entry.quarantined != kMany) ++entry.quarantined;
+  if (entry.quarantined != kMany)
+    ++entry.quarantined;
+  else
+    ++many_.try_emplace(id, kMany).first->second;
   waiting_ += weight(id);
   quarantine_.add(commit, id);
 }
 
 std::uint64_t PathTable::weight(PathId id) const {
   const Entry& entry = entries_[id];
-  return sizeof(Entry) + (entry.units == kLarge ? octets(id).size() : entry.units * sizeof(Unit));
+  return sizeof(Entry) + block(entry).size();
 }
 
 void PathTable::leave_quarantine(PathId id, const std::function<void(PathId)>& fn) {
   Entry& entry = entries_[id];
   waiting_ -= weight(id);
-  if (entry.quarantined == kMany || --entry.quarantined != 0 || entry.references != 0) return;
+  if (entry.quarantined == kMany) {
+    const auto times = many_.find(id);
+    if (times != many_.end()) {
+      if (--times->second == kMany) many_.erase(times);
+      return;
+    }
+  }
+  if (--entry.quarantined != 0 || entry.references != 0) return;
   fn(id);
   free_entry(id);
 }
@@ -173,6 +208,7 @@ void PathTable::free_unnamed(std::span<const PathId> named, const std::function<
   waiting_ = 0;
   quarantine_.reduce([&](PathId id) {
     Entry& entry = entries_[id];
+    if (entry.quarantined == kMany) many_.erase(id);
     entry.quarantined = 0;
     if (entry.references != 0) return false;
     if (std::binary_search(named.begin(), named.end(), id)) {
@@ -220,7 +256,7 @@ void PathTable::grow() {
 }
 
 std::uint64_t PathTable::footprint() const {
-  return entries_.footprint() + arena_.footprint() + index_.capacity() * sizeof(PathId);
+  return entries_.footprint() + arena_.footprint() + packer_.footprint() + index_.capacity() * sizeof(PathId);
 }
 
 }  // namespace lapwing::rib

@@ -1,7 +1,8 @@
 // Every attribute set that any neighbour announces, interned once: octets to PathId and back.
 //
-// A set takes its own octets (rounded up to four), 16 for its entry and about 7 for its slot of the
-// index. Equal octets have equal ids; the codec's canonical form makes equal paths equal octets.
+// A set takes its packed octets (rib/attribute_packer.h), 16 for its entry and about 7 for its slot of
+// the index. Equal octets have equal ids; the codec's canonical form makes equal paths equal octets.
+// Packing costs time; where a table lives no longer than one reading of files it is not worth it.
 // A reference is one route of one neighbour. Release and `drain` work as in PrefixTable, but that
 // `drain` can keep the sets that went last: what went often comes back.
 // Thread: engine; `octets` also from the store thread (see rib::Dictionary).
@@ -9,21 +10,23 @@
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <span>
+#include <unordered_map>
 #include <vector>
 
 #include "lapwing/chunked_array.h"
 #include "lapwing/detector.h"
 #include "lapwing/path.h"
 #include "lapwing/prefetch.h"
+#include "rib/attribute_packer.h"
 #include "rib/quarantine.h"
 
 namespace lapwing::rib {
 
 class PathTable {
  public:
-  PathTable();
+  enum class Form : std::uint8_t { kPacked, kAsGiven };
+  explicit PathTable(Form form = Form::kPacked);
 
   void prefetch(std::uint64_t hash) const {
     prefetch_line(&index_[static_cast<std::uint32_t>(hash) & mask_]);
@@ -54,7 +57,8 @@ class PathTable {
   /// Frees what `restore` added and nothing references; ends loading.
   void finish_restore();
 
-  Octets octets(PathId id) const;
+  /// Valid until `buffer` is used again or the set is freed. [Threading] as Dictionary::path_octets.
+  Octets octets(PathId id, PathBuffer& buffer) const;
   /// It was given once, and may be in use: what can be told without reading its entry.
   bool numbered(PathId id) const { return id < next_; }
   bool contains(PathId id) const { return id < next_ && entries_[id].units != kUnused; }
@@ -70,41 +74,52 @@ class PathTable {
   /// Octets that it holds, about.
   std::uint64_t weight(PathId id) const;
 
+  /// Who brought it in: a number of the caller's, for as long as the set is kept.
+  static constexpr std::uint32_t kMaxOwner = (1u << 20) - 1;
+  void set_owner(PathId id, std::uint32_t owner) { entries_[id].owner = owner & kMaxOwner; }
+  std::uint32_t owner(PathId id) const { return entries_[id].owner; }
+
   std::uint64_t size() const { return size_; }
   std::uint64_t footprint() const;
 
  private:
-  // Blocks are measured in units of four octets; a block begins with the varint of its size.
-  using Unit = std::uint32_t;
-  static constexpr std::uint32_t kSmallUnits = 256;  // larger blocks have memory of their own
-  static constexpr unsigned kArenaBits = 19;
-  static constexpr std::uint16_t kLarge = 0xffff;
-  static constexpr std::uint16_t kUnused = 0;
-  static constexpr std::uint16_t kMany = 0xffff;
+  // Blocks are measured in units of two octets. A packed set tells itself where it ends; of one
+  // that is as it was given the block begins with the varint of its size.
+  using Unit = std::uint16_t;
+  static constexpr std::uint32_t kSmallUnits = 512;  // larger blocks have memory of their own
+  static constexpr std::uint32_t kMinUnits = 2;      // a free block holds the number of the next
+  static constexpr unsigned kArenaBits = 20;
+  static constexpr std::uint32_t kLarge = 1023;
+  static constexpr std::uint32_t kUnused = 0;
+  static constexpr std::uint32_t kMany = 3;
 
   struct Entry {
     std::uint32_t block = 0;  // first unit, or index into large_; next free id while free
     std::uint32_t references = 0;
     std::uint32_t hash = 0;
-    std::uint16_t quarantined = 0;  // times in quarantine_; kMany: at least that often, stays
-    std::uint16_t units = kUnused;  // of the block, or kLarge
+    std::uint32_t units : 10 = kUnused;  // of the block, or kLarge
+    std::uint32_t quarantined : 2 = 0;   // times in quarantine_; kMany: see many_
+    std::uint32_t owner : 20 = 0;
   };
   static_assert(sizeof(Entry) == 16);
 
-  bool place(Entry& entry, Octets octets);
-  void free_block(Entry& entry);
+  /// `kept`: the set, packed where it is to be.
+  bool place(Entry& entry, Octets kept);
+  bool holds(const Entry& entry, Octets kept) const;
+  void free_block(const Entry& entry);
   void free_entry(PathId id);
   void leave_quarantine(PathId id, const std::function<void(PathId)>& fn);
   void insert_slot(std::uint32_t hash, PathId id);
   void erase_slot(std::uint32_t hash, PathId id);
   void grow();
-  const std::uint8_t* block(const Entry& entry) const;
+  Octets block(const Entry& entry) const;
+  std::uint32_t next_free(std::uint32_t block) const;
 
   ChunkedArray<Entry, 17, 15> entries_;
-  ChunkedArray<Unit, kArenaBits, 13> arena_;
+  ChunkedArray<Unit, kArenaBits, 12> arena_;
   std::uint64_t arena_used_ = 0;
   std::vector<std::uint32_t> free_blocks_;  // by units: head of a list through the blocks
-  ChunkedArray<std::unique_ptr<std::uint8_t[]>, 10, 14> large_;
+  ChunkedArray<std::vector<std::uint8_t>, 10, 14> large_;
   std::vector<std::uint32_t> free_large_;
   std::uint32_t large_used_ = 0;
   LargeVector<PathId> index_;
@@ -114,6 +129,9 @@ class PathTable {
   PathId free_ = kNoPath;
   std::uint64_t waiting_ = 0;
   Quarantine quarantine_;
+  std::unordered_map<PathId, std::uint32_t> many_;  // times in quarantine_, from kMany on
+  const Form form_;
+  AttributePacker packer_;
 };
 
 }  // namespace lapwing::rib

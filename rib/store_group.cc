@@ -228,13 +228,14 @@ void Group::emit_paths(EntrySink& sink) const {
   if (paths_.empty()) return;
   sink.begin(Cf::kPaths);
   std::string value;
+  PathBuffer buffer;
   char key[4];
   for (std::size_t i = 0; i < paths_.size(); ++i) {
     if (i + 2 * kAhead < paths_.size()) dictionary_.prefetch_path(paths_[i + 2 * kAhead], 0);
     if (i + kAhead < paths_.size()) dictionary_.prefetch_path(paths_[i + kAhead], 1);
     const PathId id = paths_[i];
     value.clear();
-    append_path_value(value, dictionary_.path_octets(id));
+    append_path_value(value, dictionary_.path_octets(id, buffer));
     write_be32(key, id);
     sink.put({key, sizeof key}, value);
   }
@@ -259,6 +260,7 @@ void Group::emit_history(EntrySink& sink) const {
   sink.begin(Cf::kHistory);
   char key[kMaxHistoryKey];
   std::string value;
+  PathBuffer buffer;
   for (const HistoryItem& item : history_) {
     char* end = write_be32(key, history_spaces_[item.space].peer);
     end = write_nlri(end, nlri_of(item), false);
@@ -268,7 +270,7 @@ void Group::emit_history(EntrySink& sink) const {
     const bool had_route = item.before != kNoPath;
     value += static_cast<char>((had_route ? 1 : 0) | (item.has_path_id != 0 ? 2 : 0));
     if (item.has_path_id != 0) append_varint(value, item.path_id);
-    if (had_route) value.append(as_text(dictionary_.path_octets(item.before)));
+    if (had_route) value.append(as_text(dictionary_.path_octets(item.before, buffer)));
     sink.put({key, static_cast<std::size_t>(end - key)}, value);
   }
 }
@@ -279,13 +281,14 @@ std::string Group::history_blocks() const {
     if (at < history_.size() && history_[at].before != kNoPath)
       dictionary_.prefetch_path(history_[at].before, step);
   };
+  PathBuffer buffer;
   for (std::size_t i = 0; i < history_.size(); ++i) {
     prefetch(i + 2 * kAhead, 0);
     prefetch(i + kAhead, 1);
     const HistoryItem& item = history_[i];
     const bool had_route = item.before != kNoPath;
     blocks.add({history_row_ + item.index, item.micros, item.peer, nlri_of(item), had_route,
-                had_route ? dictionary_.path_octets(item.before) : Octets()});
+                had_route ? dictionary_.path_octets(item.before, buffer) : Octets()});
   }
   return blocks.finish();
 }

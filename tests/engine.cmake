@@ -1,3 +1,3 @@
 lapwing_test(NAME engine_test
-  SOURCES unit/rib_tables_test.cc unit/rib_engine_test.cc
+  SOURCES unit/rib_tables_test.cc unit/attribute_packer_test.cc unit/rib_engine_test.cc
   LIBS lapwing_engine)

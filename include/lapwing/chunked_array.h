@@ -37,6 +37,8 @@ class ChunkedArray {
     make_ready(index);
     return true;
   }
+  /// `grow_to` made it usable.
+  bool has(std::uint64_t index) const { return index < ready_; }
   T& operator[](std::uint64_t index) { return chunk_of(index)[index & (kChunk - 1)]; }
   const T& operator[](std::uint64_t index) const { return chunk_of(index)[index & (kChunk - 1)]; }
   std::uint64_t footprint() const { return kDirectory * sizeof(T*) + capacity_ * sizeof(T); }

@@ -206,8 +206,10 @@ void Model::submit(rib::Commit&& commit) {
   Step& step = steps_.emplace_back();
   step.alive_until = commit.alive_until;
   step.record_history = commit.record_history;
-  const auto path = [this](PathId id) {
-    return id == kNoPath ? std::nullopt : std::optional(text_of(engine_->path_octets(id)));
+  rib::PathBuffer buffer;
+  const auto path = [&](PathId id) {
+    return id == kNoPath ? std::nullopt
+                         : std::optional(text_of(engine_->path_octets(id, buffer)));
   };
   for (const rib::RouteWrite& write : commit.routes) {
     Change& change = step.changes.emplace_back();

@@ -201,7 +201,7 @@ std::vector<Event> sample_events() {
 class NoDictionary final : public rib::Dictionary {
  public:
   bgp::NlriKey nlri_key(PrefixId) const override { return {}; }
-  Octets path_octets(PathId) const override { return {}; }
+  Octets path_octets(PathId, rib::PathBuffer&) const override { return {}; }
 };
 
 void print_sinks(const sinks::SinkSet& set) {

@@ -1015,6 +1015,50 @@ TEST_CASE("max-prefix: a refresh does not begin the count anew; each family has 
   CHECK(six.limits.back().limit == 3);
 }
 
+/// Asks for every path that it was told of, all in one call, and reads them only then.
+class Reader : public Detector {
+ public:
+  std::string_view name() const override { return "reader"; }
+  void attach(Host& host) override { host_ = &host; }
+  void on_route_change(const RouteChange& c) override {
+    ids_.push_back(c.after);
+    announced.push_back(format_as_path(host_->path(c.after).as_path()));
+  }
+  void on_peer_change(const PeerChange& c) override {
+    if (c.event != PeerEvent::kDown) return;
+    std::vector<PathView> views;
+    for (const PathId id : ids_) views.push_back(host_->path(id));
+    for (const PathView& view : views) kept.push_back(format_as_path(view.as_path()));
+  }
+  Lines announced, kept;
+
+ private:
+  Host* host_ = nullptr;
+  std::vector<PathId> ids_;
+};
+
+TEST_CASE("Host::path: what it gives lives until the call returns, however many are asked for") {
+  Bench b;
+  auto detector = std::make_unique<Reader>();
+  Reader& reader = *detector;
+  b.engine.add_detector(std::move(detector));
+  b.start();
+  Batch batch;
+  batch.declare(1, "r").up(2);
+  Lines expected;
+  for (Asn n = 0; n < 300; ++n) {
+    batch.announce_many(3, static_cast<int>(n), static_cast<int>(n) + 1, {3333, 64500 + n});
+    expected.push_back("3333 " + std::to_string(64500 + n));
+  }
+  b.run(batch);
+  CHECK(reader.announced == expected);
+  for (int round = 0; round < 2; ++round) {
+    reader.kept.clear();
+    b.run(Batch().down(4 + 2 * round).up(5 + 2 * round));
+    CHECK(reader.kept == expected);
+  }
+}
+
 TEST_CASE("max-attributes: octets count as those of the neighbour that brought them in") {
   std::size_t keep = 0;
   SUBCASE("") {}
@@ -1026,10 +1070,10 @@ TEST_CASE("max-attributes: octets count as those of the neighbour that brought t
       batch.announce_many(t, n, n + 1, {3333, from, from + static_cast<Asn>(n)});
     return batch;
   };
-  // Each set takes 32 octets.
+  constexpr std::uint64_t kSet = 26;  // octets that one takes
   Batch first;
   first.declare(1, "r");
-  first.peer_details.back().max_attributes = 102 * 32;
+  first.peer_details.back().max_attributes = 102 * kSet;
   b.run(many(first.up(2), 3, 70000, 99).end_of_rib(4));
   CHECK(b.limit_events().empty());
   Batch more;
@@ -1046,7 +1090,7 @@ TEST_CASE("max-attributes: octets count as those of the neighbour that brought t
   REQUIRE(b.limits.size() == 1);
   CHECK(b.limits[0].what == LimitReport::What::kAttributes);
   CHECK(b.limits[0].peer == "r");
-  CHECK(b.limits[0].limit == 102 * 32);
+  CHECK(b.limits[0].limit == 102 * kSet);
   // It comes back with a table of its own: what is kept from before does not count, and is swept.
   b.commits.durable = b.commits.list.back().sequence;
   Batch back;

@@ -244,7 +244,10 @@ TEST_CASE("PrefixTable: equals a model over random insertions and removals") {
 }
 
 TEST_CASE("PathTable: equal octets have equal ids, over all block sizes") {
-  PathTable table;
+  auto form = PathTable::Form::kPacked;
+  SUBCASE("packed") {}
+  SUBCASE("as given") { form = PathTable::Form::kAsGiven; }
+  PathTable table(form);
   std::map<std::vector<std::uint8_t>, PathId> model;
   for (std::uint32_t i = 0; i < 5000; ++i) {
     const auto octets = octets_of(i * 2654435761u, i % 1300);
@@ -255,8 +258,9 @@ TEST_CASE("PathTable: equal octets have equal ids, over all block sizes") {
   }
   const auto large = octets_of(1, 65535);
   model[large] = intern(table, large).id;
+  PathBuffer buffer;
   for (const auto& [octets, id] : model) {
-    const Octets stored = table.octets(id);
+    const Octets stored = table.octets(id, buffer);
     REQUIRE(std::equal(stored.begin(), stored.end(), octets.begin(), octets.end()));
   }
 }
@@ -317,12 +321,28 @@ TEST_CASE("AdjRibIn: insert, replace, stale marks and erase keep the counts") {
   CHECK(rib.size() == 1);
 }
 
-TEST_CASE("AdjRibIn: a full feed takes less than five octets a route") {
+TEST_CASE("AdjRibIn: a full feed takes less than three octets a route, and never more than six") {
   RoutePages pages;
   AdjRibIn rib(pages, 0);
-  for (PrefixId id = 0; id < 1000000; ++id) rib.insert(id, id);
-  CHECK(rib.footprint() < 5000000);
-  for (PrefixId id = 0; id < 1000000; ++id) rib.erase(id);
+  constexpr std::uint64_t kRoutes = 1 << 20;
+  PathId paths_a_page = 64;
+  std::uint64_t most = 6 * kRoutes;
+  SUBCASE("as prefixes share attribute sets in the Internet") {
+    paths_a_page = 16;
+    most = 3 * kRoutes;
+  }
+  SUBCASE("each route has its own") {}
+  const auto fill = [&](PathId salt) {
+    for (PrefixId id = 0; id < kRoutes; ++id) rib.insert(id, salt + id % 64 * paths_a_page / 64);
+  };
+  fill(0);
+  CHECK(rib.footprint() < most);
+  // What a page named before is forgotten with its last route.
+  for (PathId round = 1; round < 5; ++round) fill(round * 1000);
+  CHECK(rib.footprint() < most + kRoutes / 2);
+  for (PrefixId id = 0; id < kRoutes; ++id)
+    REQUIRE(rib.find(id) == 4000 + id % 64 * paths_a_page / 64);
+  for (PrefixId id = 0; id < kRoutes; ++id) rib.erase(id);
   CHECK(rib.footprint() < 300000);
 }
 
@@ -341,7 +361,7 @@ TEST_CASE("AdjRibIn: a page that one neighbour gave back serves another, empty")
   CHECK_FALSE(first.is_stale(60));
   first.erase(3);
   first.erase(60);
-  CHECK(first.footprint() < sizeof(RoutePages::Paths));
+  CHECK(first.footprint() < sizeof(RoutePages::Numbers));
   first.insert(5, 50);
   first.insert(6, 60);
   first.mark_stale(6);
@@ -363,6 +383,17 @@ TEST_CASE("AdjRibIn: a page that one neighbour gave back serves another, empty")
   CHECK(found == std::vector<PathId>{7, 51});
 }
 
+TEST_CASE("RoutePages: what neighbours give back serves those that come") {
+  RoutePages pages;
+  std::uint64_t taken = 0;
+  for (PeerId peer = 0; peer < 20; ++peer) {
+    AdjRibIn rib(pages, peer);
+    for (PrefixId id = 0; id < 300000; ++id) rib.insert(id, peer + id / (1 + peer % 7));
+    if (peer == 0) taken = pages.footprint();
+    CHECK(pages.footprint() <= 2 * taken);
+  }
+}
+
 TEST_CASE("RoutePages: who shows a prefix, whatever comes and goes") {
   RoutePages pages;
   std::vector<std::unique_ptr<AdjRibIn>> ribs;
@@ -377,14 +408,19 @@ TEST_CASE("RoutePages: who shows a prefix, whatever comes and goes") {
     const PrefixId prefix = next(300);
     const PeerId peer = next(9);
     AdjRibIn& rib = *ribs[peer];
+    const auto known = model.find({prefix, peer});
+    const PathId before = known == model.end() ? kNoPath : known->second.first;
+    CHECK(rib.find(prefix) == before);
     switch (next(5)) {
       case 0:
-      case 1:
-        rib.insert(prefix, static_cast<PathId>(step));
-        model[{prefix, peer}] = {static_cast<PathId>(step), false};
+      case 1: {
+        const PathId path = next(2) == 0 ? next(5) : static_cast<PathId>(step);
+        CHECK(rib.insert(prefix, path) == before);
+        model[{prefix, peer}] = {path, false};
         break;
+      }
       case 2:
-        rib.erase(prefix);
+        CHECK(rib.erase(prefix) == before);
         model.erase({prefix, peer});
         break;
       case 3:

@@ -37,7 +37,7 @@ class FakeDictionary : public Dictionary {
     return static_cast<PathId>(paths_.size() - 1);
   }
   bgp::NlriKey nlri_key(PrefixId id) const override { return keys_[id]; }
-  Octets path_octets(PathId id) const override {
+  Octets path_octets(PathId id, PathBuffer&) const override {
     const std::string& path = paths_[id];
     return {reinterpret_cast<const std::uint8_t*>(path.data()), path.size()};
   }
