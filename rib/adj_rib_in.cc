@@ -26,43 +26,46 @@ PathId RoutePages::exchange(std::uint32_t page, PrefixId id, PathId path) {
   std::uint8_t& number = numbers[id % kPageSize];
   PathId before = kNoPath;
   if (number != 0) {
-    PathId& place = path_at(marks, number);
-    before = place;
+    before = path_at(marks, number);
     const std::uint8_t was = std::exchange(number, std::uint8_t{0});
     unsigned others = 0;
     for (const std::uint8_t other : numbers) others |= other == was ? 1u : 0u;
-    if (others == 0) place = kNoPath;
+    if (others == 0) empty(marks, was);
   }
-  if (path != kNoPath) number = static_cast<std::uint8_t>(number_of(marks, path));
+  if (path != kNoPath) number = static_cast<std::uint8_t>(number_for(page, id, path));
   return before;
 }
 
-unsigned RoutePages::number_of(Marks& marks, PathId path) {
-  // Prefixes that come together stand together: most often it is the number of the one before.
-  if (marks.quads != 0 && marks.paths == latest_paths_ && path_at(marks, latest_number_) == path)
-    return latest_number_;
-  std::uint64_t same = 0, empty = 0;  // without a branch: one bit for each place
-  for (unsigned quad = 0; quad < marks.quads; ++quad) {
-    const Quad& paths = quads_[marks.paths + quad];
-    for (unsigned i = 0; i < kQuadSize; ++i) {
-      same |= std::uint64_t{paths[i] == path ? 1u : 0u} << (quad * kQuadSize + i);
-      empty |= std::uint64_t{paths[i] == kNoPath ? 1u : 0u} << (quad * kQuadSize + i);
-    }
-  }
-  unsigned number = static_cast<unsigned>(std::countr_zero(same != 0 ? same : empty)) + 1;
-  if (same == 0 && empty == 0) {
-    const std::uint32_t first = take_quads(marks.quads + std::size_t{1});
-    for (unsigned quad = 0; quad < marks.quads; ++quad)
-      quads_[first + quad] = quads_[marks.paths + quad];
-    quads_[first + marks.quads].fill(kNoPath);
-    if (marks.quads != 0) give_back_quads(marks);
-    marks.paths = first;
-    number = marks.quads * kQuadSize + 1;
-    ++marks.quads;
-  }
-  path_at(marks, number) = path;
-  latest_paths_ = marks.paths;
-  return latest_number_ = number;
+// Not every place is looked at: a path that has two numbers takes four octets more, and no harm.
+unsigned RoutePages::number_for(std::uint32_t page, PrefixId id, PathId path) {
+  const Numbers& numbers = numbers_[page];
+  Marks& marks = marks_[page];
+  const std::size_t at = id % kPageSize;
+  // Prefixes that come together stand together.
+  for (const std::size_t beside : {at - 1, at + 1})
+    if (beside < kPageSize && numbers[beside] != 0 && path_at(marks, numbers[beside]) == path)
+      return numbers[beside];
+  if (marks.empty == 0) return grow(marks, path);
+  const unsigned number = marks.empty;
+  PathId& place = path_at(marks, number);
+  marks.empty = static_cast<std::uint8_t>(place & ~kEmpty);
+  place = path;
+  return number;
+}
+
+unsigned RoutePages::grow(Marks& marks, PathId path) {
+  for (unsigned number = marks.quads * kQuadSize; number != 0; --number)
+    if (path_at(marks, number) == path) return number;
+  const std::uint32_t first = take_quads(marks.quads + std::size_t{1});
+  for (unsigned quad = 0; quad < marks.quads; ++quad)
+    quads_[first + quad] = quads_[marks.paths + quad];
+  if (marks.quads != 0) give_back_quads(marks);
+  marks.paths = first;
+  ++marks.quads;
+  const unsigned last = marks.quads * kQuadSize;
+  for (unsigned number = last; number != last - kQuadSize + 1; --number) empty(marks, number);
+  path_at(marks, last - kQuadSize + 1) = path;
+  return last - kQuadSize + 1;
 }
 
 std::uint32_t RoutePages::take_quads(std::size_t count) {

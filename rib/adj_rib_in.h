@@ -16,6 +16,7 @@
 #include "lapwing/chunked_array.h"
 #include "lapwing/detector.h"
 #include "lapwing/prefetch.h"
+#include "rib/path_table.h"
 
 namespace lapwing::rib {
 
@@ -29,7 +30,8 @@ class RoutePages {
   struct Marks {
     std::uint64_t stale = 0;      // a bit for each route
     std::uint32_t paths = kNone;  // the first quad of its paths; while it is free the next free page
-    std::uint8_t quads = 0;       // four paths each, kNoPath where there is none
+    std::uint8_t quads = 0;       // four paths each
+    std::uint8_t empty = 0;       // the first place without a path, by number; 0: none
   };
   static_assert(sizeof(Marks) == 16);
 
@@ -88,6 +90,7 @@ class RoutePages {
   static constexpr unsigned kQuadSize = 4;
   static constexpr std::size_t kMaxQuads = kPageSize / kQuadSize;
   using Quad = std::array<PathId, kQuadSize>;
+  static constexpr PathId kEmpty = PathTable::kEndOfIds;  // and the number of the next empty place
 
   /// A neighbour that has a page for a block of prefixes, and which routes stand in it.
   struct Holder {
@@ -107,8 +110,13 @@ class RoutePages {
   PathId& path_at(const Marks& marks, unsigned number) {
     return quads_[marks.paths + (number - 1) / kQuadSize][(number - 1) % kQuadSize];
   }
-  /// The number of this path in the page, given now where it had none.
-  unsigned number_of(Marks& marks, PathId path);
+  /// A number for this path of `id`: one that its neighbours have, else one of its own.
+  unsigned number_for(std::uint32_t page, PrefixId id, PathId path);
+  unsigned grow(Marks& marks, PathId path);
+  void empty(Marks& marks, unsigned number) {
+    path_at(marks, number) = kEmpty | marks.empty;
+    marks.empty = static_cast<std::uint8_t>(number);
+  }
   /// So many, side by side in one chunk. Throws std::bad_alloc.
   std::uint32_t take_quads(std::size_t count);
   void give_back_quads(const Marks& marks);
@@ -121,8 +129,6 @@ class RoutePages {
   static constexpr std::uint32_t kQuadsOfChunk = 1u << kQuadBits;
   ChunkedArray<Quad, kQuadBits, 12> quads_;
   std::uint32_t quads_used_ = 1;  // number 0 says that there are none
-  std::uint32_t latest_paths_ = kNone;  // of the page and its path that `number_of` found last
-  unsigned latest_number_ = 1;
   std::array<std::uint32_t, kMaxQuads + 1> free_quads_{};  // by count: head of a list through them
   LargeVector<Holders> blocks_;  // each in ascending order of peer
 };

@@ -58,12 +58,15 @@ class Places {
   }
   /// Once all are added, before `code_of_low_half`.
   void settle() {
-    for (std::size_t i = 0; i < kLanes; ++i)  // an empty place is as the first one: not found there
-      low_[i / 4] |= std::uint64_t{ases_[i < size_ ? i : 0] & 0xffff} << i % 4 * 16;
+    // An empty place is as the first one: it is never the one that is found.
+    const std::uint64_t first = ases_[0] & 0xffff;
+    low_ = {first * kOnes, first * kOnes};
+    for (std::uint32_t i = 1; i < size_; ++i)
+      low_[i / 4] ^= (first ^ (ases_[i] & 0xffff)) << i % 4 * 16;
   }
   /// Of a community that tells the low half of an AS, four places at a time.
   std::uint32_t code_of_low_half(std::uint32_t half, std::uint32_t before) const {
-    constexpr std::uint64_t kOnes = 0x0001000100010001, kTops = 0x8000800080008000;
+    constexpr std::uint64_t kTops = 0x8000800080008000;
     for (std::uint32_t word = 0; word < 2 && size_ != 0; ++word) {
       const std::uint64_t differs = low_[word] ^ half * kOnes;
       // The lowest bit of it belongs to the first place without a difference.
@@ -81,9 +84,9 @@ class Places {
   Asn as_of(std::uint32_t code, Asn before) const { return code < size_ ? ases_[code] : before; }
 
  private:
-  static constexpr std::size_t kLanes = 8;
+  static constexpr std::uint64_t kOnes = 0x0001000100010001;
   std::array<Asn, kPlaces> ases_{};
-  std::array<std::uint64_t, kLanes / 4> low_{};
+  std::array<std::uint64_t, 2> low_;  // of four places each
   std::uint32_t size_ = 0;
 };
 
@@ -165,19 +168,57 @@ bool read_exact_varint(const std::uint8_t*& p, const std::uint8_t* end, std::uin
   return size == varint_size(value) && p[-1] <= (size == 5 ? 0x0f : 0x7f);
 }
 
-/// Moves past so many varints; nullptr where they end before.
+constexpr std::uint64_t kTopBits = 0x8080808080808080;
+
+std::uint64_t load_word(const std::uint8_t* p) {
+  std::uint64_t value = 0;
+  std::memcpy(&value, p, sizeof value);
+  return value;
+}
+
+/// How many varints end in these eight octets.
+std::uint32_t ends_in(std::uint64_t word) {
+  return static_cast<std::uint32_t>(std::popcount(~word & kTopBits));
+}
+
+std::size_t count_varints(const std::uint8_t* p, const std::uint8_t* end) {
+  std::size_t count = 0;
+  for (; end - p >= 8; p += 8) count += ends_in(load_word(p));
+  for (; p != end; ++p) count += *p < 0x80 ? 1 : 0;
+  return count;
+}
+
+/// Moves past so many varints; there are as many.
 const std::uint8_t* skip_varints(const std::uint8_t* p, const std::uint8_t* end,
                                  std::uint32_t count) {
-  while (count != 0 && p != end) count -= *p++ < 0x80 ? 1 : 0;
-  return count == 0 ? p : nullptr;
+  for (; end - p >= 8; p += 8) {
+    const std::uint32_t ends = ends_in(load_word(p));
+    if (ends >= count) break;
+    count -= ends;
+  }
+  while (count != 0) count -= *p++ < 0x80 ? 1 : 0;
+  return p;
 }
 
 /// What of a canonical set is packed; the rest is written as it stands.
 struct Parts {
+  /// Not cleared: the shape tells which are set.
+  struct Value {
+    const std::uint8_t* at;
+    std::size_t size;
+
+    operator Octets() const { return {at, size}; }
+    Value& operator=(Octets value) {
+      at = value.data();
+      size = value.size();
+      return *this;
+    }
+  };
+
   std::uint32_t shape = kOriginInRest;
-  std::uint32_t hops = 0;
-  Octets asns;  // of an AS_PATH that is one AS_SEQUENCE
-  Octets next_hop, multi_exit_disc, local_pref, communities, large_communities;
+  std::uint32_t hops;
+  Value asns;  // of an AS_PATH that is one AS_SEQUENCE
+  Value next_hop, multi_exit_disc, local_pref, communities, large_communities;
 
   /// False: it belongs to the rest.
   bool take(std::uint8_t type, Octets value);
@@ -195,7 +236,9 @@ bool Parts::take_sequence(Octets value) {
   if (!read_exact_varint(p, end, hops) || hops == 0) return false;
   const Octets all(p, end);
   Asn first = 0;  // is written anew
-  if (skip_varints(p, end, hops) != end || !read_exact_varint(p, end, first)) return false;
+  if (all.empty() || all.back() >= 0x80 || count_varints(p, end) != hops ||
+      !read_exact_varint(p, end, first))
+    return false;
   asns = all;
   return true;
 }
@@ -246,12 +289,6 @@ bool split(Octets canonical, Parts& parts, std::uint8_t*& out) {
   return true;
 }
 
-std::uint64_t load_word(const std::uint8_t* p) {
-  std::uint64_t value = 0;
-  std::memcpy(&value, p, sizeof value);
-  return value;
-}
-
 }  // namespace
 
 std::size_t AttributePacker::HeadHash::operator()(const Head& head) const {
@@ -282,7 +319,7 @@ Octets AttributePacker::pack(Octets canonical) {
   std::uint8_t* out = rest;
   Parts parts;
   if (!split(canonical, parts, out)) {
-    parts = {};
+    parts.shape = kOriginInRest;
     out = write_octets(rest, canonical);
   }
   const auto rest_size = static_cast<std::size_t>(out - rest);
@@ -293,13 +330,13 @@ Octets AttributePacker::pack(Octets canonical) {
   if (rest_size != 0) write_varint(size_at, rest_size);
 
   const bool has_sequence = (parts.shape & kHasSequence) != 0;
-  const std::uint8_t* asn = parts.asns.data();
-  const std::uint8_t* const end = asn + parts.asns.size();
+  const std::uint8_t* asn = has_sequence ? parts.asns.at : nullptr;
+  const std::uint8_t* const end = has_sequence ? asn + parts.asns.size : nullptr;
   Places places;
   if ((parts.shape & kHasHead) != 0) {
     const std::uint8_t* second = asn;
     Head head;
-    head.size = static_cast<std::uint8_t>(parts.next_hop.size());
+    head.size = static_cast<std::uint8_t>(parts.next_hop.size);
     write_octets(head.next_hop.data(), parts.next_hop);
     head.has_as = has_sequence;
     if (has_sequence) head.as = read_varint(second, end);
@@ -318,9 +355,9 @@ Octets AttributePacker::pack(Octets canonical) {
     out = write_octets(out, {asn, end});
   }
   if ((parts.shape & kHasMultiExitDisc) != 0)
-    out = write_varint(out, read_u32(parts.multi_exit_disc.data()));
+    out = write_varint(out, read_u32(parts.multi_exit_disc.at));
   if ((parts.shape & kHasLocalPref) != 0)
-    out = write_varint(out, read_u32(parts.local_pref.data()));
+    out = write_varint(out, read_u32(parts.local_pref.at));
   if ((parts.shape & (kHasCommunities | kHasLargeCommunities)) != 0) {
     while (asn != end && !places.full()) places.add(read_varint(asn, end));
     places.settle();

@@ -60,7 +60,7 @@ PathTable::Interned PathTable::intern(Octets octets, std::uint64_t hash) {
 
   PathId id = free_;
   if (id == kNoPath) {
-    if (next_ == kNoPath || !entries_.grow_to(next_)) return {};
+    if (next_ == kEndOfIds || !entries_.grow_to(next_)) return {};
     id = next_;
   }
   Entry entry;
@@ -76,7 +76,7 @@ PathTable::Interned PathTable::intern(Octets octets, std::uint64_t hash) {
 }
 
 bool PathTable::restore(PathId id, Octets octets, std::uint64_t hash) {
-  if (id == kNoPath || !entries_.grow_to(id) || entries_[id].units != kUnused) return false;
+  if (id >= kEndOfIds || !entries_.grow_to(id) || entries_[id].units != kUnused) return false;
   Entry entry;
   entry.hash = static_cast<std::uint32_t>(hash);
   if (!place(entry, form_ == Form::kPacked ? packer_.pack(octets) : octets)) return false;

@@ -25,6 +25,9 @@ namespace lapwing::rib {
 
 class PathTable {
  public:
+  /// Ids are below it: what is above has other uses in tables of ids.
+  static constexpr PathId kEndOfIds = 0xffffff00;
+
   enum class Form : std::uint8_t { kPacked, kAsGiven };
   explicit PathTable(Form form = Form::kPacked);
 

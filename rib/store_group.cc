@@ -19,6 +19,24 @@ constexpr std::size_t kLargeHistory = 4096;
 // How many reads ahead memory is asked for.
 constexpr std::size_t kAhead = 8;
 
+/// Reads sets one after the other; neighbouring rows often name the same.
+class SetReader {
+ public:
+  explicit SetReader(const Dictionary& dictionary) : dictionary_(dictionary) {}
+  /// Valid until the next call; kNoPath: none.
+  Octets read(PathId id) {
+    if (id != latest_) octets_ = id == kNoPath ? Octets() : dictionary_.path_octets(id, buffer_);
+    latest_ = id;
+    return octets_;
+  }
+
+ private:
+  const Dictionary& dictionary_;
+  PathBuffer buffer_;
+  PathId latest_ = kNoPath;
+  Octets octets_;
+};
+
 }  // namespace
 
 // Numbers spaces as they come; `finish` renumbers them by their order.
@@ -260,7 +278,7 @@ void Group::emit_history(EntrySink& sink) const {
   sink.begin(Cf::kHistory);
   char key[kMaxHistoryKey];
   std::string value;
-  PathBuffer buffer;
+  SetReader paths(dictionary_);
   for (const HistoryItem& item : history_) {
     char* end = write_be32(key, history_spaces_[item.space].peer);
     end = write_nlri(end, nlri_of(item), false);
@@ -270,7 +288,7 @@ void Group::emit_history(EntrySink& sink) const {
     const bool had_route = item.before != kNoPath;
     value += static_cast<char>((had_route ? 1 : 0) | (item.has_path_id != 0 ? 2 : 0));
     if (item.has_path_id != 0) append_varint(value, item.path_id);
-    if (had_route) value.append(as_text(dictionary_.path_octets(item.before, buffer)));
+    if (had_route) value.append(as_text(paths.read(item.before)));
     sink.put({key, static_cast<std::size_t>(end - key)}, value);
   }
 }
@@ -281,14 +299,13 @@ std::string Group::history_blocks() const {
     if (at < history_.size() && history_[at].before != kNoPath)
       dictionary_.prefetch_path(history_[at].before, step);
   };
-  PathBuffer buffer;
+  SetReader paths(dictionary_);
   for (std::size_t i = 0; i < history_.size(); ++i) {
     prefetch(i + 2 * kAhead, 0);
     prefetch(i + kAhead, 1);
     const HistoryItem& item = history_[i];
-    const bool had_route = item.before != kNoPath;
-    blocks.add({history_row_ + item.index, item.micros, item.peer, nlri_of(item), had_route,
-                had_route ? dictionary_.path_octets(item.before, buffer) : Octets()});
+    blocks.add({history_row_ + item.index, item.micros, item.peer, nlri_of(item),
+                item.before != kNoPath, paths.read(item.before)});
   }
   return blocks.finish();
 }
