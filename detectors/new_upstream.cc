@@ -148,6 +148,7 @@ void NewUpstream::on_update_end() {
     if (i + 4 < ordered_.size())
       if (const ShareWindow* const w = window_of(ordered_[i + 4]->adjacency)) {
         prefetch_line(w);
+        prefetch_line(&w->toggles);
         prefetch_line(&w->evidence);
       }
     note_share(*ordered_[i]);

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <array>
+#include <boost/container/small_vector.hpp>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -71,7 +72,7 @@ class NewUpstream final : public Detector {
   };
   /// Changes of a set of prefixes, bounded: after kMaxToggles only counts are compared.
   struct Toggles {
-    std::vector<Toggle> list;  // as they came
+    boost::container::small_vector<Toggle, 2> list;  // as they came; of most windows few
     bool overflow = false;
     void add(const Prefix& prefix, bool added);
     void merge(const Toggles& later);
@@ -198,6 +199,7 @@ class NewUpstream final : public Detector {
   // new_upstream_events.cc: what is said
   Event make_event(const AdjacencyRecord& r, std::string_view type, Action action,
                    Severity severity) const;
+  Evidence evidence_of(const Seen& seen);
   Details& details(Touch& t);
   void fill_from_touch(Event& e, Touch& t);
   void emit_new(Touch& t);
@@ -224,6 +226,7 @@ class NewUpstream final : public Detector {
   ShareWindow* window_of(std::uint32_t adjacency);
   ShareWindow& add_window(std::uint32_t adjacency);
   void note_share(Touch& t);
+  void add_toggles(const Touch& t, Toggles& to) const;
   void open_window(Touch& t);
   void close_window(std::uint32_t adjacency, bool report);
   void emit_share(std::uint32_t adjacency, const ShareWindow& w);

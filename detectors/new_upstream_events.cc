@@ -50,6 +50,15 @@ Event NewUpstream::make_event(const AdjacencyRecord& r, std::string_view type, A
   return e;
 }
 
+Evidence NewUpstream::evidence_of(const Seen& seen) {
+  RouteChange change;
+  change.peer = seen.peer;
+  change.prefix = seen.prefix;
+  change.before = seen.before;
+  change.after = seen.after;
+  return make_evidence(*host_, change, path_texts_);
+}
+
 NewUpstream::Details& NewUpstream::details(Touch& t) {
   if (t.details != kNoNumber) return details_[t.details];
   if (details_used_ == details_.size()) details_.emplace_back();
@@ -69,12 +78,7 @@ NewUpstream::Details& NewUpstream::details(Touch& t) {
     const Prefix prefix = host_->nlri(seen.prefix).prefix;
     d.toggles.add(prefix, seen.added);
     if (d.evidence.size() == Event::kMaxEvidence) continue;
-    RouteChange change;
-    change.peer = seen.peer;
-    change.prefix = seen.prefix;
-    change.before = seen.before;
-    change.after = seen.after;
-    d.evidence.push_back(make_evidence(*host_, change, path_texts_));
+    d.evidence.push_back(evidence_of(seen));
     if (!seen.added) continue;
     const Adjacency a = extract_adjacency(host_->path(seen.after).as_path(), peer,
                                           host_->route_server_ases());

@@ -72,16 +72,19 @@ void NewUpstream::note_share(Touch& t) {
   w->cause = t.cause;
   if (t.last_known && (!w->last_known || *t.last_known < *w->last_known))
     w->last_known = t.last_known;
-  if (w->evidence.size() >= w->max_evidence && t.details == kNoNumber) {
-    for (std::uint32_t at = t.first; at != kNoNumber; at = seen_[at].next)
-      w->toggles.add(host_->nlri(seen_[at].prefix).prefix, seen_[at].added);
-    w->toggles.overflow = w->toggles.overflow || t.overflow;
-    return;
-  }
+  if (w->evidence.size() >= w->max_evidence && t.details == kNoNumber)
+    return add_toggles(t, w->toggles);
   const Details& d = details(t);
   w->toggles.merge(d.toggles);
   for (const Evidence& e : d.evidence)
     if (w->evidence.size() < w->max_evidence) w->evidence.push_back(e);
+}
+
+/// Without the details, which most touches need for nothing else.
+void NewUpstream::add_toggles(const Touch& t, Toggles& to) const {
+  for (std::uint32_t at = t.first; at != kNoNumber; at = seen_[at].next)
+    to.add(host_->nlri(seen_[at].prefix).prefix, seen_[at].added);
+  to.overflow = to.overflow || t.overflow;
 }
 
 void NewUpstream::open_window(Touch& t) {
@@ -89,8 +92,9 @@ void NewUpstream::open_window(Touch& t) {
     ++windows_refused_;
     return;
   }
-  Details& d = details(t);
-  if (!d.toggles.overflow && d.toggles.cancelled()) return;
+  Toggles toggles;
+  add_toggles(t, toggles);
+  if (!toggles.overflow && toggles.cancelled()) return;
   const bool quiet = !loud(knowledge_[t.adjacency]);
   ShareWindow& w = add_window(t.adjacency);
   w.opened = w.last = host_->now();
@@ -100,10 +104,11 @@ void NewUpstream::open_window(Touch& t) {
   w.old_origin_count = t.origin_prefixes_before;
   w.cause = t.cause;
   w.last_known = t.last_known;
-  w.toggles = std::move(d.toggles);
+  w.toggles = std::move(toggles);
   w.max_evidence = quiet ? kQuietEvidence : Event::kMaxEvidence;
-  d.evidence.resize(std::min(d.evidence.size(), w.max_evidence));
-  w.evidence = std::move(d.evidence);
+  for (std::uint32_t at = t.first; at != kNoNumber && w.evidence.size() < w.max_evidence;
+       at = seen_[at].next)
+    w.evidence.push_back(evidence_of(seen_[at]));
   host_->set_timer(kShareTimer | t.adjacency, w.due);
   store_window(t.adjacency, w);
 }
