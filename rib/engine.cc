@@ -12,9 +12,7 @@
 namespace lapwing::rib {
 
 Engine::Engine(EngineOptions options, CommitSink& sink)
-    : options_(std::move(options)),
-      sink_(sink),
-      paths_(options_.replay ? PathTable::Form::kAsGiven : PathTable::Form::kPacked) {
+    : options_(std::move(options)), sink_(sink) {
   squeeze_at_ = options_.squeeze_from;
   commit_.record_history = false;
 }
@@ -61,6 +59,7 @@ void Engine::process(const bgp::RecordBatch& batch) {
     process_record(batch, record);
   }
   flush(tick);
+  if (tick && !options_.replay) pack_paths();
   publish();
 }
 
@@ -118,7 +117,8 @@ void Engine::update(Peer& peer, const bgp::RecordBatch& batch, const bgp::Record
   }
   withdrawals_ += record.withdrawn;
   if (record.announced > 0) {
-    const auto [path, added] = paths_.intern(batch.attributes(record), record.attributes_hash);
+    const auto [path, added] = paths_.intern(batch.attributes(record), record.attributes_hash,
+                                             form_of_new(peer, batch.nlri[at].family()));
     announcements_ += record.announced;
     if (path == kNoPath) {
       exceed_attributes(peer);  // of all neighbours it is the one that wants more than there is
@@ -359,6 +359,22 @@ void Engine::squeeze(std::uint64_t waiting) {
     waiting = prefixes_.waiting() + paths_.waiting();
   }
   squeeze_at_ = std::max(options_.squeeze_from, 2 * waiting);
+}
+
+// What a table transfer shows stays, most often; of the updates after it many a set goes soon.
+PathTable::Form Engine::form_of_new(Peer& peer, Family family) {
+  if (options_.replay || peer.joined_midway) return PathTable::Form::kAsGiven;
+  const FamilyState& state = family_of(peer, family);
+  return state.baseline_done && !state.synchronizing ? PathTable::Form::kAsGiven
+                                                     : PathTable::Form::kPacked;
+}
+
+// A little with each tick: of some millions of sets that are kept each is looked at in a minute.
+void Engine::pack_paths() {
+  constexpr std::size_t kEntries = 1 << 16, kSets = 1 << 12;
+  paths_.pack_some(kEntries, kSets, sequence_, [this](PathId id, std::uint64_t octets) {
+    if (const auto& peer = peers_[paths_.owner(id)]) peer->attributes -= octets;
+  });
 }
 
 PathView Engine::path_view(PathId id) {

@@ -294,6 +294,8 @@ class Engine final : public Dictionary {
   void recycle();
   /// Gives back attribute sets that nothing uses and that the disk is done with, but for `keep`.
   void recycle_paths(std::size_t keep);
+  PathTable::Form form_of_new(Peer& peer, Family family);
+  void pack_paths();
   void squeeze(std::uint64_t waiting);
   void forget_prefix(PrefixId id);
   void forget_path(PathId id);

@@ -9,19 +9,16 @@ namespace lapwing::rib {
 namespace {
 
 constexpr std::uint32_t kNoBlock = 0xffffffff;
+constexpr std::size_t kMaxPrologue = 5;
 
 }  // namespace
 
-PathTable::PathTable(Form form)
-    : free_blocks_(kSmallUnits + 1, kNoBlock),
-      index_(1024, kNoPath),
-      mask_(index_.size() - 1),
-      form_(form) {}
+PathTable::PathTable()
+    : free_blocks_(kSmallUnits + 1, kNoBlock), index_(1024, kNoPath), mask_(index_.size() - 1) {}
 
-Octets PathTable::block(const Entry& entry) const {
-  if (entry.units == kLarge) return large_[entry.block];
-  return {reinterpret_cast<const std::uint8_t*>(&arena_[entry.block]),
-          entry.units * sizeof(Unit)};
+const std::uint8_t* PathTable::block_at(std::uint32_t block) const {
+  if ((block & kLargeBlock) != 0) return large_[block & ~kLargeBlock].data();
+  return reinterpret_cast<const std::uint8_t*>(&arena_[block]);
 }
 
 void PathTable::prefetch_octets(PathId id) const {
@@ -30,33 +27,25 @@ void PathTable::prefetch_octets(PathId id) const {
 }
 
 Octets PathTable::octets(PathId id, PathBuffer& buffer) const {
-  const Octets block = this->block(entries_[id]);
-  if (form_ == Form::kPacked) return packer_.unpack(block, buffer);
-  const std::uint8_t* p = block.data();
-  const std::uint32_t size = read_varint(p, p + block.size());
-  return {p, size};
+  // `pack_some` may put another block in its place; both hold the set.
+  auto& place = const_cast<std::uint32_t&>(entries_[id].block);
+  const std::uint8_t* p = block_at(std::atomic_ref(place).load(std::memory_order_acquire));
+  const std::uint32_t prologue = read_varint(p, p + kMaxPrologue);
+  const Octets kept(p, prologue / 2);
+  return prologue % 2 == 0 ? kept : packer_.unpack(kept, buffer);
 }
 
-bool PathTable::holds(const Entry& entry, Octets kept) const {
-  Octets known = block(entry);
-  if (form_ == Form::kAsGiven) {
-    const std::uint8_t* p = known.data();
-    const std::uint32_t size = read_varint(p, p + known.size());
-    known = {p, size};
-    if (size != kept.size()) return false;
-  }
-  // Of packed sets none is the beginning of another.
-  return known.size() >= kept.size() &&
-         (kept.empty() || std::memcmp(known.data(), kept.data(), kept.size()) == 0);
+bool PathTable::holds(PathId id, Octets octets) {
+  const Octets known = this->octets(id, scratch_);
+  return known.size() == octets.size() &&
+         (octets.empty() || std::memcmp(known.data(), octets.data(), octets.size()) == 0);
 }
 
-PathTable::Interned PathTable::intern(Octets octets, std::uint64_t hash) {
+PathTable::Interned PathTable::intern(Octets octets, std::uint64_t hash, Form form) {
   const auto short_hash = static_cast<std::uint32_t>(hash);
-  const Octets kept = form_ == Form::kPacked ? packer_.pack(octets) : octets;
-  for (std::uint64_t at = short_hash & mask_; index_[at] != kNoPath; at = (at + 1) & mask_) {
-    const Entry& entry = entries_[index_[at]];
-    if (entry.hash == short_hash && holds(entry, kept)) return {index_[at], false};
-  }
+  for (std::uint64_t at = short_hash & mask_; index_[at] != kNoPath; at = (at + 1) & mask_)
+    if (entries_[index_[at]].hash == short_hash && holds(index_[at], octets))
+      return {index_[at], false};
 
   PathId id = free_;
   if (id == kNoPath) {
@@ -65,7 +54,7 @@ PathTable::Interned PathTable::intern(Octets octets, std::uint64_t hash) {
   }
   Entry entry;
   entry.hash = short_hash;
-  if (!place(entry, kept)) return {};
+  if (!place(entry, octets, form)) return {};
   if (id == free_)
     free_ = entries_[id].block;
   else
@@ -79,7 +68,7 @@ bool PathTable::restore(PathId id, Octets octets, std::uint64_t hash) {
   if (id >= kEndOfIds || !entries_.grow_to(id) || entries_[id].units != kUnused) return false;
   Entry entry;
   entry.hash = static_cast<std::uint32_t>(hash);
-  if (!place(entry, form_ == Form::kPacked ? packer_.pack(octets) : octets)) return false;
+  if (!place(entry, octets, Form::kPacked)) return false;
   entries_[id] = entry;
   next_ = std::max(next_, id + 1);
   insert_slot(entry.hash, id);
@@ -97,9 +86,11 @@ void PathTable::finish_restore() {
   }
 }
 
-bool PathTable::place(Entry& entry, Octets kept) {
-  const std::size_t prologue = form_ == Form::kAsGiven ? varint_size(kept.size()) : 0;
-  const std::size_t total = prologue + kept.size();
+bool PathTable::place(Entry& entry, Octets octets, Form form) {
+  const Octets kept = form == Form::kPacked ? packer_.pack(octets) : octets;
+  const std::size_t prologue = 2 * kept.size() + (form == Form::kPacked ? 1 : 0);
+  const std::size_t total = varint_size(prologue) + kept.size();
+  entry.as_given = form == Form::kAsGiven ? 1 : 0;
   const auto units =
       std::max(kMinUnits, static_cast<std::uint32_t>((total + sizeof(Unit) - 1) / sizeof(Unit)));
   std::uint8_t* p = nullptr;
@@ -114,6 +105,7 @@ bool PathTable::place(Entry& entry, Octets kept) {
     entry.units = kLarge;
     large_[entry.block].resize(total);
     p = large_[entry.block].data();
+    entry.block |= kLargeBlock;
   } else {
     entry.units = units & kLarge;
     if (free_blocks_[units] != kNoBlock) {
@@ -131,7 +123,7 @@ bool PathTable::place(Entry& entry, Octets kept) {
     }
     p = reinterpret_cast<std::uint8_t*>(&arena_[entry.block]);
   }
-  if (prologue != 0) p = write_varint(p, kept.size());
+  p = write_varint(p, prologue);
   if (!kept.empty()) std::memcpy(p, kept.data(), kept.size());
   return true;
 }
@@ -142,20 +134,42 @@ std::uint32_t PathTable::next_free(std::uint32_t block) const {
   return next;
 }
 
-void PathTable::free_block(const Entry& entry) {
-  if (entry.units == kLarge) {
-    std::vector<std::uint8_t>().swap(large_[entry.block]);
-    free_large_.push_back(entry.block);
+void PathTable::free_block(std::uint32_t block, std::uint32_t units) {
+  if (units == kLarge) {
+    block &= ~kLargeBlock;
+    std::vector<std::uint8_t>().swap(large_[block]);
+    free_large_.push_back(block);
   } else {
-    std::memcpy(&arena_[entry.block], &free_blocks_[entry.units], sizeof free_blocks_[0]);
-    free_blocks_[entry.units] = entry.block;
+    std::memcpy(&arena_[block], &free_blocks_[units], sizeof free_blocks_[0]);
+    free_blocks_[units] = block;
+  }
+}
+
+void PathTable::pack_some(std::size_t entries, std::size_t sets, std::uint64_t commit,
+                          const std::function<void(PathId, std::uint64_t)>& fn) {
+  for (std::size_t n = std::min<std::size_t>(entries, next_); n != 0 && sets != 0; --n) {
+    const PathId id = pack_next_ < next_ ? pack_next_ : 0;
+    pack_next_ = id + 1;
+    Entry& entry = entries_[id];
+    if (entry.units == kUnused || entry.as_given == 0 || entry.references == 0 ||
+        entry.quarantined != 0)
+      continue;
+    --sets;
+    const std::uint64_t before = weight(id);
+    Entry packed = entry;
+    if (!place(packed, octets(id, scratch_), Form::kPacked)) return;
+    old_blocks_.push_back({commit, entry.block, entry.units});
+    entry.as_given = 0;
+    entry.units = packed.units;
+    std::atomic_ref(entry.block).store(packed.block, std::memory_order_release);
+    fn(id, before - weight(id));
   }
 }
 
 void PathTable::free_entry(PathId id) {
   Entry& entry = entries_[id];
   erase_slot(entry.hash, id);
-  free_block(entry);
+  free_block(entry.block, entry.units);
   entry = Entry{};
   entry.block = free_;
   free_ = id;
@@ -174,7 +188,9 @@ void PathTable::release(PathId id, std::uint64_t commit) {
 
 std::uint64_t PathTable::weight(PathId id) const {
   const Entry& entry = entries_[id];
-  return sizeof(Entry) + block(entry).size();
+  return sizeof(Entry) +
+         (entry.units == kLarge ? large_[entry.block & ~kLargeBlock].size()
+                                : entry.units * sizeof(Unit));
 }
 
 void PathTable::leave_quarantine(PathId id, const std::function<void(PathId)>& fn) {
@@ -194,6 +210,8 @@ void PathTable::leave_quarantine(PathId id, const std::function<void(PathId)>& f
 
 void PathTable::drain(std::uint64_t durable, const std::function<void(PathId)>& fn,
                       const std::function<void(PathId)>& ahead, std::size_t keep) {
+  for (; !old_blocks_.empty() && old_blocks_.front().commit <= durable; old_blocks_.pop_front())
+    free_block(old_blocks_.front().block, old_blocks_.front().units);
   const auto prefetch = [&](PathId id, int step) {
     if (step == 0 && ahead) ahead(id);
     if (step == 0)

@@ -1,14 +1,17 @@
 // Every attribute set that any neighbour announces, interned once: octets to PathId and back.
 //
-// A set takes its packed octets (rib/attribute_packer.h), 16 for its entry and about 7 for its slot of
-// the index. Equal octets have equal ids; the codec's canonical form makes equal paths equal octets.
-// Packing costs time; where a table lives no longer than one reading of files it is not worth it.
+// A set takes its packed octets (rib/attribute_packer.h) and one more, 16 for its entry and about 7 for
+// its slot of the index. Equal octets have equal ids; the codec's canonical form makes equal paths equal
+// octets. Packing takes time: what comes in numbers and goes soon is kept as it is given, and packed
+// later if it stays (`pack_some`).
 // A reference is one route of one neighbour. Release and `drain` work as in PrefixTable, but that
 // `drain` can keep the sets that went last: what went often comes back.
 // Thread: engine; `octets` also from the store thread (see rib::Dictionary).
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <span>
 #include <unordered_map>
@@ -28,8 +31,8 @@ class PathTable {
   /// Ids are below it: what is above has other uses in tables of ids.
   static constexpr PathId kEndOfIds = 0xffffff00;
 
-  enum class Form : std::uint8_t { kPacked, kAsGiven };
-  explicit PathTable(Form form = Form::kPacked);
+  enum class Form : std::uint8_t { kAsGiven, kPacked };
+  PathTable();
 
   void prefetch(std::uint64_t hash) const {
     prefetch_line(&index_[static_cast<std::uint32_t>(hash) & mask_]);
@@ -52,9 +55,9 @@ class PathTable {
     PathId id = kNoPath;
     bool added = false;  // not known before, nor waiting in quarantine
   };
-  /// Finds or adds it, without a reference. `hash` is hash_octets of `octets`. id is kNoPath only
-  /// when no memory or id is left.
-  Interned intern(Octets octets, std::uint64_t hash);
+  /// Finds it, or adds it in this form; without a reference. `hash` is hash_octets of `octets`. id is
+  /// kNoPath only when no memory or id is left.
+  Interned intern(Octets octets, std::uint64_t hash, Form form);
   /// Adds it under that id; for loading, before any `intern`. False when the id is in use.
   bool restore(PathId id, Octets octets, std::uint64_t hash);
   /// Frees what `restore` added and nothing references; ends loading.
@@ -78,48 +81,64 @@ class PathTable {
   std::uint64_t weight(PathId id) const;
 
   /// Who brought it in: a number of the caller's, for as long as the set is kept.
-  static constexpr std::uint32_t kMaxOwner = (1u << 20) - 1;
+  static constexpr std::uint32_t kMaxOwner = (1u << 19) - 1;
   void set_owner(PathId id, std::uint32_t owner) { entries_[id].owner = owner & kMaxOwner; }
   std::uint32_t owner(PathId id) const { return entries_[id].owner; }
+
+  /// Looks at the next `entries` ids, round and round, and packs up to `sets` of those that are in use
+  /// and stand as they were given; `commit` is the one that is open. `fn(id, octets)` tells by how much
+  /// less each weighs.
+  void pack_some(std::size_t entries, std::size_t sets, std::uint64_t commit,
+                 const std::function<void(PathId, std::uint64_t)>& fn);
 
   std::uint64_t size() const { return size_; }
   std::uint64_t footprint() const;
 
  private:
-  // Blocks are measured in units of two octets. A packed set tells itself where it ends; of one
-  // that is as it was given the block begins with the varint of its size.
+  // Blocks are measured in units of two octets, and begin with a varint: twice the size of what
+  // follows, and one more where that is packed.
   using Unit = std::uint16_t;
   static constexpr std::uint32_t kSmallUnits = 512;  // larger blocks have memory of their own
   static constexpr std::uint32_t kMinUnits = 2;      // a free block holds the number of the next
   static constexpr unsigned kArenaBits = 20;
   static constexpr std::uint32_t kLarge = 1023;
+  static constexpr std::uint32_t kLargeBlock = 0x80000000;  // in Entry::block
   static constexpr std::uint32_t kUnused = 0;
   static constexpr std::uint32_t kMany = 3;
 
   struct Entry {
-    std::uint32_t block = 0;  // first unit, or index into large_; next free id while free
+    // First unit, or index into large_ and kLargeBlock; next free id while free. What another thread
+    // reads of an entry.
+    alignas(std::atomic_ref<std::uint32_t>::required_alignment) std::uint32_t block = 0;
     std::uint32_t references = 0;
     std::uint32_t hash = 0;
     std::uint32_t units : 10 = kUnused;  // of the block, or kLarge
     std::uint32_t quarantined : 2 = 0;   // times in quarantine_; kMany: see many_
-    std::uint32_t owner : 20 = 0;
+    std::uint32_t as_given : 1 = 0;
+    std::uint32_t owner : 19 = 0;
   };
   static_assert(sizeof(Entry) == 16);
 
-  /// `kept`: the set, packed where it is to be.
-  bool place(Entry& entry, Octets kept);
-  bool holds(const Entry& entry, Octets kept) const;
-  void free_block(const Entry& entry);
+  struct OldBlock {
+    std::uint64_t commit = 0;
+    std::uint32_t block = 0;
+    std::uint32_t units = 0;
+  };
+
+  bool place(Entry& entry, Octets octets, Form form);
+  bool holds(PathId id, Octets octets);
+  void free_block(std::uint32_t block, std::uint32_t units);
   void free_entry(PathId id);
   void leave_quarantine(PathId id, const std::function<void(PathId)>& fn);
   void insert_slot(std::uint32_t hash, PathId id);
   void erase_slot(std::uint32_t hash, PathId id);
   void grow();
-  Octets block(const Entry& entry) const;
+  /// Where it begins; of a large one all of it is behind.
+  const std::uint8_t* block_at(std::uint32_t block) const;
   std::uint32_t next_free(std::uint32_t block) const;
 
   ChunkedArray<Entry, 17, 15> entries_;
-  ChunkedArray<Unit, kArenaBits, 12> arena_;
+  ChunkedArray<Unit, kArenaBits, 11> arena_;
   std::uint64_t arena_used_ = 0;
   std::vector<std::uint32_t> free_blocks_;  // by units: head of a list through the blocks
   ChunkedArray<std::vector<std::uint8_t>, 10, 14> large_;
@@ -133,8 +152,10 @@ class PathTable {
   std::uint64_t waiting_ = 0;
   Quarantine quarantine_;
   std::unordered_map<PathId, std::uint32_t> many_;  // times in quarantine_, from kMany on
-  const Form form_;
+  std::deque<OldBlock> old_blocks_;  // of sets that were packed; the store may still read them
+  PathId pack_next_ = 0;
   AttributePacker packer_;
+  PathBuffer scratch_;
 };
 
 }  // namespace lapwing::rib

@@ -43,8 +43,9 @@ std::vector<std::uint8_t> octets_of(std::uint32_t value, std::size_t size) {
   return octets;
 }
 
-PathTable::Interned intern(PathTable& table, Octets octets) {
-  return table.intern(octets, bgp::hash_octets(bgp::hash_seed(), octets));
+PathTable::Interned intern(PathTable& table, Octets octets,
+                           PathTable::Form form = PathTable::Form::kPacked) {
+  return table.intern(octets, bgp::hash_octets(bgp::hash_seed(), octets), form);
 }
 
 TEST_CASE("PrefixTable: every kind of NLRI has one id and gives its key back") {
@@ -247,17 +248,17 @@ TEST_CASE("PathTable: equal octets have equal ids, over all block sizes") {
   auto form = PathTable::Form::kPacked;
   SUBCASE("packed") {}
   SUBCASE("as given") { form = PathTable::Form::kAsGiven; }
-  PathTable table(form);
+  PathTable table;
   std::map<std::vector<std::uint8_t>, PathId> model;
   for (std::uint32_t i = 0; i < 5000; ++i) {
     const auto octets = octets_of(i * 2654435761u, i % 1300);
-    const auto [id, added] = intern(table, octets);
+    const auto [id, added] = intern(table, octets, form);
     const auto [it, is_new] = model.emplace(octets, id);
     CHECK(added == is_new);
     CHECK(it->second == id);
   }
   const auto large = octets_of(1, 65535);
-  model[large] = intern(table, large).id;
+  model[large] = intern(table, large, form).id;
   PathBuffer buffer;
   for (const auto& [octets, id] : model) {
     const Octets stored = table.octets(id, buffer);
@@ -282,6 +283,65 @@ TEST_CASE("PathTable: memory of freed sets is used again") {
   CHECK(table.size() == 0);
   fill(1u << 20);
   CHECK(table.footprint() == before);
+}
+
+TEST_CASE("PathTable: sets that stay are packed, and read as before until the store is done with them") {
+  PathTable table;
+  PathBuffer buffer;
+  struct Set {
+    std::vector<std::uint8_t> octets;
+    PathId id = kNoPath;
+    Octets seen;  // as the store holds it
+  };
+  std::vector<Set> sets;
+  std::uint64_t weight = 0;
+  for (std::uint32_t i = 0; i < 3000; ++i) {
+    Set& set = sets.emplace_back();
+    set.octets = {1, 1, 0, 3, 4, 192, 0, 2, 1, 8, 40};
+    for (std::uint32_t n = 0; n < 10; ++n)
+      for (const std::uint32_t octet : {0xfcu, 0x59u, i >> 8, i & 0xff})
+        set.octets.push_back(static_cast<std::uint8_t>(octet));
+    set.id = intern(table, set.octets, PathTable::Form::kAsGiven).id;
+    if (i % 10 != 0) table.acquire(set.id);
+    set.seen = table.octets(set.id, buffer);
+    weight += table.weight(set.id);
+  }
+  std::uint64_t saved = 0;
+  std::size_t packed = 0;
+  const auto pack = [&](std::size_t entries, std::size_t most) {
+    table.pack_some(entries, most, 7, [&](PathId, std::uint64_t octets) {
+      ++packed;
+      saved += octets;
+    });
+  };
+  pack(100, 1000);
+  CHECK(packed == 90);  // what nothing uses is not packed
+  pack(2000, 500);
+  CHECK(packed == 590);
+  for (int round = 0; round < 3; ++round) pack(1000, 10000);
+  CHECK(packed == 2700);
+  std::uint64_t now = 0;
+  for (const Set& set : sets) now += table.weight(set.id);
+  CHECK(now == weight - saved);
+  CHECK(saved > packed * 20);
+  const auto all_are = [&](const auto& read) {
+    for (const Set& set : sets) {
+      const Octets known = read(set);
+      REQUIRE(std::equal(known.begin(), known.end(), set.octets.begin(), set.octets.end()));
+    }
+  };
+  all_are([&](const Set& set) { return table.octets(set.id, buffer); });
+  for (const Set& set : sets) CHECK_FALSE(intern(table, set.octets).added);
+  // New sets do not take their place while commit 7 is on its way.
+  table.drain(6, [](PathId) {});
+  for (std::uint32_t i = 0; i < 3000; ++i) intern(table, octets_of(i, 51), PathTable::Form::kAsGiven);
+  all_are([](const Set& set) { return set.seen; });
+  const std::uint64_t footprint = table.footprint();
+  table.drain(7, [](PathId) {});
+  for (std::uint32_t i = 0; i < 2700; ++i)
+    intern(table, octets_of(i + 5000, 51), PathTable::Form::kAsGiven);
+  CHECK(table.footprint() == footprint);
+  all_are([&](const Set& set) { return table.octets(set.id, buffer); });
 }
 
 TEST_CASE("PathTable: restored ids keep their number; unreferenced ones are freed") {
