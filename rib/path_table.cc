@@ -21,15 +21,18 @@ const std::uint8_t* PathTable::block_at(std::uint32_t block) const {
   return reinterpret_cast<const std::uint8_t*>(&arena_[block]);
 }
 
+std::uint32_t PathTable::block_of(PathId id) const {
+  auto& block = const_cast<std::uint32_t&>(entries_[id].block);
+  return std::atomic_ref(block).load(std::memory_order_acquire);
+}
+
 void PathTable::prefetch_octets(PathId id) const {
-  const Entry& entry = entries_[id];
-  if (entry.units != kLarge && entry.units != kUnused) prefetch_line(&arena_[entry.block]);
+  if (const std::uint32_t block = block_of(id); (block & kLargeBlock) == 0)
+    prefetch_line(&arena_[block]);
 }
 
 Octets PathTable::octets(PathId id, PathBuffer& buffer) const {
-  // `pack_some` may put another block in its place; both hold the set.
-  auto& place = const_cast<std::uint32_t&>(entries_[id].block);
-  const std::uint8_t* p = block_at(std::atomic_ref(place).load(std::memory_order_acquire));
+  const std::uint8_t* p = block_at(block_of(id));
   const std::uint32_t prologue = read_varint(p, p + kMaxPrologue);
   const Octets kept(p, prologue / 2);
   return prologue % 2 == 0 ? kept : packer_.unpack(kept, buffer);

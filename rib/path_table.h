@@ -48,7 +48,7 @@ class PathTable {
   }
 
   void prefetch_entry(PathId id) const { prefetch_line(&entries_[id]); }
-  /// Reads the entry.
+  /// Reads the entry; of a set that is in use. [Threading] as `octets`.
   void prefetch_octets(PathId id) const;
 
   struct Interned {
@@ -107,8 +107,7 @@ class PathTable {
   static constexpr std::uint32_t kMany = 3;
 
   struct Entry {
-    // First unit, or index into large_ and kLargeBlock; next free id while free. What another thread
-    // reads of an entry.
+    // First unit, or index into large_ and kLargeBlock; next free id while free.
     alignas(std::atomic_ref<std::uint32_t>::required_alignment) std::uint32_t block = 0;
     std::uint32_t references = 0;
     std::uint32_t hash = 0;
@@ -133,7 +132,10 @@ class PathTable {
   void insert_slot(std::uint32_t hash, PathId id);
   void erase_slot(std::uint32_t hash, PathId id);
   void grow();
-  /// Where it begins; of a large one all of it is behind.
+  /// The only thing of an entry that the store thread reads: `pack_some` may put another block in its
+  /// place, and both hold the set.
+  std::uint32_t block_of(PathId id) const;
+  /// Where it begins.
   const std::uint8_t* block_at(std::uint32_t block) const;
   std::uint32_t next_free(std::uint32_t block) const;
 

@@ -1100,6 +1100,31 @@ TEST_CASE("max-attributes: octets count as those of the neighbour that brought t
   CHECK(b.routes() == 99);
 }
 
+TEST_CASE("max-attributes: a set that was packed counts for less") {
+  Bench b;
+  b.start();
+  const auto many = [](Batch& batch, std::int64_t t, int first, int last) -> Batch& {
+    for (int n = first; n < last; ++n)
+      batch.announce_many(t, n, n + 1, {3333, 70000, 70000 + static_cast<Asn>(n)});
+    return batch;
+  };
+  // 30 octets as it was given, 28 packed.
+  Batch first;
+  first.declare(1, "r");
+  first.peer_details.back().max_attributes = 60 * 30;
+  first.up(2).end_of_rib(3);
+  b.run(many(first, 4, 0, 60));
+  CHECK(b.routes() == 60);
+  b.run(Batch().mark(5, bgp::RecordKind::kTick));
+  Batch more;
+  b.run(many(more, 6, 60, 64));
+  CHECK(b.routes() == 64);
+  CHECK(b.limits.empty());
+  Batch last;
+  b.run(many(last, 7, 64, 66));
+  CHECK(b.limits.size() == 1);
+}
+
 TEST_CASE("endless unique attribute sets, on few prefixes, take no more memory than a few") {
   Bench b;
   b.start();
