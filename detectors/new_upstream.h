@@ -13,7 +13,6 @@
 #pragma once
 
 #include <array>
-#include <boost/container/small_vector.hpp>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -72,7 +71,7 @@ class NewUpstream final : public Detector {
   };
   /// Changes of a set of prefixes, bounded: after kMaxToggles only counts are compared.
   struct Toggles {
-    boost::container::small_vector<Toggle, 2> list;  // as they came; of most windows few
+    std::vector<Toggle> list;  // as they came
     bool overflow = false;
     void add(const Prefix& prefix, bool added);
     void merge(const Toggles& later);

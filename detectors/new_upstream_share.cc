@@ -93,6 +93,7 @@ void NewUpstream::open_window(Touch& t) {
     return;
   }
   Toggles toggles;
+  toggles.list.reserve(t.count);
   add_toggles(t, toggles);
   if (!toggles.overflow && toggles.cancelled()) return;
   const bool quiet = !loud(knowledge_[t.adjacency]);

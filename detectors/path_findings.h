@@ -7,7 +7,6 @@
 // Thread: engine. Owns: the findings.
 #pragma once
 
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -15,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <unordered_map>
 #include <vector>
 
 #include "detectors/by_id.h"
@@ -114,7 +114,7 @@ class PathFindings : public Detector {
   std::vector<Entry*> numbers_;       // findings in the order of their first sight; never moved
   std::map<Finding, std::uint32_t> number_of_;
   ById<Judged, Judged::kNotYet> by_path_;
-  boost::unordered_flat_map<PathId, std::uint32_t> found_;  // its number, where kFound
+  std::unordered_map<PathId, std::uint32_t> found_;  // its number, where kFound
   std::set<Finding> touched_;         // by the present UPDATE, outside a first table
 };
 

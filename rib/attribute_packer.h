@@ -57,7 +57,7 @@ class AttributePacker {
   };
   std::uint32_t number_of(const Head& head);
 
-  ChunkedArray<Head, 10, 4> heads_;  // by number; never freed, so that equal sets stay equal
+  ChunkedArray<Head, 10, 4> heads_;  // by number; any set may name one: never freed
   boost::unordered_flat_map<Head, std::uint32_t, HeadHash> numbers_;
   std::uint32_t latest_ = kNoHead;  // most often it is the same as before
   std::vector<std::uint8_t> scratch_;

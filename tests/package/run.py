@@ -98,7 +98,7 @@ def check_deb(deb, scratch, pages):
     for field in ("Package: lapwing", "Architecture: ", "Maintainer: ", "Depends: "):
         check(field in fields, f"the package lacks {field}")
     depends = re.search(r"^Depends: (.*)$", fields, re.M)[1]
-    check("libboost-json" in depends and "systemd" in depends, f"Depends: {depends}")
+    check("libssl3" in depends and "systemd" in depends, f"Depends: {depends}")
     listing = output("dpkg-deb", "--contents", deb)
     strange = [x for x in listing.splitlines() if " root/root " not in x]
     check(not strange, f"not root's: {strange[:3]}")
