@@ -107,6 +107,8 @@ struct RouteView {
 class Host {
  public:
   virtual Timestamp now() const = 0;
+  /// [Lifetime] The octets live until the call into the detector returns: what is wanted for longer is
+  /// kept by its id.
   virtual PathView path(PathId) const = 0;
   virtual Nlri nlri(PrefixId) const = 0;
   /// Its NLRI has a path identifier (RFC 7911); cheaper than the whole.

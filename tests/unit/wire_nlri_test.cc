@@ -1,11 +1,37 @@
 // NLRI ranges: checked once, then appended.
 #include <doctest/doctest.h>
 
+#include <array>
+
 #include "tests/rfc/wire_builder.h"
 
 using namespace lapwing;
 using namespace lapwing::bgp;
 using namespace lapwing::bgp::test;
+
+TEST_CASE("addresses are in the order of their octets, IPv4 before IPv6") {
+  for (const IpVersion version : {IpVersion::kV4, IpVersion::kV6})
+    for (std::size_t at = 0; at < 16; ++at)
+      for (const std::uint8_t high : std::array<std::uint8_t, 3>{0x01, 0x80, 0xff}) {
+        IpAddress low, up;
+        low.version = up.version = version;
+        low.bytes.fill(0x7f);
+        up.bytes = low.bytes;
+        low.bytes[at] = 0x00;
+        up.bytes[at] = high;
+        // What comes later counts less, however much it is.
+        for (std::size_t later = at + 1; later < 16; ++later) low.bytes[later] = 0xff;
+        CHECK(low < up);
+        CHECK(up > low);
+        CHECK(low != up);
+        CHECK((low <=> low) == 0);
+      }
+  IpAddress four, six;
+  four.bytes.fill(0xff);
+  four.version = IpVersion::kV4;
+  six.version = IpVersion::kV6;
+  CHECK(four < six);
+}
 
 TEST_CASE("keys are what to_key makes of the same prefix, at every length") {
   for (const std::string_view address :
