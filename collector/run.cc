@@ -59,7 +59,7 @@ class Collector {
 
   /// False when it cannot start; the log says why.
   bool start() {
-    return open_store() && start_engine() && start_sinks() && start_speaker() && start_http();
+    return open_store() && add_sinks() && start_engine() && start_speaker() && start_http();
   }
 
   /// Returns after SIGTERM or SIGINT and an orderly end.
@@ -116,6 +116,18 @@ class Collector {
     return true;
   }
 
+  /// Before the engine can raise an event: a new sink misses none.
+  bool add_sinks() {
+    sinks_.emplace(store_->journal(), program_);
+    std::vector<Diagnostic> diagnostics;
+    for (const SettingsTable& table : config_.sinks) {
+      Settings settings = table.settings;
+      sinks_->add(table.name, settings);
+      note_setting_errors(config_, table, settings.finish(), diagnostics);
+    }
+    return !has_errors(diagnostics) || report(diagnostics);
+  }
+
   bool start_engine() {
     rib::EngineOptions options = engine_options(config_, false);
     options.on_limit = [this](const rib::LimitReport& report) { on_limit(report); };
@@ -140,19 +152,7 @@ class Collector {
     restored_ = restore.routes() != 0;
     engine_thread_.emplace(*engine_, queue_);
     engine_thread_->start();
-    return true;
-  }
-
-  bool start_sinks() {
     reader_.emplace(*engine_, *engine_thread_, queue_, *store_, kVersion);
-    sinks_.emplace(store_->journal(), program_);
-    std::vector<Diagnostic> diagnostics;
-    for (const SettingsTable& table : config_.sinks) {
-      Settings settings = table.settings;
-      sinks_->add(table.name, settings);
-      note_setting_errors(config_, table, settings.finish(), diagnostics);
-    }
-    if (has_errors(diagnostics)) return report(diagnostics);
     sinks_->start();
     return true;
   }

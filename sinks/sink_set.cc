@@ -42,6 +42,7 @@ class SinkSet::Impl {
                                  "'; give one of them another name");
       return false;
     }
+    journal_.cursor(sink->name());  // a new sink stands here now, not where its thread begins
     entries_.push_back({std::string(kind), settings,
                         std::make_unique<SinkRunner>(io_, journal_, std::move(sink))});
     return true;

@@ -25,7 +25,8 @@ class SinkSet {
   SinkSet& operator=(const SinkSet&) = delete;
 
   /// Makes a sink from one table. False: the settings hold the errors (unknown keys are not yet
-  /// noted), or there is no such kind (then the error's key is empty).
+  /// noted), or there is no such kind (then the error's key is empty). A sink that the journal does
+  /// not know is given every event that is appended from here on, before `start`, too.
   bool add(std::string_view kind, Settings& settings);
   void start();
   /// Makes these the sinks of a running set: those whose settings are the same go on untouched, the

@@ -31,14 +31,14 @@ Run::Run(const rib::StoreOptions& options, const std::filesystem::path& sink_fil
   if (!store_) throw std::runtime_error(error);
   engine_ = make_engine(*store_, squeeze_from);
   if (error = restore(*store_, *engine_); !error.empty()) throw std::runtime_error(error);
-  store_->start(*engine_);
-  engine_->end_restore();
-  subscription_ =
-      store_->journal().subscribe([this] { progress_.told.store(store_->journal().last()); });
   sinks_ = std::make_unique<sinks::SinkSet>(store_->journal(), sinks::Program{"lapwing", "0"});
   Settings settings;
   settings.set("path", sink_file.string());
   if (!sinks_->add("jsonl", settings)) throw std::runtime_error("no jsonl sink");
+  store_->start(*engine_);
+  engine_->end_restore();
+  subscription_ =
+      store_->journal().subscribe([this] { progress_.told.store(store_->journal().last()); });
   sinks_->start();
 }
 

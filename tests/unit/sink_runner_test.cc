@@ -2,11 +2,14 @@
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <memory>
+#include <thread>
 
 #include "sink_testing.h"
 #include "sinks/runner.h"
 #include "sinks/sink_set.h"
+#include "tests/unit/temp_dir.h"
 
 namespace lapwing::sinks {
 namespace {
@@ -234,6 +237,25 @@ TEST_CASE("sink set: a reload releases the cursor of a sink that it removes, and
   CHECK(journal.released() == std::vector<std::string>{"removed"});
   CHECK(sinks.status().size() == 2);
   sinks.stop();
+}
+
+TEST_CASE("sink set: a new sink is given what is appended between add and start") {
+  const test::TempDir dir;
+  const std::string path = (dir.path() / "events.jsonl").string();
+  MemoryJournal journal;
+  journal.add_numbered(1, 3);  // before it was there
+  SinkSet sinks(journal, {"lapwing", "1"});
+  Settings settings;
+  settings.set("path", path);
+  REQUIRE(sinks.add("jsonl", settings));
+  journal.add_numbered(4, 6);
+  sinks.start();
+  for (int i = 0; i < 1000 && journal.stored_cursor("jsonl:" + path) < 6; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  sinks.stop();
+  REQUIRE(sinks.status().size() == 1);
+  CHECK(sinks.status()[0].delivered == 3);
+  CHECK(sinks.status()[0].cursor == 6);
 }
 
 TEST_CASE("sink set: unknown kinds and equal names are errors") {
