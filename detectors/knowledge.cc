@@ -6,7 +6,6 @@ namespace lapwing::detectors {
 namespace {
 
 constexpr std::uint8_t kKnowledgeFormat = 2;  // 1: without gaps
-constexpr std::size_t kEncodedRecord = 43, kEncodedInterval = 20;
 constexpr std::uint8_t kOpen = 1, kRaised = 2, kDamped = 4, kFlapReported = 8;
 
 /// Makes one interval of two: those with the shortest absence between them, of several the oldest.
@@ -113,11 +112,10 @@ std::size_t Knowledge::transitions_after(std::uint32_t number, Timestamp after) 
 /// format (1 octet) | flags (1) | activations (4) | folded (4) | first seen, last seen, opened,
 /// damped since (8 each, microseconds) | number of intervals (1) | from, to (8 each), gaps (4) for
 /// each. All big-endian.
-std::string Knowledge::encode(std::uint32_t number) const {
+void Knowledge::encode(std::uint32_t number, std::string& value) const {
   const AdjacencyRecord& r = records_[number];
   const std::vector<Interval>& past = intervals(number);
-  std::string value;
-  value.reserve(kEncodedRecord + past.size() * kEncodedInterval);
+  value.clear();
   put_u8(value, kKnowledgeFormat);
   put_u8(value, static_cast<std::uint8_t>((r.open ? kOpen : 0) | (r.raised ? kRaised : 0) |
                                           (r.damped ? kDamped : 0) |
@@ -132,7 +130,6 @@ std::string Knowledge::encode(std::uint32_t number) const {
     put_time(value, i.to);
     put_u32(value, i.gaps);
   }
-  return value;
 }
 
 bool Knowledge::restore(Asn origin, Asn upstream, std::string_view value) {

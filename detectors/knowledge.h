@@ -105,7 +105,8 @@ class Knowledge {
   /// Times at which it came back or went, later than `after`; its first appearance does not count.
   std::size_t transitions_after(std::uint32_t number, Timestamp after) const;
 
-  std::string encode(std::uint32_t number) const;
+  /// `value` becomes its stored record.
+  void encode(std::uint32_t number, std::string& value) const;
   /// Takes over a stored record. False: the value is of another format or damaged.
   bool restore(Asn origin, Asn upstream, std::string_view value);
 

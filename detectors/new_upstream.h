@@ -243,6 +243,7 @@ class NewUpstream final : public Detector {
   std::string statistics_as_json() const;
 
   static constexpr std::size_t kMaxToggles = 64;
+  static constexpr std::size_t kFewToggles = 12;
   static constexpr std::size_t kMaxWindows = 65536;
   static constexpr std::size_t kQuietEvidence = 1;  // of a share that nobody follows
   static constexpr std::size_t kPrefixSample = 64;
@@ -275,6 +276,7 @@ class NewUpstream final : public Detector {
   std::deque<Details> details_;  // those of earlier UPDATEs keep their memory
   std::uint32_t details_used_ = 0;
   mutable std::vector<std::uint32_t> known_scratch_;  // of `known_upstreams`
+  std::string value_scratch_;  // of what is stored
   PathTexts path_texts_;
   std::vector<OriginTouch> origins_touched_;
   std::vector<ShareWindow> windows_;  // by AdjacencyRecord::window

@@ -11,10 +11,13 @@
 namespace lapwing::detectors {
 
 void NewUpstream::Toggles::add(const Prefix& prefix, bool added) {
-  if (list.size() < kMaxToggles)
-    list.push_back({prefix, added});
-  else
+  if (list.size() == kMaxToggles) {
     overflow = true;
+    return;
+  }
+  // Most windows see few of them, the others many.
+  if (list.size() == list.capacity()) list.reserve(list.size() < kFewToggles ? kFewToggles : kMaxToggles);
+  list.push_back({prefix, added});
 }
 
 void NewUpstream::Toggles::merge(const Toggles& later) {

@@ -34,14 +34,16 @@ constexpr std::string_view kStormKey = "storm";
 void NewUpstream::store(std::uint32_t adjacency) {
   if (!host_->keeps_state()) return;
   const AdjacencyRecord& r = knowledge_[adjacency];
-  host_->put_state(adjacency_key(r.origin, r.upstream), knowledge_.encode(adjacency));
+  knowledge_.encode(adjacency, value_scratch_);
+  host_->put_state(adjacency_key(r.origin, r.upstream), value_scratch_);
 }
 
 /// format | opened | due | old count (4) | old origin count (4). What changed since is compared by
 /// count after a restart, so that a window costs one write and not one for each change.
 void NewUpstream::store_window(std::uint32_t adjacency, const ShareWindow& w) {
   if (!host_->keeps_state()) return;
-  std::string value;
+  std::string& value = value_scratch_;
+  value.clear();
   put_u8(value, kStateFormat);
   put_time(value, w.opened);
   put_time(value, w.due);

@@ -16,6 +16,7 @@
 #include "lapwing/detector.h"
 #include "lapwing/event.h"
 #include "rib/attribute_packer.h"
+#include "rib/state_writes.h"
 
 namespace lapwing::rib {
 
@@ -28,12 +29,6 @@ struct RouteWrite {
   std::uint32_t time_offset_us = 0;   // from Commit::base
 };
 static_assert(sizeof(RouteWrite) == 20);
-
-struct StateWrite {
-  std::string detector;
-  std::string key;
-  std::optional<std::string> value;  // none: erase
-};
 
 /// What is kept of a family of a neighbour.
 struct PeerFamilyRecord {
@@ -71,7 +66,7 @@ struct Commit {
   bool record_history = true;        // false: nothing but first tables in `routes`
   std::vector<PathId> new_paths;     // ids given to a path in this commit
   std::size_t path_octets = 0;       // what the sets behind these hold in memory
-  std::vector<StateWrite> states;    // in order
+  StateWrites states;                // in order
   std::vector<PeerRecord> peers;
   std::vector<BlindInterval> blind;
   std::vector<PeerId> removed_peers; // drop all their routes

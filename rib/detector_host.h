@@ -60,11 +60,11 @@ class Engine::DetectorHost final : public Host {
   void cancel_timer(std::uint64_t key) override { engine_.timers_.cancel({number_, key}); }
   void put_state(std::string_view key, std::string_view value) override {
     if (!keeps_state()) return;
-    engine_.commit_.states.push_back({name_, std::string(key), std::string(value)});
+    engine_.commit_.states.put(name_, key, value);
   }
   void erase_state(std::string_view key) override {
     if (!keeps_state()) return;
-    engine_.commit_.states.push_back({name_, std::string(key), std::nullopt});
+    engine_.commit_.states.erase(name_, key);
   }
   bool keeps_state() const override { return !engine_.options_.replay; }
   void emit(Event&& event) override;

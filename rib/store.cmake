@@ -18,4 +18,4 @@ add_library(lapwing_store STATIC
   store_view.cc
   store_writer.cc)
 target_include_directories(lapwing_store PUBLIC ${PROJECT_SOURCE_DIR})
-target_link_libraries(lapwing_store PUBLIC lapwing_wire PRIVATE RocksDB::rocksdb ${LAPWING_ZSTD} Threads::Threads)
+target_link_libraries(lapwing_store PUBLIC lapwing_engine PRIVATE RocksDB::rocksdb ${LAPWING_ZSTD} Threads::Threads)

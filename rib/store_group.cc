@@ -37,6 +37,22 @@ class SetReader {
   Octets octets_;
 };
 
+/// Sorts by key; of equal keys the last stays. Writes them to `cf`.
+template <typename Items>
+void emit_last_of_each(EntrySink& sink, Cf cf, Items& items) {
+  if (items.empty()) return;
+  std::stable_sort(items.begin(), items.end(),
+                   [](const auto& a, const auto& b) { return a.key < b.key; });
+  sink.begin(cf);
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (i + 1 < items.size() && items[i].key == items[i + 1].key) continue;
+    if (items[i].value)
+      sink.put(items[i].key, *items[i].value);
+    else
+      sink.erase(items[i].key);
+  }
+}
+
 }  // namespace
 
 // Numbers spaces as they come; `finish` renumbers them by their order.
@@ -72,28 +88,17 @@ class Group::SpaceTable {
   std::uint32_t last_ = 0;
 };
 
-void sort_entries(std::vector<Entry>& entries) {
-  std::stable_sort(entries.begin(), entries.end(),
-                   [](const Entry& a, const Entry& b) { return a.key < b.key; });
-  std::size_t kept = 0;
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    if (i + 1 < entries.size() && entries[i].key == entries[i + 1].key) continue;
-    if (kept != i) entries[kept] = std::move(entries[i]);
-    ++kept;
-  }
-  entries.resize(kept);
-}
-
 Group::Group(const std::vector<Commit>& commits, const Dictionary& dictionary, bool keep_history,
              std::uint64_t history_row)
     : dictionary_(dictionary), history_row_(history_row) {
   add_routes(commits, keep_history);
   add_paths(commits);
+  add_states(commits);
   add_small(commits);
 }
 
 std::size_t Group::entries() const {
-  std::size_t n = routes_.size() + paths_.size() + history_.size();
+  std::size_t n = routes_.size() + paths_.size() + history_.size() + states_.size();
   for (const auto& entries : small_) n += entries.size();
   return n;
 }
@@ -200,12 +205,21 @@ void Group::add_paths(const std::vector<Commit>& commits) {
   paths_.erase(std::unique(paths_.begin(), paths_.end()), paths_.end());
 }
 
+void Group::add_states(const std::vector<Commit>& commits) {
+  std::size_t count = 0;
+  for (const Commit& commit : commits) count += commit.states.size();
+  states_.reserve(count);
+  for (const Commit& commit : commits)
+    for (std::size_t i = 0; i < commit.states.size(); ++i) {
+      const StateWrite write = commit.states[i];
+      states_.push_back({write.stored_key, write.value});
+    }
+}
+
 void Group::add_small(const std::vector<Commit>& commits) {
   std::optional<Timestamp> alive;
   for (const Commit& commit : commits) {
     alive = commit.alive_until;
-    for (const StateWrite& state : commit.states)
-      small(Cf::kState).push_back({state_key(state.detector, state.key), state.value});
     for (const PeerRecord& peer : commit.peers)
       small(Cf::kPeers).push_back({be32_key(peer.id), encode_peer(peer)});
     for (const BlindInterval& interval : commit.blind)
@@ -319,14 +333,10 @@ void Group::emit(EntrySink& sink) {
       emit_paths(sink);
     } else if (cf == Cf::kHistory) {
       emit_history(sink);
-    } else if (!small_[i].empty()) {
-      sort_entries(small_[i]);
-      sink.begin(cf);
-      for (const Entry& entry : small_[i])
-        if (entry.value)
-          sink.put(entry.key, *entry.value);
-        else
-          sink.erase(entry.key);
+    } else if (cf == Cf::kState) {
+      emit_last_of_each(sink, cf, states_);
+    } else {
+      emit_last_of_each(sink, cf, small_[i]);
     }
   }
 }

@@ -2,7 +2,8 @@
 //
 // The constructor sorts and coalesces; paths stay ids until `emit`, which is called once.
 // Of several writes to one key only the last stays. Keys come out ascending in each column family.
-// Thread: store. Owns: copies of all keys; the octets of paths stay in the dictionary and commits.
+// Thread: store. Owns: copies of keys; the octets of paths stay in the dictionary, those of states in
+// the commits.
 #pragma once
 
 #include <cstdint>
@@ -34,9 +35,6 @@ struct Entry {
   std::string key;
   std::optional<std::string> value;
 };
-/// Sorts by key; of equal keys the last stays.
-void sort_entries(std::vector<Entry>& entries);
-
 class Group {
  public:
   /// `history_row` is the number of the next row of history.
@@ -49,7 +47,7 @@ class Group {
   bool history_is_large() const { return history_is_large_; }
   /// The rows, for HistoryLog::append.
   std::string history_blocks() const;
-  /// Entries of families other than routes, paths and history may be added before `emit`.
+  /// Entries of families other than routes, paths, states and history may be added before `emit`.
   std::vector<Entry>& small(Cf cf) { return small_[static_cast<std::size_t>(cf)]; }
   void emit(EntrySink& sink);
 
@@ -92,8 +90,15 @@ class Group {
     std::uint8_t has_path_id;
   };
 
+  /// A detector's state, in a commit's octets; no value: erase.
+  struct StateItem {
+    std::string_view key;
+    std::optional<std::string_view> value;
+  };
+
   void add_routes(const std::vector<Commit>& commits, bool keep_history);
   void add_paths(const std::vector<Commit>& commits);
+  void add_states(const std::vector<Commit>& commits);
   void add_small(const std::vector<Commit>& commits);
   void emit_routes(EntrySink& sink) const;
   void emit_paths(EntrySink& sink) const;
@@ -112,6 +117,7 @@ class Group {
   std::uint64_t history_base_micros_ = 0;
   std::vector<PathId> paths_;
   std::vector<PeerId> removed_;
+  std::vector<StateItem> states_;
   std::array<std::vector<Entry>, kCfCount> small_;
 };
 

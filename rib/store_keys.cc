@@ -94,15 +94,6 @@ bool read_be32_key(std::string_view key, std::uint32_t& out) {
   return true;
 }
 
-std::string state_key(std::string_view detector, std::string_view key) {
-  std::string out;
-  out.reserve(detector.size() + 1 + key.size());
-  out.append(detector);
-  out += '\0';
-  out.append(key);
-  return out;
-}
-
 bool read_state_key(std::string_view octets, std::string_view& detector, std::string_view& key) {
   const std::size_t at = octets.find('\0');
   if (at == std::string_view::npos) return false;

@@ -41,8 +41,7 @@ std::string key_after(std::string_view prefix);
 std::string be32_key(std::uint32_t value);
 bool read_be32_key(std::string_view key, std::uint32_t& out);
 
-/// detector | 0x00 | key
-std::string state_key(std::string_view detector, std::string_view key);
+/// detector | 0x00 | key, as StateWrites makes them
 bool read_state_key(std::string_view octets, std::string_view& detector, std::string_view& key);
 
 /// peer BE32 | from BE64

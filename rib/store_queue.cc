@@ -44,7 +44,7 @@ void append(Commit& to, Commit&& from) {
   };
   move_all(to.routes, from.routes);
   move_all(to.new_paths, from.new_paths);
-  move_all(to.states, from.states);
+  to.states.append(std::move(from.states));
   move_all(to.peers, from.peers);
   move_all(to.blind, from.blind);
   move_all(to.removed_peers, from.removed_peers);
@@ -75,27 +75,15 @@ void coalesce(Commit& commit) {
   }
   commit.routes.resize(kept);
   commit.routes.shrink_to_fit();
-  boost::unordered_flat_map<std::string, std::size_t> states;
-  for (std::size_t i = 0; i < commit.states.size(); ++i)
-    states[commit.states[i].detector + '\0' + commit.states[i].key] = i;
-  std::vector<StateWrite> last;
-  last.reserve(states.size());
-  for (std::size_t i = 0; i < commit.states.size(); ++i)
-    if (states[commit.states[i].detector + '\0' + commit.states[i].key] == i)
-      last.push_back(std::move(commit.states[i]));
-  commit.states = std::move(last);
+  commit.states.keep_last_of_each();
 }
 
 }  // namespace
 
 std::size_t footprint(const Commit& commit) {
-  std::size_t n =
-      sizeof(Commit) + commit.path_octets + commit.routes.capacity() * sizeof(RouteWrite) +
-      commit.new_paths.capacity() * sizeof(PathId) + commit.states.capacity() * sizeof(StateWrite) +
-      commit.peers.size() * 256 + commit.blind.size() * 128 + commit.events.size() * 4096;
-  for (const StateWrite& state : commit.states)
-    n += state.key.size() + (state.value ? state.value->size() : 0);
-  return n;
+  return sizeof(Commit) + commit.path_octets + commit.routes.capacity() * sizeof(RouteWrite) +
+         commit.new_paths.capacity() * sizeof(PathId) + commit.states.octets() +
+         commit.peers.size() * 256 + commit.blind.size() * 128 + commit.events.size() * 4096;
 }
 
 std::uint64_t pending_of(const Commit& commit) {

@@ -72,7 +72,7 @@ class Sample {
       commit.routes.push_back({0, i, n == 1 ? kNoPath : static_cast<PathId>((i + n - 1) % 100),
                                static_cast<PathId>((i + n) % 100), 0});
     for (int i = 0; i < 100; ++i)
-      commit.states.push_back({"sample", std::to_string(i), "value " + std::to_string(n)});
+      commit.states.put("sample", std::to_string(i), "value " + std::to_string(n));
     return commit;
   }
   static Commit small(std::uint64_t n) {

@@ -79,9 +79,11 @@ class Story {
       paths_[write.prefix] = write.after;
       commit.routes.push_back(write);
     }
-    commit.states.push_back(
-        {"new-upstream", std::string("key\0", 4) + std::to_string(n % 9),
-         n % 9 == 5 ? std::nullopt : std::optional("value " + std::to_string(n))});
+    const std::string key = std::string("key\0", 4) + std::to_string(n % 9);
+    if (n % 9 == 5)
+      commit.states.erase("new-upstream", key);
+    else
+      commit.states.put("new-upstream", key, "value " + std::to_string(n));
     if (n % 5 == 0) {
       commit.blind.push_back({0, {commit.base, commit.alive_until}, "the hold timer expired"});
       commit.events.push_back(event(n));
@@ -172,11 +174,14 @@ TEST_CASE("format: a store of the first release is read as it was written") {
             {time, write.before == kNoPath ? std::nullopt
                                            : std::optional(story.dictionary.path(write.before))});
     }
-    for (const StateWrite& state : commit.states)
+    for (std::size_t i = 0; i < commit.states.size(); ++i) {
+      const StateWrite state = commit.states[i];
+      const std::pair name{std::string(state.detector), std::string(state.key)};
       if (state.value)
-        states[{state.detector, state.key}] = *state.value;
+        states[name] = *state.value;
       else
-        states.erase({state.detector, state.key});
+        states.erase(name);
+    }
     events.insert(events.end(), commit.events.begin(), commit.events.end());
     blind.insert(blind.end(), commit.blind.begin(), commit.blind.end());
     peers.insert(peers.end(), commit.peers.begin(), commit.peers.end());

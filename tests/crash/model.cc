@@ -127,11 +127,13 @@ void Contents::apply(const Step& step) {
     if (step.record_history && change.before != change.after && is_sample(change.name.nlri.prefix))
       history[change.name.nlri.prefix].push_back(change);
   }
-  for (const rib::StateWrite& state : step.states) {
+  for (std::size_t i = 0; i < step.states.size(); ++i) {
+    const rib::StateWrite state = step.states[i];
+    const std::pair name{std::string(state.detector), std::string(state.key)};
     if (state.value)
-      states[{state.detector, state.key}] = *state.value;
+      states[name] = *state.value;
     else
-      states.erase({state.detector, state.key});
+      states.erase(name);
   }
   for (const rib::PeerRecord& peer : step.peers) peers[peer.id] = peer;
   for (const rib::BlindInterval& interval : step.blind)

@@ -45,7 +45,7 @@ struct Step {
   Timestamp alive_until;
   bool record_history = true;
   std::vector<Change> changes;
-  std::vector<rib::StateWrite> states;
+  rib::StateWrites states;
   std::vector<rib::PeerRecord> peers;
   std::vector<rib::BlindInterval> blind;
   std::vector<Event> events;

@@ -45,7 +45,7 @@ class Script {
       write.after = mix % 5 == 0 ? kNoPath : static_cast<PathId>(mix / 7 % 100);
       commit.routes.push_back(write);
     }
-    commit.states.push_back({"script", "n", std::to_string(n)});
+    commit.states.put("script", "n", std::to_string(n));
     if (n % 10 == 3) commit.events.push_back(make_event(n));
     return commit;
   }

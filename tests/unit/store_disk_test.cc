@@ -58,7 +58,7 @@ void survive(const std::filesystem::path& path, rocksdb::Env* env,
     // What the log had reserved before may still be written.
     for (int i = 0; i < 2000 && store->error().empty(); ++i, ++events) {
       Commit commit = one_route(++n, true);
-      commit.states = {{"d", "k", std::string(20000, 'v')}};
+      commit.states.put("d", "k", std::string(20000, 'v'));
       store->submit(std::move(commit));
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }

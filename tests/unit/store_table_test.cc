@@ -62,10 +62,10 @@ class Writer {
     for (int i = 0; i < 3; ++i) {
       const std::string key = std::to_string(random_() % 20);
       if (random_() % 3 == 0) {
-        commit.states.push_back({"new-upstream", key, std::nullopt});
+        commit.states.erase("new-upstream", key);
         states.erase({"new-upstream", key});
       } else {
-        commit.states.push_back({"new-upstream", key, std::to_string(sequence)});
+        commit.states.put("new-upstream", key, std::to_string(sequence));
         states[{"new-upstream", key}] = std::to_string(sequence);
       }
     }
@@ -169,7 +169,7 @@ TEST_CASE("store: commits joined while the disk is ill mean the same as one by o
     commit.base = from_unix_micros(static_cast<std::int64_t>(1000 * i));
     commit.routes = {{0, 1, static_cast<PathId>(i - 1), static_cast<PathId>(i), 5},
                      {0, static_cast<PrefixId>(10 + i), kNoPath, 1, 6}};
-    commit.states = {{"d", "k", std::to_string(i)}};
+    commit.states.put("d", "k", std::to_string(i));
     if (i == 4) commit.events = {make_event(4)};
     commits.push_back(std::move(commit));
   }
@@ -195,6 +195,30 @@ TEST_CASE("store: commits joined while the disk is ill mean the same as one by o
   CHECK(commits[0].base + microseconds(joined.time_offset_us) == from_unix_micros(6005));
   REQUIRE(commits[0].states.size() == 1);
   CHECK(commits[0].states[0].value == "6");
+}
+
+TEST_CASE("state writes: joined in order, of each key the last one stays, an erasure too") {
+  StateWrites first, later;
+  first.put("d", "a", "1");
+  first.put("d", std::string_view("b\0c", 3), "");
+  first.put("longer", "a", "2");
+  later.erase("d", "a");
+  later.put("longer", "a", "3");
+  later.put("d", "e", "4");
+  first.append(std::move(later));
+  REQUIRE(first.size() == 6);
+  CHECK(first[3].stored_key == std::string_view("d\0a", 3));
+  CHECK_FALSE(first[3].value);
+  CHECK(first[4].detector == "longer");
+  CHECK(first[4].value == "3");
+  first.keep_last_of_each();
+  REQUIRE(first.size() == 4);
+  CHECK(first[0].key == std::string_view("b\0c", 3));
+  CHECK(first[0].value == "");
+  CHECK(first[1].key == "a");
+  CHECK_FALSE(first[1].value);
+  CHECK(first[2].value == "3");
+  CHECK(first[3].value == "4");
 }
 
 TEST_CASE("store: a full disk keeps what is named, and forgets a path that came and went") {
