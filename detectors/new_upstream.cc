@@ -130,8 +130,45 @@ void NewUpstream::note(std::uint32_t adjacency, const RouteChange& change, bool 
 
 void NewUpstream::on_update_end() {
   if (touched_.empty()) return;
+  note_shares();
+  if (!ordered_.empty()) decide_in_order();
+  touched_.clear();
+  seen_.clear();
+  if (details_.size() > kDetailsKept) details_.resize(kDetailsKept);
+  details_used_ = 0;
+  path_texts_.clear();
+}
+
+/// Most touches add to a share window that is open, or to nothing, and wait for none of the others.
+/// The rest goes to `ordered_`.
+void NewUpstream::note_shares() {
   ordered_.clear();
-  for (Touch& t : touched_) ordered_.push_back(&t);
+  for (std::size_t i = 0; i < touched_.size(); ++i) {
+    if (i + 8 < touched_.size())
+      if (const ShareWindow* const w = window_of(touched_[i + 8].adjacency)) {
+        prefetch_line(w);
+        prefetch_line(&w->toggles);
+      }
+    if (i + 4 < touched_.size())
+      if (const ShareWindow* const w = window_of(touched_[i + 4].adjacency))
+        prefetch_line(w->toggles.list.data() + w->toggles.list.size());
+    Touch& t = touched_[i];
+    if (awaits_order(t))
+      ordered_.push_back(&t);
+    else
+      note_share(t);
+  }
+}
+
+bool NewUpstream::awaits_order(const Touch& t) const {
+  const AdjacencyRecord& r = knowledge_[t.adjacency];
+  if (!r.known()) return true;
+  const std::uint32_t now = sightings_.prefixes(t.adjacency);
+  if (r.open ? now == 0 && t.prefixes_before > 0 : now > 0) return true;  // see `decide`
+  return r.window == kNoNumber && changes_share(t);
+}
+
+void NewUpstream::decide_in_order() {
   std::sort(ordered_.begin(), ordered_.end(),
             [](const Touch* a, const Touch* b) { return a->order < b->order; });
   // A new adjacency of an origin that this same UPDATE introduces is that of a new origin, however
@@ -144,25 +181,12 @@ void NewUpstream::on_update_end() {
     any_outcome = any_outcome || t->outcome != Outcome::kNone;
   }
   if (any_outcome) tell_outcomes();
-  for (std::size_t i = 0; i < ordered_.size(); ++i) {
-    if (i + 4 < ordered_.size())
-      if (const ShareWindow* const w = window_of(ordered_[i + 4]->adjacency)) {
-        prefetch_line(w);
-        prefetch_line(&w->toggles);
-        prefetch_line(&w->evidence);
-      }
-    note_share(*ordered_[i]);
-  }
+  for (Touch* const t : ordered_) note_share(*t);
   for (const OriginTouch& o : origins_touched_) judge_single_homed(o);
   if (any_outcome)
     for (const Touch* const t : ordered_)
       if (t->outcome != Outcome::kNone) store(t->adjacency);
   store_storm();
-  touched_.clear();
-  seen_.clear();
-  if (details_.size() > kDetailsKept) details_.resize(kDetailsKept);
-  details_used_ = 0;
-  path_texts_.clear();
   origins_touched_.clear();
 }
 

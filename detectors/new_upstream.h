@@ -183,6 +183,9 @@ class NewUpstream final : public Detector {
   std::uint32_t number_of(Asn origin, Asn upstream);
   Touch& touch(std::uint32_t adjacency);
   void note(std::uint32_t adjacency, const RouteChange& change, bool added);
+  void note_shares();
+  bool awaits_order(const Touch& t) const;
+  void decide_in_order();
   void decide(Touch& t);
   void appear(Touch& t);
   void vanish(Touch& t);
@@ -224,6 +227,7 @@ class NewUpstream final : public Detector {
   // new_upstream_share.cc: windows
   ShareWindow* window_of(std::uint32_t adjacency);
   ShareWindow& add_window(std::uint32_t adjacency);
+  bool changes_share(const Touch& t) const;
   void note_share(Touch& t);
   void add_toggles(const Touch& t, Toggles& to) const;
   void open_window(Touch& t);
@@ -271,7 +275,7 @@ class NewUpstream final : public Detector {
   Counters counters_;  // distinct paths, not routes
 
   std::vector<Touch> touched_;  // by the present UPDATE
-  std::vector<Touch*> ordered_;  // the same, ascending, from its end on
+  std::vector<Touch*> ordered_;  // those that are decided in order, ascending, from its end on
   std::vector<Seen> seen_;
   std::deque<Details> details_;  // those of earlier UPDATEs keep their memory
   std::uint32_t details_used_ = 0;

@@ -63,13 +63,18 @@ NewUpstream::ShareWindow& NewUpstream::add_window(std::uint32_t adjacency) {
   return windows_[at];
 }
 
+/// Did it change which prefixes show an adjacency that was shown and still is?
+bool NewUpstream::changes_share(const Touch& t) const {
+  return t.outcome == Outcome::kNone && !knowledge_[t.adjacency].damped && t.count != 0 &&
+         t.prefixes_before != 0 && sightings_.prefixes(t.adjacency) != 0;
+}
+
 void NewUpstream::note_share(Touch& t) {
   ShareWindow* const w = window_of(t.adjacency);
   if (w != nullptr)
     w->old_count = static_cast<std::uint32_t>(
         std::max<std::int64_t>(0, w->old_count + t.baseline_delta));
-  if (t.outcome != Outcome::kNone || knowledge_[t.adjacency].damped) return;
-  if (t.count == 0 || sightings_.prefixes(t.adjacency) == 0 || t.prefixes_before == 0) return;
+  if (!changes_share(t)) return;
   if (w == nullptr) return open_window(t);
   w->last = host_->now();
   w->cause = t.cause;
@@ -85,6 +90,7 @@ void NewUpstream::note_share(Touch& t) {
 
 /// Without the details, which most touches need for nothing else.
 void NewUpstream::add_toggles(const Touch& t, Toggles& to) const {
+  if (to.overflow) return;  // no more are noted
   for (std::uint32_t at = t.first; at != kNoNumber; at = seen_[at].next)
     to.add(host_->nlri(seen_[at].prefix).prefix, seen_[at].added);
   to.overflow = to.overflow || t.overflow;

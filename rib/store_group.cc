@@ -5,6 +5,7 @@
 #include <boost/sort/pdqsort/pdqsort.hpp>
 #include <tuple>
 
+#include "lapwing/prefetch.h"
 #include "lapwing/sort_unique.h"
 #include "rib/store_codec.h"
 #include "rib/store_history_log.h"
@@ -143,11 +144,12 @@ void Group::add_routes(const std::vector<Commit>& commits, bool keep_history) {
                                  static_cast<std::uint64_t>(key.has_path_id) << 32 | key.path_id;
       routes_.push_back(
           {key.high, key.low, tail, spaces.number({write.peer, key.afi, key.safi, key.rd}), index});
-      values_.push_back({micros, write.after});
+      values_.push_back({micros, write.after, kNoRow});
       if (!keep_history || !commit.record_history || write.before == write.after) continue;
       // Rows are numbered in order; their times follow that order.
       history_micros = std::max(history_micros, micros);
       if (history_.empty()) history_base_micros_ = history_micros;
+      values_.back().history = static_cast<std::uint32_t>(history_.size());
       const std::uint32_t hour = history_is_large_ ? 0 : history_hour(history_micros);
       history_.push_back(
           {key.high, key.low, history_micros,
@@ -176,6 +178,7 @@ void Group::add_routes(const std::vector<Commit>& commits, bool keep_history) {
     if (a.tail != b.tail) return a.tail < b.tail;
     return a.index < b.index;
   });
+  if (removed_at.empty()) order_history();
   std::size_t kept = 0;
   for (std::size_t i = 0; i < routes_.size(); ++i) {
     const RouteItem& item = routes_[i];
@@ -193,6 +196,22 @@ void Group::add_routes(const std::vector<Commit>& commits, bool keep_history) {
                          return std::tie(a.space, a.high, a.low, a.length, a.index) <
                                 std::tie(b.space, b.high, b.low, b.length, b.index);
                        });
+}
+
+/// As the routes are, which is all that the sort has to do where they are those of one neighbour.
+void Group::order_history() {
+  std::vector<HistoryItem> ordered;
+  ordered.reserve(history_.size());
+  for (std::size_t i = 0; i < routes_.size(); ++i) {
+    if (i + 2 * kAhead < routes_.size()) prefetch_line(&values_[routes_[i + 2 * kAhead].index]);
+    if (i + kAhead < routes_.size()) {
+      const std::uint32_t row = values_[routes_[i + kAhead].index].history;
+      if (row != kNoRow) prefetch_line(&history_[row]);
+    }
+    const std::uint32_t row = values_[routes_[i].index].history;
+    if (row != kNoRow) ordered.push_back(history_[row]);
+  }
+  history_ = std::move(ordered);
 }
 
 void Group::add_paths(const std::vector<Commit>& commits) {
@@ -242,7 +261,9 @@ void Group::emit_routes(EntrySink& sink) const {
   }
   char key[kMaxRouteKey];
   char value[20];
-  for (const RouteItem& item : routes_) {
+  for (std::size_t i = 0; i < routes_.size(); ++i) {
+    if (i + kAhead < routes_.size()) prefetch_line(&values_[routes_[i + kAhead].index]);
+    const RouteItem& item = routes_[i];
     const Space& space = spaces_[item.space];
     const char* end = write_nlri(write_be32(key, space.peer), key_of(space, item), true);
     const std::string_view octets(key, static_cast<std::size_t>(end - key));

@@ -76,6 +76,7 @@ class Group {
   struct RouteValue {
     std::uint64_t micros;
     PathId after;
+    std::uint32_t history;  // its row in history_, before that is sorted; kNoRow: none
   };
   struct HistoryItem {
     std::uint64_t high;
@@ -98,6 +99,7 @@ class Group {
 
   void add_routes(const std::vector<Commit>& commits, bool keep_history);
   void add_paths(const std::vector<Commit>& commits);
+  void order_history();
   void add_states(const std::vector<Commit>& commits);
   void add_small(const std::vector<Commit>& commits);
   void emit_routes(EntrySink& sink) const;
@@ -105,6 +107,8 @@ class Group {
   void emit_history(EntrySink& sink) const;
   bgp::NlriKey nlri_of(const HistoryItem& item) const;
   static bgp::NlriKey key_of(const Space& space, const RouteItem& item);
+
+  static constexpr std::uint32_t kNoRow = 0xffffffff;
 
   const Dictionary& dictionary_;
   const std::uint64_t history_row_;
