@@ -59,6 +59,7 @@ void Engine::process(const bgp::RecordBatch& batch) {
     process_record(batch, record);
   }
   flush(tick);
+  if (tick) recycle_when_calm();
   if (tick && !options_.replay) pack_paths();
   publish();
 }
@@ -330,15 +331,29 @@ void Engine::flush(bool even_if_empty) {
   }
 }
 
+// Ids of prefixes are given back as far as new ones are wanted; the rest waits for calm times.
 void Engine::recycle() {
+  constexpr std::uint64_t kUnused = 1 << 16;
+  if (prefixes_.unused() < kUnused) recycle_prefixes(kUnused);
+  if (prefixes_.releases() > prefixes_.size() + kUnused) recycle_prefixes(UINT64_MAX);
+  recycle_paths(options_.paths_kept);
+  if (const std::uint64_t waiting = prefixes_.waiting() + paths_.waiting(); waiting > squeeze_at_)
+    squeeze(waiting);
+}
+
+void Engine::recycle_when_calm() {
+  constexpr std::uint64_t kCalm = 4096;             // changes from one tick to the next
+  constexpr std::uint64_t kPrefixes = 1 << 17;  // some milliseconds
+  if (changes_ - std::exchange(changes_at_tick_, changes_) < kCalm) recycle_prefixes(kPrefixes);
+}
+
+void Engine::recycle_prefixes(std::uint64_t most) {
   prefixes_.drain(
       sink_.durable_sequence(), [this](PrefixId id) { forget_prefix(id); },
       [this](PrefixId id) {
         for (const Detector* detector : prefetchers_) detector->prefetch(id, kNoPath, 0);
-      });
-  recycle_paths(options_.paths_kept);
-  if (const std::uint64_t waiting = prefixes_.waiting() + paths_.waiting(); waiting > squeeze_at_)
-    squeeze(waiting);
+      },
+      most);
 }
 
 void Engine::recycle_paths(std::size_t keep) {
@@ -403,7 +418,7 @@ void Engine::forget_path(PathId id) {
 void Engine::publish() {
   constexpr auto kRelaxed = std::memory_order_relaxed;
   counters_.routes.store(routes_, std::memory_order_release);  // after the commits that made it so
-  counters_.prefixes.store(prefixes_.size(), kRelaxed);
+  counters_.prefixes.store(prefixes_.referred(), kRelaxed);
   counters_.paths.store(paths_.size(), kRelaxed);
   counters_.announcements.store(announcements_, kRelaxed);
   counters_.withdrawals.store(withdrawals_, kRelaxed);

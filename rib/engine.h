@@ -292,6 +292,8 @@ class Engine final : public Dictionary {
   void write_peer(const Peer& peer);
   void flush(bool even_if_empty);
   void recycle();
+  void recycle_when_calm();
+  void recycle_prefixes(std::uint64_t most);
   /// Gives back attribute sets that nothing uses and that the disk is done with, but for `keep`.
   void recycle_paths(std::size_t keep);
   PathTable::Form form_of_new(Peer& peer, Family family);
@@ -373,6 +375,7 @@ class Engine final : public Dictionary {
   std::uint64_t sequence_ = 1;    // of commit_
   std::uint64_t squeeze_at_ = 0;  // octets of released ids
   EngineCounters counters_;
+  std::uint64_t changes_at_tick_ = 0;
   std::uint64_t announcements_ = 0, withdrawals_ = 0, duplicates_ = 0, changes_ = 0, routes_ = 0;
   mutable std::mutex peer_counters_mutex_;
   std::deque<PeerCounters> peer_counters_;  // guarded by peer_counters_mutex_ (the list only)

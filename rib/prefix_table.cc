@@ -118,6 +118,7 @@ void PrefixTable::sort(std::vector<PrefixId>& ids) const {
 void PrefixTable::release(PrefixId id, std::uint64_t commit) {
   Record& record = records_[id];
   if (--record.references != 0) return;
+  --referred_;
   if (record.quarantined != kMany) ++record.quarantined;
   ++waiting_;
   quarantine_.add(commit, id);
@@ -143,7 +144,7 @@ void PrefixTable::free_record(PrefixId id, const std::function<void(PrefixId)>& 
 }
 
 void PrefixTable::drain(std::uint64_t durable, const std::function<void(PrefixId)>& fn,
-                        const std::function<void(PrefixId)>& ahead) {
+                        const std::function<void(PrefixId)>& ahead, std::uint64_t most) {
   const auto prefetch = [&](PrefixId id, int step) {
     if (step == 0 && ahead) ahead(id);
     if (step == 0)
@@ -151,7 +152,8 @@ void PrefixTable::drain(std::uint64_t durable, const std::function<void(PrefixId
     else
       this->prefetch(hash(key(id)));
   };
-  quarantine_.drain(durable, 0, prefetch, [&](PrefixId id) { leave_quarantine(id, fn); });
+  const std::uint64_t keep = waiting_ - std::min(waiting_, most);
+  quarantine_.drain(durable, keep, prefetch, [&](PrefixId id) { leave_quarantine(id, fn); });
 }
 
 void PrefixTable::free_unnamed(std::span<const PrefixId> named,

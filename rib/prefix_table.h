@@ -47,19 +47,26 @@ class PrefixTable {
   }
 
   std::uint32_t references(PrefixId id) const { return records_[id].references; }
-  void acquire(PrefixId id) { ++records_[id].references; }
+  void acquire(PrefixId id) { referred_ += records_[id].references++ == 0 ? 1 : 0; }
   /// `commit`: number of the commit being built.
   void release(PrefixId id, std::uint64_t commit);
-  /// Frees what commits up to `durable` released; `fn(id)` before an id is free, and
-  /// `ahead(id)`, where it is given, some ids earlier: to ask for memory.
+  /// Frees what commits up to `durable` released, of that the `most` oldest; `fn(id)` before an id
+  /// is free, and `ahead(id)`, where it is given, some ids earlier: to ask for memory.
   void drain(std::uint64_t durable, const std::function<void(PrefixId)>& fn,
-             const std::function<void(PrefixId)>& ahead = {});
+             const std::function<void(PrefixId)>& ahead = {}, std::uint64_t most = UINT64_MAX);
   /// Frees what waits for a commit and is not among `named` (ascending).
   void free_unnamed(std::span<const PrefixId> named, const std::function<void(PrefixId)>& fn);
-  /// Octets that wait for a commit.
+  /// Releases that wait to be drained: of an id that came back each one.
+  std::uint64_t releases() const { return waiting_; }
+  /// Octets of these.
   std::uint64_t waiting() const { return waiting_ * (sizeof(Record) + sizeof(Slot)); }
+  /// Ids that are free, of those that were ever used.
+  std::uint64_t unused() const { return next_ - size_; }
 
+  /// Ids in use or waiting.
   std::uint64_t size() const { return size_; }
+  /// Ids that are referred to.
+  std::uint64_t referred() const { return referred_; }
   std::uint64_t footprint() const;
 
  private:
@@ -94,6 +101,7 @@ class PrefixTable {
   LargeVector<Slot> index_;
   std::uint64_t mask_ = 0;
   std::uint64_t size_ = 0;     // ids in use or in quarantine
+  std::uint64_t referred_ = 0;
   PrefixId next_ = 0;          // first id never used
   PrefixId free_ = kNone;      // head of the list of free ids
   std::uint64_t waiting_ = 0;  // in quarantine_

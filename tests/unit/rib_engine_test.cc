@@ -37,6 +37,7 @@ bgp::NlriKey key_of(const std::string& prefix) {
 /// What the detector was told, in words.
 struct Log {
   std::vector<std::string> lines;
+  int released = 0;  // prefixes
   std::vector<std::string> take() { return std::exchange(lines, {}); }
 };
 using Lines = std::vector<std::string>;
@@ -72,6 +73,7 @@ class Recorder : public Detector {
     constexpr const char* kNames[] = {"up", "down", "baseline-done", "synchronized", "removed"};
     log_.lines.push_back(std::string(kNames[static_cast<int>(c.event)]));
   }
+  void prefix_released(PrefixId) override { ++log_.released; }
   void on_timer(std::uint64_t key) override {
     log_.lines.push_back("timer " + std::to_string(key) + " at " +
                          std::to_string(unix_micros(host_->now()) / 1000000));
@@ -148,12 +150,13 @@ struct Batch : bgp::RecordBatch {
     peer_details.back().max_prefix = bgp::MaxPrefix{limit, 80, shut_down, {{kIpv6Unicast, 3}}};
     return *this;
   }
-  /// 10.0.N.0/24 for each N of [first, last).
+  /// For each N of [first, last) the /24 that is the Nth from 10.0.0.0 on.
   Batch& announce_many(std::int64_t t, int first, int last, const std::vector<Asn>& ases) {
     std::vector<std::string> prefixes;
     for (int n = first; n < last; ++n)
-      prefixes.push_back("10." + std::to_string(n / 256) + "." + std::to_string(n % 256) + ".0/24");
-    return update(t, {}, prefixes, ases);
+      prefixes.push_back(std::to_string(10 + n / 65536) + "." + std::to_string(n / 256 % 256) + "." +
+                         std::to_string(n % 256) + ".0/24");
+    return ases.empty() ? update(t, prefixes, {}, {}) : update(t, {}, prefixes, ases);
   }
   Batch& up(std::int64_t t) {
     bgp::SessionDetail detail;
@@ -278,6 +281,37 @@ TEST_CASE("routes are told in order of NLRI, whatever ids they were given") {
   others.push_back(std::make_unique<Recorder>(log));
   reloaded->engine.replace_detectors({}, std::move(others), [](const Engine::StateFn&) {});
   CHECK(prefixes_of(log.take()) == ordered);
+}
+
+TEST_CASE("ids of withdrawn prefixes are given back as far as new ones are wanted, the rest when calm") {
+  constexpr int kMany = 200'000, kWanted = 65'536;
+  Bench b;
+  b.start();
+  b.commits.durable = 1000;
+  b.run(Batch().declare(1, "edge1").up(2).announce_many(3, 0, kMany, {1, 2}).end_of_rib(4));
+  const std::uint64_t octets = b.engine.footprint().prefixes;
+  b.run(Batch().announce_many(5, 0, kMany, {}));
+  CHECK(b.engine.counters().prefixes == 0);
+  b.run(Batch());
+  CHECK(b.log.released == kWanted);
+  b.run(Batch().announce_many(6, kMany, kMany + 60'000, {1, 2}));
+  CHECK(b.engine.counters().prefixes == 60'000);
+  b.run(Batch());
+  CHECK(b.log.released == 2 * kWanted);
+  CHECK(b.engine.footprint().prefixes == octets);
+  const auto tick = [&b](std::int64_t t) {
+    Batch batch;
+    batch.add_tick(at(t));
+    b.run(batch);
+  };
+  tick(7);  // much has changed since the last
+  CHECK(b.log.released == 2 * kWanted);
+  b.run(Batch().announce_many(8, 150'000, kMany, {1, 3}));  // they come back
+  tick(9);
+  CHECK(b.log.released == 2 * kWanted);
+  tick(10);
+  CHECK(b.log.released == 150'000);
+  CHECK(b.engine.counters().prefixes == 110'000);
 }
 
 TEST_CASE("a neighbour joined midway teaches at first sight of a prefix and alarms after it") {
