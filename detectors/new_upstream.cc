@@ -35,18 +35,22 @@ void NewUpstream::attach(Host& host) {
 }
 
 void NewUpstream::on_route_change(const RouteChange& change) {
-  const std::uint32_t before = adjacency_of(change.before, change.peer);
-  const std::uint32_t after = adjacency_of(change.after, change.peer);
+  const std::uint32_t before = adjacency_of(change.before, change.peer, kNoNumber);
+  const std::uint32_t after = adjacency_of(change.after, change.peer, before);
   if (before == after) return;
+  if (before != kNoNumber && after != kNoNumber) {
+    knowledge_.prefetch(after);
+    sightings_.prefetch(change.prefix, after);
+  }
   if (before != kNoNumber) note(before, change, false);
   if (after != kNoNumber) note(after, change, true);
 }
 
-std::uint32_t NewUpstream::adjacency_of(PathId path, PeerId peer) {
+std::uint32_t NewUpstream::adjacency_of(PathId path, PeerId peer, std::uint32_t likely) {
   if (path == kNoPath) return kNoNumber;
   if (path == memo_path_ && peer == memo_peer_) return memo_;
   std::uint32_t number = by_path_[path];
-  if (number == kUnset || number == kByPeer) number = look_up(path, peer);
+  if (number == kUnset || number == kByPeer) number = look_up(path, peer, likely);
   if (number == kNothing) number = kNoNumber;
   memo_path_ = path;
   memo_peer_ = peer;
@@ -54,7 +58,7 @@ std::uint32_t NewUpstream::adjacency_of(PathId path, PeerId peer) {
   return number;
 }
 
-std::uint32_t NewUpstream::look_up(PathId path, PeerId peer) {
+std::uint32_t NewUpstream::look_up(PathId path, PeerId peer, std::uint32_t likely) {
   const PathEnd end = read_path_end(host_->path(path).as_path(), host_->route_server_ases());
   const Adjacency a = judge_adjacency(end, host_->peer(peer));
   const bool by_peer = end.shape == PathShape::kEmpty || end.shape == PathShape::kOneHop;
@@ -62,7 +66,10 @@ std::uint32_t NewUpstream::look_up(PathId path, PeerId peer) {
   std::uint32_t number = kNothing;
   switch (a.kind) {
     case AdjacencyKind::kAdjacency:
-      number = number_of(a.origin, a.upstream);
+      number = likely != kNoNumber && knowledge_[likely].origin == a.origin &&
+                       knowledge_[likely].upstream == a.upstream
+                   ? likely
+                   : number_of(a.origin, a.upstream);
       break;
     case AdjacencyKind::kOwn:
       counters_.own += first;

@@ -178,8 +178,9 @@ class NewUpstream final : public Detector {
   };
 
   // new_upstream.cc: counting and deciding
-  std::uint32_t adjacency_of(PathId path, PeerId peer);
-  std::uint32_t look_up(PathId path, PeerId peer);
+  /// `likely`: an adjacency that the path may show, what the route before it did; or kNoNumber.
+  std::uint32_t adjacency_of(PathId path, PeerId peer, std::uint32_t likely);
+  std::uint32_t look_up(PathId path, PeerId peer, std::uint32_t likely);
   std::uint32_t number_of(Asn origin, Asn upstream);
   Touch& touch(std::uint32_t adjacency);
   void note(std::uint32_t adjacency, const RouteChange& change, bool added);

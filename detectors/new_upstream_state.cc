@@ -127,7 +127,7 @@ void NewUpstream::restore_storm(std::string_view value) {
 }
 
 void NewUpstream::restore_route(const RouteView& route) {
-  const std::uint32_t adjacency = adjacency_of(route.path, route.peer);
+  const std::uint32_t adjacency = adjacency_of(route.path, route.peer, kNoNumber);
   if (adjacency != kNoNumber) sightings_.add(route.prefix, adjacency);
 }
 
