@@ -151,19 +151,17 @@ void NewUpstream::on_update_end() {
 void NewUpstream::note_shares() {
   ordered_.clear();
   for (std::size_t i = 0; i < touched_.size(); ++i) {
-    if (i + 8 < touched_.size())
-      if (const ShareWindow* const w = window_of(touched_[i + 8].adjacency)) {
-        prefetch_line(w);
-        prefetch_line(&w->toggles);
-      }
+    if (i + 8 < touched_.size()) prefetch_window(touched_[i + 8].adjacency);
     if (i + 4 < touched_.size())
       if (const ShareWindow* const w = window_of(touched_[i + 4].adjacency))
         prefetch_line(w->toggles.list.data() + w->toggles.list.size());
     Touch& t = touched_[i];
-    if (awaits_order(t))
-      ordered_.push_back(&t);
-    else
+    if (!awaits_order(t)) {
       note_share(t);
+      continue;
+    }
+    ordered_.push_back(&t);
+    prefetch_line(&knowledge_.origin(knowledge_[t.adjacency].origin_number));
   }
 }
 
@@ -213,7 +211,9 @@ void NewUpstream::tell_outcomes() {
     if (t->outcome == Outcome::kNew) knowledge_.note_transit(t->adjacency);
   for (Touch* const t : ordered_)
     if (t->outcome == Outcome::kReturned) emit_returned(*t);
-  for (Touch* const t : ordered_) {
+  for (std::size_t i = 0; i < ordered_.size(); ++i) {
+    if (i + 4 < ordered_.size()) prefetch_window(ordered_[i + 4]->adjacency);
+    Touch* const t = ordered_[i];
     if (t->outcome == Outcome::kGone) emit_gone(*t);
     if (t->outcome == Outcome::kUnobserved || t->outcome == Outcome::kForgotten)
       close_window(t->adjacency, false);

@@ -227,6 +227,7 @@ class NewUpstream final : public Detector {
 
   // new_upstream_share.cc: windows
   ShareWindow* window_of(std::uint32_t adjacency);
+  void prefetch_window(std::uint32_t adjacency);
   ShareWindow& add_window(std::uint32_t adjacency);
   bool changes_share(const Touch& t) const;
   void note_share(Touch& t);

@@ -7,6 +7,7 @@
 
 #include "detectors/event_text.h"
 #include "detectors/new_upstream.h"
+#include "lapwing/prefetch.h"
 
 namespace lapwing::detectors {
 
@@ -48,6 +49,14 @@ bool NewUpstream::Toggles::cancelled() const {
 NewUpstream::ShareWindow* NewUpstream::window_of(std::uint32_t adjacency) {
   const std::uint32_t at = knowledge_[adjacency].window;
   return at == kNoNumber ? nullptr : &windows_[at];
+}
+
+void NewUpstream::prefetch_window(std::uint32_t adjacency) {
+  const ShareWindow* const w = window_of(adjacency);
+  if (w == nullptr) return;
+  prefetch_line(w);
+  prefetch_line(&w->toggles);
+  prefetch_line(&w->evidence);
 }
 
 NewUpstream::ShareWindow& NewUpstream::add_window(std::uint32_t adjacency) {
@@ -129,7 +138,7 @@ void NewUpstream::close_window(std::uint32_t adjacency, bool report) {
   const ShareWindow w = std::exchange(*open, ShareWindow{});
   AdjacencyRecord& r = knowledge_[adjacency];
   free_windows_.push_back(std::exchange(r.window, kNoNumber));
-  host_->cancel_timer(kShareTimer | adjacency);
+  // Its timer is left: it finds no window, or the next one has set it anew.
   if (host_->keeps_state()) host_->erase_state(adjacency_key(r.origin, r.upstream) + 's');
   if (!report) return;
   const std::uint32_t count = sightings_.prefixes(adjacency);
