@@ -83,6 +83,7 @@ ShortText count_of(std::uint64_t n, std::string_view one, std::string_view many)
 /// Inserts in order unless present; keeps the smallest `limit`. False: already present.
 template <typename T>
 bool insert_bounded(std::vector<T>& sorted, const T& value, std::size_t limit) {
+  if (sorted.size() >= limit && !sorted.empty() && sorted.back() < value) return true;
   auto it = sorted.begin();
   auto end = sorted.end();
   while (it != end) {

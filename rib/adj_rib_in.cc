@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <new>
 #include <utility>
 
@@ -28,9 +29,7 @@ PathId RoutePages::exchange(std::uint32_t page, PrefixId id, PathId path) {
   if (number != 0) {
     before = path_at(marks, number);
     const std::uint8_t was = std::exchange(number, std::uint8_t{0});
-    unsigned others = 0;
-    for (const std::uint8_t other : numbers) others |= other == was ? 1u : 0u;
-    if (others == 0) empty(marks, was);
+    if (std::memchr(numbers.data(), was, kPageSize) == nullptr) empty(marks, was);
   }
   if (path != kNoPath) number = static_cast<std::uint8_t>(number_for(page, id, path));
   return before;
