@@ -17,7 +17,8 @@ void NewUpstream::Toggles::add(const Prefix& prefix, bool added) {
     return;
   }
   // Most windows see few of them, the others many.
-  if (list.size() == list.capacity()) list.reserve(list.size() < kFewToggles ? kFewToggles : kMaxToggles);
+  if (list.size() == list.capacity())
+    list.reserve(list.size() < kFewToggles ? kFewToggles : kMaxToggles);
   list.push_back({prefix, added});
 }
 

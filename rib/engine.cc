@@ -342,7 +342,7 @@ void Engine::recycle() {
 }
 
 void Engine::recycle_when_calm() {
-  constexpr std::uint64_t kCalm = 4096;             // changes from one tick to the next
+  constexpr std::uint64_t kCalm = 4096;         // changes from one tick to the next
   constexpr std::uint64_t kPrefixes = 1 << 17;  // some milliseconds
   if (changes_ - std::exchange(changes_at_tick_, changes_) < kCalm) recycle_prefixes(kPrefixes);
 }

@@ -324,6 +324,43 @@ TEST_CASE("share: a set that is what it was before is no event; another set of t
   CHECK(field<std::string>(s.host.events[0], "change") == "moved");
 }
 
+TEST_CASE("share: what one UPDATE begins ends in order of origin, whatever order its prefixes have") {
+  FakeHost host("new-upstream");
+  const PeerId a = host.add_peer("a", 1);
+  host.at("2024-01-01T00:00:00Z");
+  host.table(a, {"10.3.0.0/24", "10.3.1.0/24"}, "1 10 300");
+  host.table(a, {"10.1.0.0/24", "10.1.1.0/24"}, "1 10 100");
+  host.table(a, {"10.2.0.0/24", "10.2.1.0/24"}, "1 10 200");
+  host.after(hours(1));
+  host.withdraw(a, {"10.3.0.0/24", "10.1.0.0/24", "10.2.0.0/24"});
+  host.after(seconds(61));
+  CHECK(host.taken() == Texts{"upstream-share 100 10", "upstream-share 200 10",
+                              "upstream-share 300 10"});
+}
+
+TEST_CASE(
+    "share: a window that its upstream's going has closed says nothing, the next one has its time") {
+  UpstreamScene s;
+  s.host.table(s.host.add_peer("c", 3), {"10.0.0.0/24"}, "3 30 100");  // no single-homed events
+  s.host.announce(s.a, {"10.0.2.0/24"}, "1 10 100");
+  s.host.after(seconds(10));
+  s.host.withdraw(s.a, {"10.0.0.0/24", "10.0.1.0/24", "10.0.2.0/24"});
+  CHECK(s.host.taken() == Texts{"upstream-gone 100 10"});
+  s.host.after(seconds(10));
+  s.host.announce(s.a, {"10.0.0.0/24", "10.0.1.0/24"}, "1 10 100");
+  CHECK(s.host.taken() == Texts{"upstream-returned 100 10"});
+  s.host.announce(s.a, {"10.0.3.0/24"}, "1 10 100");
+  s.host.after(seconds(59));  // the first window would have ended meanwhile
+  CHECK(s.host.taken().empty());
+  s.host.after(seconds(1));
+  CHECK(s.host.taken() == Texts{"upstream-share 100 10"});
+  s.host.announce(s.a, {"10.0.4.0/24"}, "1 10 100");
+  s.host.withdraw(s.a, {"10.0.0.0/24", "10.0.1.0/24", "10.0.3.0/24", "10.0.4.0/24"});
+  CHECK(s.host.taken() == Texts{"upstream-gone 100 10"});
+  s.host.after(hours(1));
+  CHECK(s.host.taken().empty());
+}
+
 TEST_CASE("share: a watched origin is reported within a second, as a notice") {
   UpstreamScene s(watch_origin(100));
   s.host.announce(s.a, {"10.0.2.0/24"}, "1 10 100");

@@ -283,7 +283,8 @@ TEST_CASE("routes are told in order of NLRI, whatever ids they were given") {
   CHECK(prefixes_of(log.take()) == ordered);
 }
 
-TEST_CASE("ids of withdrawn prefixes are given back as far as new ones are wanted, the rest when calm") {
+TEST_CASE(
+    "ids of withdrawn prefixes are given back as far as new ones are wanted, the rest when calm") {
   constexpr int kMany = 200'000, kWanted = 65'536;
   Bench b;
   b.start();
