@@ -59,7 +59,9 @@ class Collector {
 
   /// False when it cannot start; the log says why.
   bool start() {
-    return open_store() && add_sinks() && start_engine() && start_speaker() && start_http();
+    if (!open_store() || !add_sinks() || !start_engine()) return false;
+    sinks_->start();
+    return start_speaker() && start_http();
   }
 
   /// Returns after SIGTERM or SIGINT and an orderly end.
@@ -153,7 +155,6 @@ class Collector {
     engine_thread_.emplace(*engine_, queue_);
     engine_thread_->start();
     reader_.emplace(*engine_, *engine_thread_, queue_, *store_, kVersion);
-    sinks_->start();
     return true;
   }
 

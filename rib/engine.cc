@@ -335,6 +335,7 @@ void Engine::flush(bool even_if_empty) {
 void Engine::recycle() {
   constexpr std::uint64_t kUnused = 1 << 16;
   if (prefixes_.unused() < kUnused) recycle_prefixes(kUnused);
+  // A prefix that comes and goes is released each time.
   if (prefixes_.releases() > prefixes_.size() + kUnused) recycle_prefixes(UINT64_MAX);
   recycle_paths(options_.paths_kept);
   if (const std::uint64_t waiting = prefixes_.waiting() + paths_.waiting(); waiting > squeeze_at_)

@@ -164,11 +164,6 @@ void Group::add_routes(const std::vector<Commit>& commits, bool keep_history) {
   }
   spaces_ = spaces.finish(routes_);
   history_spaces_ = history_spaces.finish(history_);
-  if (!removed_at.empty())
-    std::erase_if(routes_, [&](const RouteItem& item) {
-      const auto it = removed_at.find(spaces_[item.space].peer);
-      return it != removed_at.end() && item.index < it->second;
-    });
   sort_unique(removed_);
 
   boost::sort::pdqsort(routes_.begin(), routes_.end(), [](const RouteItem& a, const RouteItem& b) {
@@ -178,7 +173,12 @@ void Group::add_routes(const std::vector<Commit>& commits, bool keep_history) {
     if (a.tail != b.tail) return a.tail < b.tail;
     return a.index < b.index;
   });
-  if (removed_at.empty()) order_history();
+  order_history();
+  if (!removed_at.empty())
+    std::erase_if(routes_, [&](const RouteItem& item) {
+      const auto it = removed_at.find(spaces_[item.space].peer);
+      return it != removed_at.end() && item.index < it->second;
+    });
   std::size_t kept = 0;
   for (std::size_t i = 0; i < routes_.size(); ++i) {
     const RouteItem& item = routes_[i];

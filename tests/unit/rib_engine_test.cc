@@ -151,12 +151,18 @@ struct Batch : bgp::RecordBatch {
     return *this;
   }
   /// For each N of [first, last) the /24 that is the Nth from 10.0.0.0 on.
-  Batch& announce_many(std::int64_t t, int first, int last, const std::vector<Asn>& ases) {
+  static std::vector<std::string> many(int first, int last) {
     std::vector<std::string> prefixes;
     for (int n = first; n < last; ++n)
       prefixes.push_back(std::to_string(10 + n / 65536) + "." + std::to_string(n / 256 % 256) + "." +
                          std::to_string(n % 256) + ".0/24");
-    return ases.empty() ? update(t, prefixes, {}, {}) : update(t, {}, prefixes, ases);
+    return prefixes;
+  }
+  Batch& announce_many(std::int64_t t, int first, int last, const std::vector<Asn>& ases) {
+    return update(t, {}, many(first, last), ases);
+  }
+  Batch& withdraw_many(std::int64_t t, int first, int last) {
+    return update(t, many(first, last), {}, {});
   }
   Batch& up(std::int64_t t) {
     bgp::SessionDetail detail;
@@ -291,7 +297,7 @@ TEST_CASE(
   b.commits.durable = 1000;
   b.run(Batch().declare(1, "edge1").up(2).announce_many(3, 0, kMany, {1, 2}).end_of_rib(4));
   const std::uint64_t octets = b.engine.footprint().prefixes;
-  b.run(Batch().announce_many(5, 0, kMany, {}));
+  b.run(Batch().withdraw_many(5, 0, kMany));
   CHECK(b.engine.counters().prefixes == 0);
   b.run(Batch());
   CHECK(b.log.released == kWanted);
@@ -313,6 +319,23 @@ TEST_CASE(
   tick(10);
   CHECK(b.log.released == 150'000);
   CHECK(b.engine.counters().prefixes == 110'000);
+}
+
+TEST_CASE("prefixes that come and go all the time do not pile up until it is calm") {
+  constexpr int kMany = 200'000, kFlapping = 10'000, kWanted = 65'536;
+  Bench b;
+  b.start();
+  b.commits.durable = 1000;
+  b.run(Batch().declare(1, "edge1").up(2).announce_many(3, 0, kMany, {1, 2}).end_of_rib(4));
+  b.run(Batch().withdraw_many(5, 0, kMany));
+  b.run(Batch());
+  CHECK(b.log.released == kWanted);  // more are not wanted from here on
+  for (int i = 0; i < 10; ++i) {
+    b.run(Batch().announce_many(6, kMany - kFlapping, kMany, {1, 2}));
+    b.run(Batch().withdraw_many(6, kMany - kFlapping, kMany));
+  }
+  b.run(Batch());
+  CHECK(b.log.released >= kMany - kFlapping);
 }
 
 TEST_CASE("a neighbour joined midway teaches at first sight of a prefix and alarms after it") {

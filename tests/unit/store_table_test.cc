@@ -3,6 +3,7 @@
 #include <set>
 
 #include "rib/store_database.h"
+#include "rib/store_group.h"
 #include "rib/store_queue.h"
 #include "tests/unit/store_support.h"
 
@@ -195,6 +196,21 @@ TEST_CASE("store: commits joined while the disk is ill mean the same as one by o
   CHECK(commits[0].base + microseconds(joined.time_offset_us) == from_unix_micros(6005));
   REQUIRE(commits[0].states.size() == 1);
   CHECK(commits[0].states[0].value == "6");
+}
+
+TEST_CASE("store: a group keeps the history of a neighbour that is removed in it") {
+  FakeDictionary dictionary;
+  const PathId path = dictionary.add_path("x");
+  std::vector<Commit> commits(2);
+  for (PrefixId i = 0; i < 6000; ++i) {
+    dictionary.add("10." + std::to_string(i / 256) + "." + std::to_string(i % 256) + ".0/24");
+    commits[0].routes.push_back({i % 2, i, path, kNoPath, 0});
+  }
+  commits[0].removed_peers = {1};
+  commits[1].routes.push_back({1, 7, kNoPath, path, 0});
+  const Group group(commits, dictionary, true, 100);
+  CHECK(group.next_history_row() == 100 + 6001);
+  CHECK(group.history_is_large());
 }
 
 TEST_CASE("state writes: joined in order, of each key the last one stays, an erasure too") {
