@@ -240,6 +240,28 @@ TEST_CASE("a lost session leaves routes stale; the same table again is no change
   CHECK(b.commits.list.back().blind[0].range == TimeRange{at(10), at(20)});
 }
 
+TEST_CASE("a neighbour that returns with another AS and address under its name is the same one") {
+  Bench b;
+  b.start();
+  Batch first;
+  first.declare(1, "edge1").up(2).announce(3, kP, {1, 2}).announce(3, kQ, {1, 2}).end_of_rib(4);
+  b.run(first);
+  const PeerId id = b.commits.list.back().peers.back().id;
+  Batch moved;
+  moved.down(10).declare(11, "edge1");
+  moved.peer_details.back().as = 4444;
+  moved.peer_details.back().address = *parse_address("192.0.2.44");
+  moved.up(20).announce(21, kP, {1, 2}).announce(21, kQ, {1, 9}).end_of_rib(22);
+  CHECK(b.run(moved) == Lines{"down", "up", "edge1 198.51.100.0/24 1 2 -> 1 9 resync since 10",
+                              "end", "synchronized"});
+  CHECK(b.routes() == 2);
+  const PeerRecord& stored = b.commits.list.back().peers.back();
+  CHECK(stored.id == id);
+  CHECK(stored.as == 4444);
+  CHECK(stored.address == *parse_address("192.0.2.44"));
+  CHECK(b.recorder->host_->peer(id).as == 4444);
+}
+
 TEST_CASE("what changed in a gap is found as resync, with the time it was last known (promise 3)") {
   Bench b;
   b.start();
