@@ -1,4 +1,4 @@
-// A file as a stream of blocks, decompressed where needed, read on a thread of its own.
+// A file as a stream of blocks, decompressed where needed.
 //
 // What a file is (plain, gzip, bzip2, zstd, xz) is told by its first octets, never by its name.
 // Streams that follow one another in one file are joined. "-" is standard input. A stream that is
@@ -9,7 +9,8 @@
 //     while (!(block = file.next_block()).empty()) …
 //     if (!file.error().empty()) …
 //
-// Thread: its owner's; the reader thread inside fills a ring of at most `kBlocks` blocks ahead.
+// Thread: its owner's. A file that is not compressed is read there; all else (compressed, standard
+// input, a pipe) on a thread of its own, which fills a ring of at most `kBlocks` blocks ahead.
 // Owns: the descriptor, the reader thread, the blocks.
 #pragma once
 
@@ -44,8 +45,10 @@ class InputFile {
   const std::string& error() const { return error_; }
 
  private:
+  class Source;
+  class Plain;
   class Reader;
-  std::unique_ptr<Reader> reader_;
+  std::unique_ptr<Source> source_;
   std::string error_;
 };
 

@@ -90,7 +90,10 @@ class Printer final : public rib::CommitSink {
       taken_.swap(waiting_);
     }
     room_.notify_one();
-    for (const std::vector<Event>& events : taken_) print(events);
+    for (std::vector<Event>& events : taken_) {
+      print(events);
+      for (Event& event : events) event.clear();  // while they are at hand
+    }
     const std::lock_guard lock(mutex_);
     std::move(taken_.begin(), taken_.end(), std::back_inserter(printed_));
     taken_.clear();

@@ -1,6 +1,7 @@
 #include "detectors/adjacency.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace lapwing::detectors {
 namespace {
@@ -64,9 +65,40 @@ bool SequenceHops::read(AsPathView path, std::span<const Asn> route_servers) {
   return p == end;
 }
 
-CollapsedHops::CollapsedHops(AsPathView path, std::span<const Asn> route_servers)
-    : ordinary_(sequence_.read(path, route_servers)) {
-  if (ordinary_) return;
+namespace {
+
+/// Hops of an ordinary path, null for another one; they live until the next call. Several detectors
+/// read the path of a new attribute set one after the other: what was read last is remembered.
+const SequenceHops* ordinary_hops(AsPathView path, std::span<const Asn> route_servers) {
+  struct Last {
+    std::array<std::uint8_t, 64> path;
+    std::size_t size = SIZE_MAX;
+    SequenceHops hops;
+  };
+  static thread_local Last last;
+  const Octets octets = path.octets();
+  const bool of_path_alone = route_servers.empty();
+  if (of_path_alone && octets.size() == last.size &&
+      std::memcmp(last.path.data(), octets.data(), last.size) == 0)
+    return &last.hops;
+  last.size = SIZE_MAX;
+  if (!last.hops.read(path, route_servers)) return nullptr;
+  if (of_path_alone && octets.size() <= last.path.size()) {
+    std::copy(octets.begin(), octets.end(), last.path.begin());
+    last.size = octets.size();
+  }
+  return &last.hops;
+}
+
+}  // namespace
+
+CollapsedHops::CollapsedHops(AsPathView path, std::span<const Asn> route_servers) {
+  const SequenceHops* const ordinary = ordinary_hops(path, route_servers);
+  ordinary_ = ordinary != nullptr;
+  if (ordinary_) {
+    sequence_.copy(*ordinary);
+    return;
+  }
   for_each_hop(path, route_servers, [&](Asn hop, AsPathSegment* set) {
     if (others_.empty() || set != nullptr || hop != others_.back()) others_.push_back(hop);
   });
@@ -75,10 +107,9 @@ CollapsedHops::CollapsedHops(AsPathView path, std::span<const Asn> route_servers
 PathEnd read_path_end(AsPathView path, std::span<const Asn> route_servers) {
   std::size_t hops = 0;
   Asn last = 0, before = 0;
-  SequenceHops sequence;
-  const bool ordinary = sequence.read(path, route_servers);
-  if (ordinary) {
-    const std::span<const Asn> all = sequence.hops();
+  const SequenceHops* const ordinary = ordinary_hops(path, route_servers);
+  if (ordinary != nullptr) {
+    const std::span<const Asn> all = ordinary->hops();
     hops = all.size();
     if (hops > 0) last = all[hops - 1];
     if (hops > 1) before = all[hops - 2];
@@ -104,8 +135,9 @@ PathEnd read_path_end(AsPathView path, std::span<const Asn> route_servers) {
   end.upstream = before;
   end.two_hops = hops == 2;
   end.shape = before == kSet || before == kAsTrans ? PathShape::kAmbiguous : PathShape::kLink;
-  end.poisoned = hops > 2 && (ordinary ? contains(sequence.hops().first(hops - 1), last)
-                                       : stands_earlier(path, route_servers, last));
+  end.poisoned = hops > 2 && (ordinary != nullptr
+                                  ? contains(ordinary->hops().first(hops - 1), last)
+                                  : stands_earlier(path, route_servers, last));
   return end;
 }
 

@@ -10,6 +10,7 @@
 // Thread: any. Owns: nothing.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -69,6 +70,10 @@ class SequenceHops {
   /// False where the path is another one, or longer than this can hold: no hop counts then.
   bool read(AsPathView path, std::span<const Asn> route_servers);
   std::span<const Asn> hops() const { return {hops_.data(), size_}; }
+  void copy(const SequenceHops& other) {
+    size_ = other.size_;
+    std::copy_n(other.hops_.begin(), size_, hops_.begin());
+  }
 
  private:
   std::array<Asn, 64> hops_;

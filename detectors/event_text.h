@@ -56,12 +56,12 @@ struct fmt::formatter<lapwing::detectors::ShortText> : fmt::formatter<std::strin
 
 namespace lapwing::detectors {
 
-/// What a compiled format (FMT_COMPILE) says, with one allocation at most.
+/// Makes `to` what a compiled format (FMT_COMPILE) says, with one allocation at most.
 template <typename Format, typename... Arguments>
-std::string format_text(const Format& format, const Arguments&... arguments) {
+void set_text(std::string& to, const Format& format, const Arguments&... arguments) {
   fmt::memory_buffer text;
   fmt::format_to(std::back_inserter(text), format, arguments...);
-  return fmt::to_string(text);
+  to.assign(text.data(), text.size());
 }
 
 /// Writes the AS path as text. Longer than kMaxPathText: cut after a whole hop, then "… (N hops)".

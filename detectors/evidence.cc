@@ -1,6 +1,7 @@
 #include "detectors/evidence.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "detectors/event_text.h"
@@ -24,36 +25,52 @@ std::vector<Asn> to_ases(Settings& settings, std::string_view key,
 
 }  // namespace
 
-const SharedText& PathTexts::name(const PeerInfo& peer) {
-  if (peer_ != peer.id) {
-    peer_ = peer.id;
-    name_ = peer.name;
-  }
-  return name_;
+const SharedText& EvidenceTexts::name(const PeerInfo& peer) {
+  if (peer.id >= names_.size()) names_.resize(peer.id + 1);
+  SharedText& name = names_[peer.id];
+  if (name.view() != peer.name) name = peer.name;
+  return name;
 }
 
-const SharedText& PathTexts::of(const Host& host, PathId path) {
-  for (std::size_t i = 0; i < used_; ++i)
-    if (entries_[i].path == path) return entries_[i].text;
-  if (used_ < entries_.size()) next_ = used_++;
-  Entry& entry = entries_[next_];
-  next_ = (next_ + 1) % entries_.size();
-  entry.path = path;
-  write_bounded_path(scratch_, host.path(path).as_path());
-  entry.text = scratch_;
+const SharedText& EvidenceTexts::path(const Host& host, PathId path) {
+  Entry& entry = entry_of(path);
+  if (entry.path != path) {
+    write_bounded_path(scratch_, host.path(path).as_path());
+    entry = {path, scratch_};
+  }
   return entry.text;
 }
 
-Evidence make_evidence(const Host& host, const RouteChange& change, PathTexts& texts) {
-  const PeerInfo& peer = host.peer(change.peer);
+namespace {
+
+template <typename PathText>
+Evidence sighting(const Host& host, const RouteChange& change, const PeerInfo& peer,
+                  SharedText name, PathText&& path) {
   Evidence e;
-  e.peer = texts.name(peer);
+  e.peer = std::move(name);
   e.peer_as = peer.as;
   e.prefix = host.nlri(change.prefix).prefix;
   e.time = host.now();
-  if (change.before != kNoPath) e.old_path = texts.of(host, change.before);
-  if (change.after != kNoPath) e.new_path = texts.of(host, change.after);
+  if (change.before != kNoPath) e.old_path = path(change.before);
+  if (change.after != kNoPath) e.new_path = path(change.after);
   return e;
+}
+
+}  // namespace
+
+Evidence make_evidence(const Host& host, const RouteChange& change, EvidenceTexts& texts) {
+  const PeerInfo& peer = host.peer(change.peer);
+  return sighting(host, change, peer, texts.name(peer),
+                  [&](PathId path) { return texts.path(host, path); });
+}
+
+Evidence make_evidence(const Host& host, const RouteChange& change) {
+  const PeerInfo& peer = host.peer(change.peer);
+  return sighting(host, change, peer, peer.name, [&](PathId path) {
+    std::string text;
+    write_bounded_path(text, host.path(path).as_path());
+    return SharedText(text);
+  });
 }
 
 EventId upstream_incident(Asn origin, Asn upstream) {

@@ -4,7 +4,6 @@
 // Thread: engine (settings: main). Owns: what it returns.
 #pragma once
 
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -17,16 +16,15 @@
 
 namespace lapwing::detectors {
 
-/// Texts of the paths that were told last, and the name of the neighbour: the prefixes of an UPDATE
-/// share them, and so do the adjacencies that one change concerns. Whoever keeps it beyond an UPDATE
-/// clears it at its end.
-class PathTexts {
+/// Texts of the paths and neighbours that were told last: the prefixes of an UPDATE share them, the
+/// adjacencies that one change concerns, and a path that is told when it comes and when it goes.
+class EvidenceTexts {
  public:
-  const SharedText& of(const Host& host, PathId path);
+  const SharedText& path(const Host& host, PathId path);
   const SharedText& name(const PeerInfo& peer);
-  void clear() {
-    used_ = 0;
-    peer_.reset();
+  /// The id may stand for another path from here on.
+  void path_released(PathId path) {
+    if (Entry& entry = entry_of(path); entry.path == path) entry = {};
   }
 
  private:
@@ -34,20 +32,17 @@ class PathTexts {
     PathId path = kNoPath;
     SharedText text;
   };
-  std::array<Entry, 8> entries_;
+  static constexpr std::size_t kEntries = 1024;
+  Entry& entry_of(PathId path) { return entries_[path % kEntries]; }
+
+  std::vector<Entry> entries_{kEntries};
+  std::vector<SharedText> names_;  // by PeerId
   std::string scratch_;
-  std::size_t used_ = 0;
-  std::size_t next_ = 0;
-  std::optional<PeerId> peer_;
-  SharedText name_;
 };
 
 /// The change as a sighting of now, with paths of bounded length.
-Evidence make_evidence(const Host& host, const RouteChange& change, PathTexts& texts);
-inline Evidence make_evidence(const Host& host, const RouteChange& change) {
-  PathTexts texts;
-  return make_evidence(host, change, texts);
-}
+Evidence make_evidence(const Host& host, const RouteChange& change);
+Evidence make_evidence(const Host& host, const RouteChange& change, EvidenceTexts& texts);
 
 /// The incident that all events about this upstream of this origin share.
 EventId upstream_incident(Asn origin, Asn upstream);

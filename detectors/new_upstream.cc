@@ -143,7 +143,6 @@ void NewUpstream::on_update_end() {
   seen_.clear();
   if (details_.size() > kDetailsKept) details_.resize(kDetailsKept);
   details_used_ = 0;
-  path_texts_.clear();
 }
 
 /// Most touches add to a share window that is open, or to nothing, and wait for none of the others.
@@ -340,6 +339,7 @@ void NewUpstream::prefetch(PrefixId prefix, PathId before, int step) const noexc
 
 void NewUpstream::path_released(PathId path) {
   by_path_.reset(path);
+  texts_.path_released(path);
   if (path == memo_path_) memo_path_ = kNoPath;
 }
 

@@ -167,9 +167,7 @@ class NewUpstream final : public Detector {
   };
 
   struct Shown {
-    std::vector<Prefix> prefixes;    // the smallest Event::kMaxPrefixes
-    std::vector<std::string> peers;  // sorted
-    std::uint32_t peer_count = 0;
+    std::uint32_t peers = 0;
     bool sampled = false;  // neighbours are those of a sample of the prefixes
   };
 
@@ -200,8 +198,9 @@ class NewUpstream final : public Detector {
   void end_storm_minute();
 
   // new_upstream_events.cc: what is said
+  /// `which`, two parts at most: which event of this type and adjacency it is.
   Event make_event(const AdjacencyRecord& r, std::string_view type, Action action,
-                   Severity severity) const;
+                   Severity severity, std::initializer_list<std::uint64_t> which) const;
   Evidence evidence_of(const Seen& seen);
   Details& details(Touch& t);
   void fill_from_touch(Event& e, Touch& t);
@@ -219,10 +218,14 @@ class NewUpstream final : public Detector {
   std::vector<KnownUpstream> known_upstreams(std::uint32_t origin, Asn except) const;
   Timestamp last_seen(std::uint32_t adjacency) const;
   /// Of those that show it: sorted, at most `most`.
-  std::vector<Prefix> lowest_prefixes(std::uint32_t adjacency, std::size_t most) const;
-  Shown shown(std::uint32_t adjacency) const;
+  void lowest_prefixes(std::uint32_t adjacency, std::size_t most,
+                       std::vector<Prefix>& lowest) const;
+  /// The smallest Event::kMaxPrefixes prefixes that show it now, and the names, sorted, of at most
+  /// kMaxPeers neighbours.
+  Shown show(std::uint32_t adjacency, std::vector<Prefix>& prefixes,
+             std::vector<std::string>& names) const;
   bool shows(const RouteView& route, std::uint32_t adjacency) const;
-  std::vector<std::string> peer_names(const std::vector<PeerId>& peers) const;
+  void name_peers(const std::vector<PeerId>& peers, std::vector<std::string>& names) const;
   std::string_view upstream_role(std::uint32_t adjacency, const Details& d) const;
 
   // new_upstream_share.cc: windows
@@ -282,8 +285,9 @@ class NewUpstream final : public Detector {
   std::deque<Details> details_;  // those of earlier UPDATEs keep their memory
   std::uint32_t details_used_ = 0;
   mutable std::vector<std::uint32_t> known_scratch_;  // of `known_upstreams`
+  mutable std::vector<PeerId> peers_scratch_;         // of `show`
   std::string value_scratch_;  // of what is stored
-  PathTexts path_texts_;
+  EvidenceTexts texts_;
   std::vector<OriginTouch> origins_touched_;
   std::vector<ShareWindow> windows_;  // by AdjacencyRecord::window
   std::vector<std::uint32_t> free_windows_;

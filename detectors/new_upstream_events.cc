@@ -1,5 +1,6 @@
 // Detector `new-upstream`: what its events say. Types and members: docs/EVENTS.md.
 #include <algorithm>
+#include <array>
 
 #include "detectors/event_text.h"
 #include "detectors/evidence.h"
@@ -34,10 +35,11 @@ void add_reserved(Event& e, const AdjacencyRecord& r) {
 }  // namespace
 
 Event NewUpstream::make_event(const AdjacencyRecord& r, std::string_view type, Action action,
-                              Severity severity) const {
-  Event e;
-  const std::uint64_t parts[] = {r.origin, r.upstream, r.activations};
-  e.id = make_event_id(type, parts);
+                              Severity severity, std::initializer_list<std::uint64_t> which) const {
+  Event e = host_->blank_event();
+  std::array<std::uint64_t, 4> parts{r.origin, r.upstream};
+  const auto end = std::copy(which.begin(), which.end(), parts.begin() + 2);
+  e.id = make_event_id(type, {parts.begin(), end});
   e.incident = upstream_incident(r.origin, r.upstream);
   e.type = type;
   e.action = action;
@@ -56,7 +58,7 @@ Evidence NewUpstream::evidence_of(const Seen& seen) {
   change.prefix = seen.prefix;
   change.before = seen.before;
   change.after = seen.after;
-  return make_evidence(*host_, change, path_texts_);
+  return make_evidence(*host_, change, texts_);
 }
 
 NewUpstream::Details& NewUpstream::details(Touch& t) {
@@ -95,17 +97,17 @@ void NewUpstream::fill_from_touch(Event& e, Touch& t) {
   if (t.judged_later)
     e.evidence = d.evidence;
   else
-    e.evidence = std::move(d.evidence);
+    e.evidence.swap(d.evidence);
   const AdjacencyRecord& r = knowledge_[t.adjacency];
   e.known_upstreams = known_upstreams(r.origin_number, r.upstream);
 }
 
-std::vector<std::string> NewUpstream::peer_names(const std::vector<PeerId>& peers) const {
-  std::vector<std::string> names;
+void NewUpstream::name_peers(const std::vector<PeerId>& peers,
+                             std::vector<std::string>& names) const {
+  names.clear();
   names.reserve(peers.size());
   for (const PeerId p : peers) names.push_back(host_->peer(p).name);
   std::sort(names.begin(), names.end());
-  return names;
 }
 
 /// What the upstream was known as before this news: "transit" carries routes of others, "stub" only
@@ -125,12 +127,12 @@ std::string_view NewUpstream::upstream_role(std::uint32_t adjacency, const Detai
 void NewUpstream::emit_new(Touch& t) {
   const AdjacencyRecord& r = knowledge_[t.adjacency];
   Event e = make_event(r, "new-upstream", Action::kRaise,
-                       t.new_origin ? Severity::kNotice : Severity::kWarning);
+                       t.new_origin ? Severity::kNotice : Severity::kWarning, {r.activations});
   fill_from_touch(e, t);
-  e.prefixes = lowest_prefixes(t.adjacency, Event::kMaxPrefixes);
+  lowest_prefixes(t.adjacency, Event::kMaxPrefixes, e.prefixes);
   e.prefix_count = sightings_.prefixes(t.adjacency);
   const Details& d = details(t);
-  e.peers = peer_names(d.peers);
+  name_peers(d.peers, e.peers);
   e.direct = d.direct;
   e.fields.push_back({"new_origin", t.new_origin});
   if (t.origin_since) e.fields.push_back({"origin_since", *t.origin_since});
@@ -141,19 +143,25 @@ void NewUpstream::emit_new(Touch& t) {
   e.fields.push_back({"confidence", std::string(doubtful ? "low" : "normal")});
   if (d.poisoned) e.fields.push_back({"poisoned", true});
   add_reserved(e, r);
-  e.rule = t.origin_since ? fmt::format("a further upstream of an origin that appeared {} ago",
-                                        format_duration(e.time - *t.origin_since))
-           : t.new_origin ? "an origin that was never seen before appeared with this upstream"
+  if (t.origin_since)
+    set_text(e.rule, FMT_COMPILE("a further upstream of an origin that appeared {} ago"),
+             format_duration(e.time - *t.origin_since));
+  else
+    e.rule = t.new_origin ? "an origin that was never seen before appeared with this upstream"
                           : "this AS was never seen as upstream of this origin before";
   if (role == "stub") e.rule += "; the upstream was never seen to carry another's routes";
   ShortText seen = share_text(e);
   seen += seen_by(e.peers);
-  e.summary =
-      t.origin_since ? fmt::format("AS{}, a new origin, is seen behind a further upstream AS{} for {}",
-                                   r.origin, r.upstream, seen)
-      : t.new_origin
-          ? fmt::format("AS{} appeared as a new origin behind AS{} for {}", r.origin, r.upstream, seen)
-          : fmt::format("AS{} has a new upstream AS{} for {}", r.origin, r.upstream, seen);
+  if (t.origin_since)
+    set_text(e.summary,
+             FMT_COMPILE("AS{}, a new origin, is seen behind a further upstream AS{} for {}"),
+             r.origin, r.upstream, seen);
+  else if (t.new_origin)
+    set_text(e.summary, FMT_COMPILE("AS{} appeared as a new origin behind AS{} for {}"), r.origin,
+             r.upstream, seen);
+  else
+    set_text(e.summary, FMT_COMPILE("AS{} has a new upstream AS{} for {}"), r.origin, r.upstream,
+             seen);
   host_->emit(std::move(e));
 }
 
@@ -162,12 +170,12 @@ void NewUpstream::emit_returned(Touch& t) {
   const bool is_loud = loud(r);
   if (!admit(kReturned, r)) return;
   Event e = make_event(r, "upstream-returned", Action::kRaise,
-                       is_loud ? Severity::kWarning : Severity::kNotice);
+                       is_loud ? Severity::kWarning : Severity::kNotice, {r.activations});
   fill_from_touch(e, t);
-  e.prefixes = lowest_prefixes(t.adjacency, Event::kMaxPrefixes);
+  lowest_prefixes(t.adjacency, Event::kMaxPrefixes, e.prefixes);
   e.prefix_count = sightings_.prefixes(t.adjacency);
   const Details& d = details(t);
-  e.peers = peer_names(d.peers);
+  name_peers(d.peers, e.peers);
   e.direct = d.direct;
   const Timestamp went = knowledge_.intervals(t.adjacency).back().to;
   const microseconds gap = host_->now() - went;
@@ -178,9 +186,8 @@ void NewUpstream::emit_returned(Touch& t) {
   if (d.poisoned) e.fields.push_back({"poisoned", true});
   add_reserved(e, r);
   e.rule = "a known upstream that had gone is active again";
-  e.summary = format_text(FMT_COMPILE("AS{} has its known upstream AS{} back after {} for {}{}"),
-                          r.origin, r.upstream, format_duration(gap), share_text(e),
-                          seen_by(e.peers));
+  set_text(e.summary, FMT_COMPILE("AS{} has its known upstream AS{} back after {} for {}{}"),
+           r.origin, r.upstream, format_duration(gap), share_text(e), seen_by(e.peers));
   host_->emit(std::move(e));
 }
 
@@ -199,23 +206,22 @@ void NewUpstream::emit_gone(Touch& t) {
     d.evidence = std::move(w->evidence);
     close_window(t.adjacency, false);
   }
-  Event e = make_event(r, "upstream-gone", Action::kClear, Severity::kNotice);
+  Event e = make_event(r, "upstream-gone", Action::kClear, Severity::kNotice, {r.activations});
   fill_from_touch(e, t);
   const Details& d = details(t);
   for (const Toggle& toggle : d.toggles.net())
     if (!toggle.added) insert_bounded(e.prefixes, toggle.prefix, Event::kMaxPrefixes);
   e.prefix_count = count;
-  e.peers = peer_names(d.peers);
+  name_peers(d.peers, e.peers);
   const microseconds duration = host_->now() - r.opened;
   e.fields.push_back({"duration_seconds", whole_seconds(duration)});
   e.fields.push_back({"active_since", r.opened});
   e.fields.push_back({"times", static_cast<std::int64_t>(r.activations)});
   add_reserved(e, r);
   e.rule = "the last route that showed this upstream was withdrawn or changed";
-  e.summary =
-      format_text(FMT_COMPILE("AS{} no longer has upstream AS{}, after {}; it was seen for {}"),
-                  r.origin, r.upstream, format_duration(duration),
-                  join_prefixes(e.prefixes, e.prefix_count));
+  set_text(e.summary,
+           FMT_COMPILE("AS{} no longer has upstream AS{}, after {}; it was seen for {}"), r.origin,
+           r.upstream, format_duration(duration), join_prefixes(e.prefixes, e.prefix_count));
   host_->emit(std::move(e));
 }
 
@@ -224,26 +230,24 @@ void NewUpstream::emit_flap_begins(Touch& t) {
   AdjacencyRecord& r = knowledge_[t.adjacency];
   if (!admit(kFlap, r)) return;
   r.flap_reported = true;
-  Event e = make_event(r, "upstream-flap", Action::kRaise, Severity::kNotice);
-  const std::uint64_t parts[] = {r.origin, r.upstream,
-                                 static_cast<std::uint64_t>(unix_micros(r.damped_since)), 0};
-  e.id = make_event_id("upstream-flap", parts);
+  Event e = make_event(r, "upstream-flap", Action::kRaise, Severity::kNotice,
+                       {id_part(r.damped_since), 0});
   fill_from_touch(e, t);
-  if (r.open) e.prefixes = lowest_prefixes(t.adjacency, Event::kMaxPrefixes);
+  if (r.open) lowest_prefixes(t.adjacency, Event::kMaxPrefixes, e.prefixes);
   e.prefix_count = sightings_.prefixes(t.adjacency);
-  e.peers = peer_names(details(t).peers);
+  name_peers(details(t).peers, e.peers);
   const auto transitions = static_cast<std::int64_t>(
       knowledge_.transitions_after(t.adjacency, host_->now() - settings_.flap_window));
   e.fields.push_back({"transitions", transitions});
   e.fields.push_back({"window_seconds", static_cast<std::int64_t>(settings_.flap_window.count())});
   e.fields.push_back({"state", std::string(r.open ? "active" : "gone")});
-  e.rule = fmt::format("more than {} changes between gone and active within {} s",
-                       settings_.flap_threshold, settings_.flap_window.count());
-  e.summary = fmt::format(
-      "AS{} loses and regains upstream AS{} again and again: {} changes in {}; silent until it is "
-      "stable for {}",
-      r.origin, r.upstream, transitions, format_duration(settings_.flap_window),
-      format_duration(settings_.flap_quiet));
+  set_text(e.rule, FMT_COMPILE("more than {} changes between gone and active within {} s"),
+           settings_.flap_threshold, settings_.flap_window.count());
+  set_text(e.summary,
+           FMT_COMPILE("AS{} loses and regains upstream AS{} again and again: {} changes in {}; "
+                       "silent until it is stable for {}"),
+           r.origin, r.upstream, transitions, format_duration(settings_.flap_window),
+           format_duration(settings_.flap_quiet));
   host_->emit(std::move(e));
 }
 
@@ -252,24 +256,21 @@ void NewUpstream::emit_flap_begins(Touch& t) {
 void NewUpstream::emit_flap_state(std::uint32_t adjacency, Action action) {
   const AdjacencyRecord& r = knowledge_[adjacency];
   if (!r.flap_reported) return;
-  Event e = make_event(r, "upstream-flap", action, Severity::kNotice);
-  const std::uint64_t parts[] = {r.origin, r.upstream,
-                                 static_cast<std::uint64_t>(unix_micros(r.damped_since)),
-                                 action == Action::kClear ? 1u : 2u};
-  e.id = make_event_id("upstream-flap", parts);
-  const Shown now = shown(adjacency);
-  e.prefixes = now.prefixes;
-  e.peers = now.peers;
+  Event e = make_event(r, "upstream-flap", action, Severity::kNotice,
+                       {id_part(r.damped_since), action == Action::kClear ? 1u : 2u});
+  show(adjacency, e.prefixes, e.peers);
   e.prefix_count = sightings_.prefixes(adjacency);
   e.fields.push_back({"folded", static_cast<std::int64_t>(r.folded)});
   e.fields.push_back({"since", r.damped_since});
   e.fields.push_back({"state", std::string(r.open ? "active" : "gone")});
-  e.rule = action == Action::kClear
-               ? fmt::format("no change for {} s", settings_.flap_quiet.count())
-               : "the records ended while changes were being folded";
-  e.summary = fmt::format("AS{} and upstream AS{}: {} folded since {}; the upstream is now {}",
-                          r.origin, r.upstream, count_of(r.folded, "change", "changes"),
-                          format_rfc3339(r.damped_since), r.open ? "active" : "gone");
+  if (action == Action::kClear)
+    set_text(e.rule, FMT_COMPILE("no change for {} s"), settings_.flap_quiet.count());
+  else
+    e.rule = "the records ended while changes were being folded";
+  set_text(e.summary,
+           FMT_COMPILE("AS{} and upstream AS{}: {} folded since {}; the upstream is now {}"),
+           r.origin, r.upstream, count_of(r.folded, "change", "changes"),
+           format_rfc3339(r.damped_since), r.open ? "active" : "gone");
   host_->emit(std::move(e));
 }
 
@@ -316,18 +317,17 @@ void NewUpstream::raise_single_homed(std::uint32_t number, std::uint32_t went, T
   std::uint32_t left = origin.first_adjacency;
   while (!knowledge_[left].open) left = knowledge_[left].next_of_origin;
 
-  Event e = make_event(gone, "single-homed", Action::kRaise, Severity::kNotice);
+  Event e = make_event(gone, "single-homed", Action::kRaise, Severity::kNotice,
+                       {gone.activations});
   if (t != nullptr) fill_from_touch(e, *t);
   e.upstream_as = knowledge_[left].upstream;
-  const Shown now = shown(left);
-  e.prefixes = now.prefixes;
+  show(left, e.prefixes, e.peers);
   e.prefix_count = sightings_.prefixes(left);
-  e.peers = now.peers;
   e.known_upstreams = known_upstreams(number, knowledge_[left].upstream);
   e.fields.push_back({"lost_upstream", static_cast<std::int64_t>(gone.upstream)});
   e.rule = "an origin that had several upstreams has one";
-  e.summary = fmt::format("AS{} has only one upstream left, AS{}, after AS{} went", gone.origin,
-                          knowledge_[left].upstream, gone.upstream);
+  set_text(e.summary, FMT_COMPILE("AS{} has only one upstream left, AS{}, after AS{} went"),
+           gone.origin, knowledge_[left].upstream, gone.upstream);
   host_->emit(std::move(e));
 }
 
@@ -347,16 +347,14 @@ void NewUpstream::clear_single_homed(std::uint32_t number, Touch* t) {
   if (t != nullptr) {
     fill_from_touch(e, *t);
     e.upstream_as = knowledge_[t->adjacency].upstream;
-    const Shown now = shown(t->adjacency);
-    e.prefixes = now.prefixes;
+    show(t->adjacency, e.prefixes, e.peers);
     e.prefix_count = sightings_.prefixes(t->adjacency);
-    e.peers = now.peers;
   }
   e.known_upstreams = known_upstreams(number, 0);
   e.fields.push_back({"lost_upstream", static_cast<std::int64_t>(lost)});
   e.fields.push_back({"upstreams", static_cast<std::int64_t>(origin.open)});
   e.rule = "an origin that had one upstream has several again";
-  e.summary = fmt::format("AS{} has {} upstreams again", origin.as, origin.open);
+  set_text(e.summary, FMT_COMPILE("AS{} has {} upstreams again"), origin.as, origin.open);
   origin.single_homed_after.reset();
   store_single_homed(number);
   host_->emit(std::move(e));
@@ -422,23 +420,25 @@ bool NewUpstream::shows(const RouteView& route, std::uint32_t adjacency) const {
   return a.kind == AdjacencyKind::kAdjacency && a.origin == r.origin && a.upstream == r.upstream;
 }
 
-std::vector<Prefix> NewUpstream::lowest_prefixes(std::uint32_t adjacency, std::size_t most) const {
-  std::vector<Prefix> lowest;
+void NewUpstream::lowest_prefixes(std::uint32_t adjacency, std::size_t most,
+                                  std::vector<Prefix>& lowest) const {
+  lowest.clear();
   lowest.reserve(std::min<std::size_t>(most, sightings_.prefixes(adjacency)));
   sightings_.for_each_prefix(adjacency, [&](std::span<const PrefixId> ids) {
     insert_bounded(lowest, host_->nlri(ids[0]).prefix, most);
     return true;
   });
-  return lowest;
 }
 
-NewUpstream::Shown NewUpstream::shown(std::uint32_t adjacency) const {
+NewUpstream::Shown NewUpstream::show(std::uint32_t adjacency, std::vector<Prefix>& prefixes,
+                                     std::vector<std::string>& names) const {
+  lowest_prefixes(adjacency, kPrefixSample, prefixes);
   Shown out;
-  std::vector<Prefix> sample = lowest_prefixes(adjacency, kPrefixSample);
   out.sampled = sightings_.prefixes(adjacency) > kPrefixSample;
-  std::vector<PeerId> peers;
+  std::vector<PeerId>& peers = peers_scratch_;
+  peers.clear();
   sightings_.for_each_prefix(adjacency, [&](std::span<const PrefixId> ids) {
-    if (sample.back() < host_->nlri(ids[0]).prefix) return true;
+    if (out.sampled && prefixes.back() < host_->nlri(ids[0]).prefix) return true;
     for (const PrefixId id : ids)
       host_->for_each_route(id, [&](const RouteView& route) {
         if (shows(route, adjacency)) insert_bounded(peers, route.peer, 65536);
@@ -446,11 +446,10 @@ NewUpstream::Shown NewUpstream::shown(std::uint32_t adjacency) const {
       });
     return true;
   });
-  out.peer_count = static_cast<std::uint32_t>(peers.size());
-  out.peers = peer_names(peers);
-  if (out.peers.size() > kMaxPeers) out.peers.resize(kMaxPeers);
-  sample.resize(std::min(sample.size(), Event::kMaxPrefixes));
-  out.prefixes = std::move(sample);
+  out.peers = static_cast<std::uint32_t>(peers.size());
+  name_peers(peers, names);
+  if (names.size() > kMaxPeers) names.resize(kMaxPeers);
+  prefixes.resize(std::min(prefixes.size(), Event::kMaxPrefixes));
   return out;
 }
 

@@ -152,17 +152,12 @@ void NewUpstream::emit_share(std::uint32_t adjacency, const ShareWindow& w) {
   const AdjacencyRecord& r = knowledge_[adjacency];
   const std::uint32_t count = sightings_.prefixes(adjacency);
   Event e = make_event(r, "upstream-share", Action::kUpdate,
-                       loud(r) ? Severity::kNotice : Severity::kInfo);
-  const std::uint64_t parts[] = {r.origin, r.upstream,
-                                 static_cast<std::uint64_t>(unix_micros(w.opened))};
-  e.id = make_event_id("upstream-share", parts);
+                       loud(r) ? Severity::kNotice : Severity::kInfo, {id_part(w.opened)});
   e.time = w.last;
   e.cause = w.cause;
   if (w.last_known) e.changed_between = TimeRange{*w.last_known, w.last};
-  const Shown now = shown(adjacency);
-  e.prefixes = now.prefixes;
+  const Shown now = show(adjacency, e.prefixes, e.peers);
   e.prefix_count = count;
-  e.peers = now.peers;
   e.evidence = w.evidence;
   const std::vector<Toggle> net = w.toggles.net();
   const auto texts = [&net](bool added) {
@@ -181,13 +176,13 @@ void NewUpstream::emit_share(std::uint32_t adjacency, const ShareWindow& w) {
   e.fields.push_back({"added", texts(true)});
   e.fields.push_back({"removed", texts(false)});
   e.fields.push_back({"since", w.opened});
-  e.fields.push_back({"peer_count", static_cast<std::int64_t>(now.peer_count)});
+  e.fields.push_back({"peer_count", static_cast<std::int64_t>(now.peers)});
   if (now.sampled) e.fields.push_back({"peers_sampled", true});
   e.rule = "the set of the origin's prefixes behind this upstream changed";
-  e.summary =
-      fmt::format("AS{} behind AS{} {}: {} of {}, {} before; now {}", r.origin, r.upstream, change,
-                  count, count_of(e.origin_prefix_count.value_or(0), "prefix", "prefixes"),
-                  w.old_count, join_prefixes(e.prefixes, count));
+  set_text(e.summary, FMT_COMPILE("AS{} behind AS{} {}: {} of {}, {} before; now {}"), r.origin,
+           r.upstream, change, count,
+           count_of(e.origin_prefix_count.value_or(0), "prefix", "prefixes"), w.old_count,
+           join_prefixes(e.prefixes, count));
   host_->emit(std::move(e));
 }
 

@@ -171,6 +171,8 @@ std::string NewUpstream::upstreams_as_json(Asn as) const {
     return knowledge_[a].upstream < knowledge_[b].upstream;
   });
   std::string json = "[";
+  std::vector<Prefix> prefixes;
+  std::vector<std::string> peers;
   for (const std::uint32_t n : numbers) {
     const AdjacencyRecord& r = knowledge_[n];
     json += fmt::format(
@@ -179,7 +181,8 @@ std::string NewUpstream::upstreams_as_json(Asn as) const {
         format_rfc3339(last_seen(n)), r.open, sightings_.prefixes(n));
     if (sightings_.prefixes(n) != 0) {
       bool first = true;
-      for (const std::string& peer : shown(n).peers) {
+      show(n, prefixes, peers);
+      for (const std::string& peer : peers) {
         if (!std::exchange(first, false)) json += ',';
         json += json_string(peer);
       }

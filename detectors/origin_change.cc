@@ -8,6 +8,7 @@
 
 #include "detectors/event_text.h"
 #include "detectors/evidence.h"
+#include "lapwing/sort_unique.h"
 
 namespace lapwing::detectors {
 namespace {
@@ -39,29 +40,34 @@ void OriginChange::on_route_change(const RouteChange& change) {
   if (before == after) return;
   if (!settings_.all && !watch_.change(change)) return;
   // What the other routes for the prefix show; the one that changed stands in the table already.
-  std::set<Asn> others;
+  std::vector<Asn>& others = others_;
+  others.clear();
   groups_.for_each_route(change.prefix, [&](const RouteView& route) {
     if (route.peer == change.peer && route.prefix == change.prefix) return;
     const Asn as = origins_.origin(route.path, route.peer);
-    if (as != PathOrigins::kNone) others.insert(as);
+    if (as != PathOrigins::kNone) others.push_back(as);
   });
+  sort_unique(others);
+  const auto shown = [&others](Asn as) {
+    return std::binary_search(others.begin(), others.end(), as);
+  };
   const Nlri nlri = without_path_id(host_->nlri(change.prefix));
-  if (after != PathOrigins::kNone && !others.contains(after)) {
+  if (after != PathOrigins::kNone && !shown(after)) {
     const std::optional<PastOrigins::Past> past = past_.take(nlri, after);
     const bool raised = past && past->raised;
     const std::uint32_t times = past ? past->times : 0;
     const std::optional<Asn> from = before != PathOrigins::kNone ? std::optional(before)
-                                    : !others.empty()            ? std::optional(*others.begin())
+                                    : !others.empty()            ? std::optional(others.front())
                                                                  : past_.last_origin(nlri);
     if (raised && times >= kFlapTimes && host_->now() - past->left < settings_.quiet)
       flapping_.emplace(Claim(nlri, after), times);
     else if (from && *from != after && (!past || raised))
       arrived(nlri, *from, after, others, change, times + 1);
   }
-  if (before != PathOrigins::kNone && !others.contains(before)) departed(nlri, before, change);
+  if (before != PathOrigins::kNone && !shown(before)) departed(nlri, before, change);
 }
 
-void OriginChange::arrived(const Nlri& nlri, Asn from, Asn to, const std::set<Asn>& others,
+void OriginChange::arrived(const Nlri& nlri, Asn from, Asn to, std::span<const Asn> others,
                            const RouteChange& change, std::uint32_t times) {
   const Key key{from, to};
   const bool first = standing_.find(key) == nullptr;

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -92,7 +93,7 @@ class OriginChange final : public Detector {
     }
   };
 
-  void arrived(const Nlri& nlri, Asn from, Asn to, const std::set<Asn>& others,
+  void arrived(const Nlri& nlri, Asn from, Asn to, std::span<const Asn> others,
                const RouteChange& change, std::uint32_t times);
   void departed(const Nlri& nlri, Asn origin, const RouteChange& change);
   void gather(News& news, const Nlri& nlri, const RouteChange& change);
@@ -125,6 +126,7 @@ class OriginChange final : public Detector {
   std::map<Key, Gone> gone_;                       // of this UPDATE
   std::map<std::uint64_t, Key> by_timer_;
   std::uint64_t next_timer_ = 1;
+  std::vector<Asn> others_;  // scratch of `on_route_change`
 };
 
 }  // namespace lapwing::detectors

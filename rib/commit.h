@@ -89,8 +89,8 @@ class CommitSink {
  public:
   virtual ~CommitSink() = default;
   virtual void submit(Commit&& commit) = 0;
-  /// Events of an earlier commit that are done with; none when it has no more. Their memory goes back
-  /// to the thread that had it and makes the next ones.
+  /// Events of an earlier commit that are done with; none when it has no more. The next ones are made
+  /// of their memory.
   virtual std::vector<Event> spent() { return {}; }
   /// All commits up to this number are durable: their released ids may be used again.
   virtual std::uint64_t durable_sequence() const = 0;

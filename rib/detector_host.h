@@ -67,6 +67,7 @@ class Engine::DetectorHost final : public Host {
     engine_.commit_.states.erase(name_, key);
   }
   bool keeps_state() const override { return !engine_.options_.replay; }
+  Event blank_event() override;
   void emit(Event&& event) override;
 
  private:

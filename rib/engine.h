@@ -330,8 +330,7 @@ class Engine final : public Dictionary {
   };
   boost::unordered_flat_map<EventId, Said, IdHash> said_;
   Timestamp said_at_{};
-  // What the sink is done with. One goes where another comes: its pieces are what the next event
-  // asks for, and the allocator still has them at hand; freed all at once they would be joined.
+  // What the sink is done with: the memory of `blank_event`.
   std::vector<Event> spent_;
   std::vector<std::unique_ptr<DetectorHost>> detectors_;
   std::vector<DetectorHost*> route_listeners_;  // of changes outside first tables

@@ -331,6 +331,15 @@ void Engine::DetectorHost::for_each_route(PrefixId prefix,
 }
 
 constexpr std::size_t kEventsOfReplay = 64;
+constexpr std::size_t kSpentKept = 512;
+
+Event Engine::DetectorHost::blank_event() {
+  if (engine_.spent_.empty()) return {};
+  Event event = std::move(engine_.spent_.back());
+  engine_.spent_.pop_back();
+  event.clear();
+  return event;
+}
 
 void Engine::DetectorHost::emit(Event&& event) {
   // What a timer or a neighbour's state makes a detector say is of a file, too.
@@ -343,7 +352,7 @@ void Engine::DetectorHost::emit(Event&& event) {
   }
   event.id = engine_.id_in_moment(event);
   engine_.commit_.events.push_back(std::move(event));
-  if (!engine_.spent_.empty()) engine_.spent_.pop_back();
+  if (engine_.spent_.size() > kSpentKept) engine_.spent_.pop_back();  // one by one: no pause
   engine_.counters_.events.fetch_add(1, std::memory_order_relaxed);
   // In a replay nothing else belongs to them: they are printed while others are made.
   if (engine_.options_.replay && engine_.commit_.events.size() >= kEventsOfReplay)

@@ -18,13 +18,14 @@ char* write_json_prefix(char* to, const Prefix& prefix) {
   return to;
 }
 
-void append_json_prefix(std::string& out, const Prefix& prefix) {
-  char piece[kPrefixRoom];
-  out.append(piece, write_json_prefix(piece, prefix));
+using Object = BasicJsonObject<TextPiece>;
+
+void append_json_prefix(TextPiece& out, const Prefix& prefix) {
+  out.keep(write_json_prefix(out.room(kPrefixRoom), prefix));
 }
 
-void append_evidence(std::string& out, const Evidence& evidence) {
-  JsonObject object(out);
+void append_evidence(TextPiece& out, const Evidence& evidence) {
+  Object object(out);
   object.text("peer", evidence.peer);
   object.number("peer_as", evidence.peer_as);
   object.write<kPrefixRoom>(
@@ -34,15 +35,15 @@ void append_evidence(std::string& out, const Evidence& evidence) {
   object.time_or_null("time", evidence.time);
 }
 
-void append_known_upstream(std::string& out, const KnownUpstream& known) {
-  JsonObject object(out);
+void append_known_upstream(TextPiece& out, const KnownUpstream& known) {
+  Object object(out);
   object.number("as", known.as);
   object.time_or_null("first_seen", known.first_seen);
   object.time_or_null("last_seen", known.last_seen);
   object.boolean("active", known.active);
 }
 
-void append_field(std::string& out, JsonObject& object, const Field& field) {
+void append_field(TextPiece& out, Object& object, const Field& field) {
   std::visit(
       [&](const auto& v) {
         using T = std::decay_t<decltype(v)>;
@@ -62,23 +63,25 @@ void append_field(std::string& out, JsonObject& object, const Field& field) {
       field.value);
 }
 
-void append_id(std::string& out, JsonObject& object, const JsonName& name, const EventId& id) {
-  object.key(name);
-  out += '"';
-  append_event_id(out, id);
-  out += '"';
+void append_id(Object& object, const JsonName& name, const EventId& id) {
+  object.write<2 * sizeof id.bytes + 2>(name, [&id](char* to) {
+    *to++ = '"';
+    to = write_event_id(to, id);
+    *to++ = '"';
+    return to;
+  });
 }
 
-void append_head(std::string& out, JsonObject& object, const Event& event) {
-  append_id(out, object, "id", event.id);
-  append_id(out, object, "incident", event.incident);
+void append_head(Object& object, const Event& event) {
+  append_id(object, "id", event.id);
+  append_id(object, "incident", event.incident);
   object.text("type", event.type);
   object.text("action", to_string(event.action));
   object.text("severity", to_string(event.severity));
   object.time_or_null("time", event.time);
 }
 
-void append_subject(std::string& out, JsonObject& object, const Event& event) {
+void append_subject(TextPiece& out, Object& object, const Event& event) {
   if (event.origin_as) object.number("origin_as", *event.origin_as);
   if (event.upstream_as) object.number("upstream_as", *event.upstream_as);
   object.list("prefixes", event.prefixes,
@@ -90,7 +93,7 @@ void append_subject(std::string& out, JsonObject& object, const Event& event) {
   if (event.direct) object.boolean("direct", *event.direct);
 }
 
-void append_proof(std::string& out, JsonObject& object, const Event& event) {
+void append_proof(TextPiece& out, Object& object, const Event& event) {
   object.text("cause", to_string(event.cause));
   object.key("changed_between");
   if (event.changed_between) {
@@ -111,10 +114,12 @@ void append_proof(std::string& out, JsonObject& object, const Event& event) {
 
 }  // namespace
 
-void append_event_json(std::string& out, const Event& event, std::optional<std::uint64_t> number) {
-  JsonObject object(out);
+void append_event_json(std::string& text, const Event& event,
+                       std::optional<std::uint64_t> number) {
+  TextPiece out(text);
+  Object object(out);
   if (number) object.number("number", *number);
-  append_head(out, object, event);
+  append_head(object, event);
   append_subject(out, object, event);
   append_proof(out, object, event);
   for (const Field& field : event.fields) append_field(out, object, field);

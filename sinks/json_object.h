@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include "sinks/text.h"
 
@@ -49,15 +50,17 @@ class JsonName {
   std::string_view text_;
 };
 
-class JsonObject {
+/// `Out` is a std::string, or a TextPiece where objects have many members.
+template <typename Out>
+class BasicJsonObject {
  public:
-  explicit JsonObject(std::string& out) : out_(out) {}
-  ~JsonObject() {
+  explicit BasicJsonObject(Out& out) : out_(out) {}
+  ~BasicJsonObject() {
     if (first_) out_ += '{';
     out_ += '}';
   }
-  JsonObject(const JsonObject&) = delete;
-  JsonObject& operator=(const JsonObject&) = delete;
+  BasicJsonObject(const BasicJsonObject&) = delete;
+  BasicJsonObject& operator=(const BasicJsonObject&) = delete;
 
   void text(const JsonName& name, std::string_view value) {
     const auto plain = [value](char* to) { return write_json_plain(to, value); };
@@ -123,24 +126,35 @@ class JsonObject {
   /// there, the caller appends the value.
   template <std::size_t kRoom, typename Fn>
   bool write(const JsonName& name, Fn&& value) {
-    char piece[JsonName::kMaxPiece + kRoom];
-    char* at = piece;
+    constexpr std::size_t kPiece = JsonName::kMaxPiece + kRoom;
     const char before = first_ ? '{' : ',';
     first_ = false;
-    if (name.is_literal()) {
-      at = name.write(at, before);
-    } else {
+    if (!name.is_literal()) {
       out_ += before;
       append_json(out_, name.text(), ':');
     }
-    char* const end = value(at);
-    out_.append(piece, static_cast<std::size_t>((end != nullptr ? end : at) - piece));
-    return end != nullptr;
+    bool written = false;
+    const auto write_piece = [&](char* to) {
+      char* const at = name.is_literal() ? name.write(to, before) : to;
+      char* const end = value(at);
+      written = end != nullptr;
+      return written ? end : at;
+    };
+    if constexpr (std::is_same_v<Out, std::string>) {
+      char piece[kPiece];
+      out_.append(piece, write_piece(piece));
+    } else {
+      static_assert(kPiece <= Out::kMost);
+      out_.keep(write_piece(out_.room(kPiece)));
+    }
+    return written;
   }
 
  private:
-  std::string& out_;
+  Out& out_;
   bool first_ = true;
 };
+
+using JsonObject = BasicJsonObject<std::string>;
 
 }  // namespace lapwing::sinks

@@ -7,11 +7,10 @@
 
 #include "lapwing/reader.h"
 #include "lapwing/sink.h"
+#include "sinks/json_object.h"
 #include "sinks/program.h"
 
 namespace lapwing::sinks {
-
-class JsonObject;
 
 /// Members in this order: name, address, port, as, local_as, description, state, since, last_heard,
 /// router_id, hold_time, families, capabilities, routes, stale, updates_received,

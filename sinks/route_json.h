@@ -15,10 +15,9 @@
 
 #include "lapwing/path.h"
 #include "lapwing/reader.h"
+#include "sinks/json_object.h"
 
 namespace lapwing::sinks {
-
-class JsonObject;
 
 void append_route_json(std::string& out, const StoredRoute& route);
 /// The members prefix, family, rd and path_id.

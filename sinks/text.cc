@@ -12,12 +12,6 @@ namespace {
 constexpr std::string_view kReplacement = "\xef\xbf\xbd";
 constexpr char kHexDigits[] = "0123456789abcdef";
 
-/// `width` digits, and the place after them.
-char* write_padded(char* out, unsigned value, unsigned width) {
-  for (unsigned i = width; i-- > 0; value /= 10) out[i] = static_cast<char>('0' + value % 10);
-  return out + width;
-}
-
 constexpr std::uint64_t kOnes = 0x0101010101010101;
 constexpr std::size_t kWord = sizeof kOnes;
 /// Sixteen characters, which compare with one instruction; what is true has all bits set.
@@ -164,28 +158,11 @@ namespace {
 /// "2017-10-01T09:07:51.000000Z" with quotes; of years with four digits.
 using TimeText = std::array<char, kTimeRoom>;
 
-std::optional<TimeText> write_rfc3339(Timestamp time) {
-  const auto day = std::chrono::floor<std::chrono::days>(time);
-  const std::chrono::year_month_day date(day);
-  const int year = static_cast<int>(date.year());
-  if (year < 0 || year > 9999) return std::nullopt;
-  const auto micros = static_cast<std::uint64_t>((time - day).count());
-  const auto of_day = static_cast<unsigned>(micros / 1000000);
+std::optional<TimeText> quoted_rfc3339(Timestamp time) {
+  static_assert(kTimeRoom == kRfc3339Size + 2);
   TimeText text;
-  text.front() = '"';
-  char* at = write_padded(text.data() + 1, static_cast<unsigned>(year), 4);
-  const auto next = [&at](char sign, unsigned value, unsigned width) {
-    *at = sign;
-    at = write_padded(at + 1, value, width);
-  };
-  next('-', static_cast<unsigned>(date.month()), 2);
-  next('-', static_cast<unsigned>(date.day()), 2);
-  next('T', of_day / 3600, 2);
-  next(':', of_day / 60 % 60, 2);
-  next(':', of_day % 60, 2);
-  next('.', static_cast<unsigned>(micros % 1000000), 6);
-  *at++ = 'Z';
-  *at = '"';
+  if (write_rfc3339(text.data() + 1, time) == nullptr) return std::nullopt;
+  text.front() = text.back() = '"';
   return text;
 }
 
@@ -199,7 +176,7 @@ const TimeText* find_time_text(Timestamp time) {
   thread_local std::array<Known, 1 << kKnownBits> known;
   const auto count = static_cast<std::uint64_t>(time.time_since_epoch().count());
   Known& entry = known[count * 0x9e3779b97f4a7c15 >> (64 - kKnownBits)];
-  if (entry.time != time || !entry.text) entry = {time, write_rfc3339(time)};
+  if (entry.time != time || !entry.text) entry = {time, quoted_rfc3339(time)};
   return entry.text ? &*entry.text : nullptr;
 }
 
@@ -224,14 +201,18 @@ void append_prefix(std::string& out, const Prefix& prefix) {
   out.append(text, write_prefix(text, prefix));
 }
 
-void append_event_id(std::string& out, const EventId& id) {
-  char text[2 * sizeof id.bytes];
-  char* at = text;
+char* write_event_id(char* to, const EventId& id) {
+  static constexpr auto kHexPairs = [] {
+    std::array<std::array<char, 2>, 256> pairs{};
+    for (std::size_t b = 0; b < pairs.size(); ++b)
+      pairs[b] = {kHexDigits[b >> 4], kHexDigits[b & 15]};
+    return pairs;
+  }();
   for (const std::uint8_t b : id.bytes) {
-    *at++ = kHexDigits[b >> 4];
-    *at++ = kHexDigits[b & 15];
+    std::memcpy(to, kHexPairs[b].data(), 2);
+    to += 2;
   }
-  out.append(text, sizeof text);
+  return to;
 }
 
 char* write_json_plain(char* to, std::string_view text) {
@@ -267,6 +248,29 @@ void append_json(std::string& out, std::string_view text, char then) {
   }
   out += '"';
   if (then != '\0') out += then;
+}
+
+void append_json(TextPiece& out, std::string_view text, char then) {
+  static_assert(kPlainRoom + 1 <= TextPiece::kMost);
+  if (char* end = write_json_plain(out.room(kPlainRoom + 1), text)) {
+    if (then != '\0') *end++ = then;
+    out.keep(end);
+  } else {
+    append_json(out.flushed(), text, then);
+  }
+}
+
+void append_json_time(std::string& out, Timestamp time) {
+  out += '"';
+  append_rfc3339(out, time);
+  out += '"';
+}
+
+void append_json_time(TextPiece& out, Timestamp time) {
+  if (char* end = write_json_time(out.room(kTimeRoom), time))
+    out.keep(end);
+  else
+    append_json_time(out.flushed(), time);
 }
 
 std::string message_id(std::string_view type) {

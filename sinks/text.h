@@ -13,6 +13,7 @@
 #include "lapwing/event.h"
 #include "lapwing/prefix.h"
 #include "lapwing/time.h"
+#include "sinks/text_piece.h"
 
 namespace lapwing::sinks {
 
@@ -50,11 +51,16 @@ void append_number(std::string& out, T value) {
   char digits[kNumberRoom];
   out.append(digits, write_number(digits, value));
 }
+template <std::integral T>
+void append_number(TextPiece& out, T value) {
+  out.keep(write_number(out.room(kNumberRoom), value));
+}
 
 /// Same text as `format_rfc3339`, without the cost of printf.
 void append_rfc3339(std::string& out, Timestamp time);
 void append_prefix(std::string& out, const Prefix& prefix);
-void append_event_id(std::string& out, const EventId& id);
+/// `format_event_id`, 32 octets; gives their end.
+char* write_event_id(char* to, const EventId& id);
 
 /// The end of the JSON string of `text`, where it fits and needs no escape, as nearly every text; else
 /// null.
@@ -63,11 +69,9 @@ char* write_json_plain(char* to, std::string_view text);
 char* write_json_time(char* to, Timestamp time);
 /// A JSON string with its quotes (RFC 8259 7), and what is to follow it.
 void append_json(std::string& out, std::string_view text, char then = '\0');
-inline void append_json_time(std::string& out, Timestamp time) {
-  out += '"';
-  append_rfc3339(out, time);
-  out += '"';
-}
+void append_json(TextPiece& out, std::string_view text, char then = '\0');
+void append_json_time(std::string& out, Timestamp time);
+void append_json_time(TextPiece& out, Timestamp time);
 
 /// "new-upstream" -> "NEW_UPSTREAM"; anything else than letters and digits becomes '_'.
 std::string message_id(std::string_view type);

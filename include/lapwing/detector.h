@@ -134,6 +134,9 @@ class Host {
   /// False in a replay, which stores nothing: what is put is dropped, and need not be made.
   virtual bool keeps_state() const { return true; }
 
+  /// An event that says nothing yet. Its memory may be that of one that was told before: where events
+  /// are many it costs less than a new one.
+  virtual Event blank_event() { return {}; }
   /// Commits the event with the change being handled. `event.id` must be set (see `make_event_id`).
   /// An id that is in the journal already is recognised and not stored twice.
   virtual void emit(Event&& event) = 0;

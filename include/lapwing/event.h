@@ -133,6 +133,29 @@ struct Event {
 
   static constexpr std::size_t kMaxPrefixes = 20;
   static constexpr std::size_t kMaxEvidence = 10;
+
+  /// Says nothing any more, as a new one; the memory of texts and lists stays with it.
+  void clear() {
+    id = incident = EventId{};
+    type.clear();
+    action = Action::kRaise;
+    severity = Severity::kNotice;
+    time = Timestamp{};
+    cause = Cause::kLive;
+    origin_as.reset();
+    upstream_as.reset();
+    prefixes.clear();
+    prefix_count = 0;
+    origin_prefix_count.reset();
+    peers.clear();
+    direct.reset();
+    changed_between.reset();
+    known_upstreams.reset();
+    evidence.clear();
+    fields.clear();
+    rule.clear();
+    summary.clear();
+  }
   friend bool operator==(const Event&, const Event&) = default;
 };
 

@@ -21,8 +21,37 @@ using std::chrono::microseconds;
 inline constexpr Timestamp from_unix_micros(std::int64_t us) { return Timestamp(microseconds(us)); }
 inline constexpr std::int64_t unix_micros(Timestamp t) { return t.time_since_epoch().count(); }
 
+/// What `write_rfc3339` writes.
+inline constexpr std::size_t kRfc3339Size = 27;
+
+/// `format_rfc3339` into `to`, without its end; null, and nothing written, for a year that has not four
+/// digits.
+inline char* write_rfc3339(char* to, Timestamp t) {
+  const auto day = std::chrono::floor<std::chrono::days>(t);
+  const std::chrono::year_month_day date(day);
+  const int year = static_cast<int>(date.year());
+  if (year < 0 || year > 9999) return nullptr;
+  const auto micros = static_cast<std::uint64_t>((t - day).count());
+  const auto of_day = static_cast<unsigned>(micros / 1000000);
+  const auto put = [&to](unsigned value, unsigned width, char then) {
+    for (unsigned i = width; i-- > 0; value /= 10) to[i] = static_cast<char>('0' + value % 10);
+    to[width] = then;
+    to += width + 1;
+  };
+  put(static_cast<unsigned>(year), 4, '-');
+  put(static_cast<unsigned>(date.month()), 2, '-');
+  put(static_cast<unsigned>(date.day()), 2, 'T');
+  put(of_day / 3600, 2, ':');
+  put(of_day / 60 % 60, 2, ':');
+  put(of_day % 60, 2, '.');
+  put(static_cast<unsigned>(micros % 1000000), 6, 'Z');
+  return to;
+}
+
 /// "2017-10-01T09:07:51.000000Z": always six digits and Z, so that texts sort as times do.
 inline std::string format_rfc3339(Timestamp t) {
+  char usual[kRfc3339Size];
+  if (write_rfc3339(usual, t) != nullptr) return std::string(usual, kRfc3339Size);
   const auto day = std::chrono::floor<std::chrono::days>(t);
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss<microseconds> clock(t - day);

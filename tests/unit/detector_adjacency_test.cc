@@ -56,6 +56,23 @@ TEST_CASE("prepending is collapsed, at the origin and at the upstream") {
   CHECK(judge("20485 20485 131279 131279", 20485) == link(131279, 20485, true));
 }
 
+TEST_CASE("one path is read with route servers and without, in any order") {
+  const std::vector<Asn> route_servers{6777};
+  for (int i = 0; i < 2; ++i) {
+    CHECK(judge("3333 6777 131279", 3333) == link(131279, 6777));
+    CHECK(judge("3333 6777 131279", 3333, 64512, route_servers) == link(131279, 3333, true));
+  }
+}
+
+TEST_CASE("paths that begin alike, of one length and of several, are told apart") {
+  for (int i = 0; i < 2; ++i) {
+    CHECK(judge("3333 1103 20485 131279", 3333) == link(131279, 20485));
+    CHECK(judge("3333 1103 20485 131280", 3333) == link(131280, 20485));
+    CHECK(judge("3333 1103 20485", 3333) == link(20485, 1103));
+    CHECK(judge("{3333} 1103 20485", 3333) == link(20485, 1103));
+  }
+}
+
 TEST_CASE("confederation segments are dropped (RFC 5065)") {
   CHECK(judge("(65001 65002) 20485 131279", 64512) == link(131279, 20485));
   CHECK(judge("(65001) 131279", 64512) == link(131279, 64512, true));

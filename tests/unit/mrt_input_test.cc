@@ -2,6 +2,7 @@
 #include <bzlib.h>
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -168,11 +169,48 @@ TEST_CASE("input: an empty file is empty, a missing file and a folder are errors
   CHECK(read_all(std::string("/")).error != "");
 }
 
-TEST_CASE("input: a reader that is given up stops, also with a full ring") {
-  const TempFile file(sample(InputFile::kBlockSize * (InputFile::kBlocks + 8)));
-  InputFile input;
-  REQUIRE(input.open(file.path()));
-  CHECK_FALSE(input.next_block().empty());
+TEST_CASE("input: a file that is given up is closed, and a reader stops, also with a full ring") {
+  const Bytes data = sample(InputFile::kBlockSize * (InputFile::kBlocks + 8));
+  for (const Bytes& content : {data, gzip(data)}) {
+    const TempFile file(content);
+    InputFile input;
+    REQUIRE(input.open(file.path()));
+    CHECK_FALSE(input.next_block().empty());
+  }
+}
+
+TEST_CASE("input: what was consumed is counted as it is stored, plain and compressed") {
+  const Bytes data = sample(InputFile::kBlockSize * 3 + 5);
+  for (const Bytes& content : {data, gzip(data)}) {
+    const TempFile file(content);
+    InputFile input;
+    CHECK(input.consumed() == 0);
+    REQUIRE(input.open(file.path()));
+    std::size_t blocks = 0;
+    for (; !input.next_block().empty(); ++blocks) CHECK(input.consumed() > 0);
+    CHECK(blocks >= 4);
+    CHECK(input.consumed() == content.size());
+    CHECK(input.next_block().empty());
+    CHECK(input.error() == "");
+  }
+}
+
+TEST_CASE("input: a pipe that has a name is read as it comes") {
+  const TempFile file(Bytes{});
+  const std::string path = file.path() + ".fifo";
+  REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+  const int both = ::open(path.c_str(), O_RDWR);  // so that nobody waits for the other end
+  REQUIRE(both >= 0);
+  {
+    InputFile input;
+    REQUIRE(input.open(path));
+    const Bytes first = sample(20);
+    REQUIRE(::write(both, first.data(), first.size()) == 20);
+    const Octets block = input.next_block();
+    CHECK(Bytes(block.begin(), block.end()) == first);
+  }
+  ::close(both);
+  ::unlink(path.c_str());
 }
 
 TEST_CASE("input: \"-\" reads standard input, piece by piece as it comes") {

@@ -596,8 +596,10 @@ class AtTheEnd : public Detector {
   }
   void finish() override {
     for (std::uint8_t i = 0; i < routes_; ++i) {
-      Event event;
+      Event event = host_->blank_event();
       event.id.bytes[0] = i;
+      event.fields.push_back({"number", std::int64_t{i}});
+      event.summary += std::to_string(i);
       host_->emit(std::move(event));
     }
   }
@@ -651,6 +653,18 @@ TEST_CASE("events that the sink gives back are not told again") {
     for (const Event& event : commit.events) CHECK(event.id.bytes[0] == events++);
   CHECK(events == 200);
   CHECK(commits.given.size() == 1);
+}
+
+TEST_CASE("an event in the memory of another says only its own") {
+  GivesBack commits;
+  const Ending ending(commits, true);
+  std::int64_t number = 0;
+  for (const Commit& commit : commits.list)
+    for (const Event& event : commit.events) {
+      CHECK(event.fields == std::vector<Field>{{"number", number}});
+      CHECK(event.summary == std::to_string(number++));
+    }
+  CHECK(number == 200);
 }
 
 TEST_CASE("a replay keeps nothing but events, and tells its end in pieces and in order") {

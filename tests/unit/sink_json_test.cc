@@ -164,13 +164,83 @@ TEST_CASE("JSON object: none, one and more members, with values that are written
         "before{\"t\":\"" + format_rfc3339(far) + "\"}");
 }
 
+TEST_CASE("text piece: pieces of all lengths, within its buffer and beyond, come out in order") {
+  std::string out = "before", wanted = out;
+  {
+    TextPiece piece(out);
+    for (std::size_t size = 0; size < 1200; ++size) {
+      const std::string text(size, static_cast<char>('a' + size % 26));
+      piece += text;
+      piece += ';';
+      append_number(piece, size);
+      append_json(piece, size % 7 == 0 ? "\"" + text : text, ',');
+      wanted += text + ';' + std::to_string(size);
+      append_json(wanted, size % 7 == 0 ? "\"" + text : text, ',');
+    }
+    piece += "last";
+    CHECK((out == wanted));
+    CHECK((piece.flushed() == wanted + "last"));
+    piece += std::string(10000, 'x');
+    piece += '.';
+  }
+  CHECK((out == wanted + "last" + std::string(10000, 'x') + '.'));
+}
+
+TEST_CASE("event JSON: an event of many kilobytes is whole, and so is what needs an escape within it") {
+  Event e = story();
+  e.prefixes.assign(Event::kMaxPrefixes, prefix("2001:db8:1234:5678::/64"));
+  e.evidence.assign(Event::kMaxEvidence, e.evidence.front());
+  for (std::size_t i = 0; i < e.evidence.size(); ++i) {
+    e.evidence[i].old_path = std::string(100 * i, '1');
+    e.evidence[i].new_path = "\"" + std::string(100 * i, '2');
+  }
+  e.known_upstreams->assign(100, e.known_upstreams->front());
+  e.fields.push_back({"texts", std::vector<std::string>(30, std::string(250, 't'))});
+  const json::object parsed = json::parse(event_json(e)).as_object();
+  CHECK(parsed.at("prefixes").as_array().size() == Event::kMaxPrefixes);
+  CHECK(parsed.at("known_upstreams").as_array().size() == 100);
+  const json::array& evidence = parsed.at("evidence").as_array();
+  REQUIRE(evidence.size() == Event::kMaxEvidence);
+  for (std::size_t i = 0; i < evidence.size(); ++i) {
+    CHECK(evidence[i].at("old_path").as_string() == std::string(100 * i, '1'));
+    CHECK(evidence[i].at("new_path").as_string() == "\"" + std::string(100 * i, '2'));
+  }
+  for (const json::value& text : parsed.at("texts").as_array())
+    CHECK(text.as_string() == std::string(250, 't'));
+  CHECK(parsed.at("summary").as_string() == e.summary);
+}
+
+TEST_CASE("event: cleared, it is as a new one") {
+  Event e = story();
+  e.action = Action::kClear;
+  e.cause = Cause::kResync;
+  e.direct = true;
+  e.changed_between = TimeRange{};
+  e.fields.push_back({"a", true});
+  e.clear();
+  CHECK(e == Event{});
+}
+
 TEST_CASE("UTF-8: one replacement for each maximal ill-formed part (Unicode 3.9, table 3-8)") {
   std::string out;
   append_utf8(out, "a\xf1\x80\x80\xe1\x80\xc2" "b\x80" "c\x80\xbf" "d");
   CHECK(out == "a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" "b\xef\xbf\xbd" "c\xef\xbf\xbd\xef\xbf\xbd" "d");
 }
 
-TEST_CASE("time: the fast text is that of format_rfc3339") {
+TEST_CASE("time: always six digits and Z") {
+  const auto text = [](std::int64_t seconds, std::int64_t micros) {
+    return format_rfc3339(from_unix_micros(seconds * 1000000 + micros));
+  };
+  CHECK(text(0, 0) == "1970-01-01T00:00:00.000000Z");
+  CHECK(text(1506848871, 7) == "2017-10-01T09:07:51.000007Z");
+  CHECK(text(951868799, 999999) == "2000-02-29T23:59:59.999999Z");
+  CHECK(text(-1, 500000) == "1969-12-31T23:59:59.500000Z");
+  CHECK(text(253402300799, 0) == "9999-12-31T23:59:59.000000Z");
+  CHECK(text(253402300800, 0) == "10000-01-01T00:00:00.000000Z");
+  CHECK(text(-62167219200, 0) == "0000-01-01T00:00:00.000000Z");
+}
+
+TEST_CASE("time: the remembered text is that of format_rfc3339") {
   for (const char* text : {"1970-01-01T00:00:00Z", "2000-02-29T23:59:59.999999Z", "1969-12-31T23:59:59.5Z",
                            "9999-12-31T23:59:59Z", "0001-01-01T00:00:00.000001Z"}) {
     std::string out;
