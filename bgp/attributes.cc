@@ -225,9 +225,20 @@ std::uint8_t* AttributeSet::write(std::uint8_t type, std::uint8_t* out) const {
 void AttributeSet::append_canonical(Octets next_hop, std::vector<std::uint8_t>& out) const {
   // An entry needs no more than its attribute did, except ASNs (5 octets for 4, 3 for 2), which
   // as_path_bound covers, a 16-octet next hop and a wide AGGREGATOR, which the 64 cover.
+  const std::size_t bound = as_path_bound(octets_, 0) + 64;
+  constexpr std::size_t kMost = 1024;
+  if (bound <= kMost) {  // nearly every one: a vector would be filled with zeros first
+    std::uint8_t canonical[kMost];
+    out.insert(out.end(), canonical, write_canonical(next_hop, canonical));
+    return;
+  }
   const std::size_t first = out.size();
-  out.resize(first + as_path_bound(octets_, 0) + 64);
-  std::uint8_t* p = out.data() + first;
+  out.resize(first + bound);
+  const std::uint8_t* const end = write_canonical(next_hop, out.data() + first);
+  out.resize(static_cast<std::size_t>(end - out.data()));
+}
+
+std::uint8_t* AttributeSet::write_canonical(Octets next_hop, std::uint8_t* p) const {
   Bits left = present_;
   const std::uint64_t never =
       std::uint64_t{1} << attribute::kMpReachNlri | std::uint64_t{1} << attribute::kMpUnreachNlri |
@@ -248,7 +259,7 @@ void AttributeSet::append_canonical(Octets next_hop, std::vector<std::uint8_t>& 
       }
     }
   }
-  out.resize(static_cast<std::size_t>(p - out.data()));
+  return p;
 }
 
 ErrorAction append_attributes(Octets attributes, const SessionParameters& session, MpReachForm form,

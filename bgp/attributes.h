@@ -143,6 +143,7 @@ class AttributeSet {
   void reset(std::size_t octets, const SessionParameters& session);
   void settle_four_octet_as();
   std::uint8_t* write(std::uint8_t type, std::uint8_t* out) const;
+  std::uint8_t* write_canonical(Octets next_hop, std::uint8_t* out) const;
   std::uint8_t* write_as_path_value(std::uint8_t* out) const;
 
   Bits seen_bits_{};  // first ones, discarded ones included

@@ -74,7 +74,10 @@ class NewUpstream final : public Detector {
     std::vector<Toggle> list;  // as they came
     bool overflow = false;
     void add(const Prefix& prefix, bool added);
-    void merge(const Toggles& later);
+    void clear() {
+      list.clear();
+      overflow = false;
+    }
     /// What remains of them: each prefix once, sorted; none that went and came back.
     std::vector<Toggle> net() const;
     bool cancelled() const;  // nothing remains
@@ -130,7 +133,6 @@ class NewUpstream final : public Detector {
     bool direct = false;
     bool poisoned = false;
     std::vector<PeerId> peers;
-    Toggles toggles;
     std::vector<Evidence> evidence;
   };
 
@@ -286,6 +288,7 @@ class NewUpstream final : public Detector {
   std::uint32_t details_used_ = 0;
   mutable std::vector<std::uint32_t> known_scratch_;  // of `known_upstreams`
   mutable std::vector<PeerId> peers_scratch_;         // of `show`
+  Toggles gone_scratch_;                              // of `emit_gone`
   std::string value_scratch_;  // of what is stored
   EvidenceTexts texts_;
   std::vector<OriginTouch> origins_touched_;

@@ -68,24 +68,22 @@ NewUpstream::Details& NewUpstream::details(Touch& t) {
   Details& d = details_[t.details];
   d.direct = d.poisoned = false;
   d.peers.clear();
-  d.toggles.list.clear();
-  d.toggles.overflow = t.overflow;
   d.evidence.clear();
-  d.toggles.list.reserve(t.count);
   d.evidence.reserve(std::min<std::size_t>(t.count, Event::kMaxEvidence));
+  PeerId judged_peer = 0;
+  PathId judged = kNoPath;
   for (std::uint32_t at = t.first; at != kNoNumber; at = seen_[at].next) {
     const Seen& seen = seen_[at];
-    const PeerInfo& peer = host_->peer(seen.peer);
     insert_bounded(d.peers, seen.peer, kMaxPeers);
-    const Prefix prefix = host_->nlri(seen.prefix).prefix;
-    d.toggles.add(prefix, seen.added);
     if (d.evidence.size() == Event::kMaxEvidence) continue;
     d.evidence.push_back(evidence_of(seen));
-    if (!seen.added) continue;
-    const Adjacency a = extract_adjacency(host_->path(seen.after).as_path(), peer,
-                                          host_->route_server_ases());
+    if (!seen.added || (seen.after == judged && seen.peer == judged_peer)) continue;
+    const Adjacency a = extract_adjacency(host_->path(seen.after).as_path(),
+                                          host_->peer(seen.peer), host_->route_server_ases());
     d.direct = d.direct || a.direct;
     d.poisoned = d.poisoned || a.poisoned;
+    judged = seen.after;
+    judged_peer = seen.peer;
   }
   return d;
 }
@@ -195,21 +193,23 @@ void NewUpstream::emit_gone(Touch& t) {
   const AdjacencyRecord& r = knowledge_[t.adjacency];
   if (!admit(kGone, r)) return close_window(t.adjacency, false);
   std::uint32_t count = t.prefixes_before;
+  Toggles& toggles = gone_scratch_;
+  toggles.clear();
   if (ShareWindow* const w = window_of(t.adjacency)) {
     // Prefixes that left moments ago and are not reported yet went with it.
-    Details& d = details(t);
-    w->toggles.merge(d.toggles);
-    d.toggles = std::move(w->toggles);
+    std::swap(toggles, w->toggles);
     count = std::max(w->old_count, count);
+    Details& d = details(t);
     for (const Evidence& e : d.evidence)
       if (w->evidence.size() < Event::kMaxEvidence) w->evidence.push_back(e);
     d.evidence = std::move(w->evidence);
     close_window(t.adjacency, false);
   }
+  add_toggles(t, toggles);
   Event e = make_event(r, "upstream-gone", Action::kClear, Severity::kNotice, {r.activations});
   fill_from_touch(e, t);
   const Details& d = details(t);
-  for (const Toggle& toggle : d.toggles.net())
+  for (const Toggle& toggle : toggles.net())
     if (!toggle.added) insert_bounded(e.prefixes, toggle.prefix, Event::kMaxPrefixes);
   e.prefix_count = count;
   name_peers(d.peers, e.peers);

@@ -22,11 +22,6 @@ void NewUpstream::Toggles::add(const Prefix& prefix, bool added) {
   list.push_back({prefix, added});
 }
 
-void NewUpstream::Toggles::merge(const Toggles& later) {
-  for (const Toggle& t : later.list) add(t.prefix, t.added);
-  overflow = overflow || later.overflow;
-}
-
 std::vector<NewUpstream::Toggle> NewUpstream::Toggles::net() const {
   // A prefix comes and goes by turns: an even number of toggles leaves it as it was.
   std::vector<Toggle> out;
@@ -90,15 +85,12 @@ void NewUpstream::note_share(Touch& t) {
   w->cause = t.cause;
   if (t.last_known && (!w->last_known || *t.last_known < *w->last_known))
     w->last_known = t.last_known;
-  if (w->evidence.size() >= w->max_evidence && t.details == kNoNumber)
-    return add_toggles(t, w->toggles);
-  const Details& d = details(t);
-  w->toggles.merge(d.toggles);
-  for (const Evidence& e : d.evidence)
+  add_toggles(t, w->toggles);
+  if (w->evidence.size() >= w->max_evidence) return;
+  for (const Evidence& e : details(t).evidence)
     if (w->evidence.size() < w->max_evidence) w->evidence.push_back(e);
 }
 
-/// Without the details, which most touches need for nothing else.
 void NewUpstream::add_toggles(const Touch& t, Toggles& to) const {
   if (to.overflow) return;  // no more are noted
   for (std::uint32_t at = t.first; at != kNoNumber; at = seen_[at].next)

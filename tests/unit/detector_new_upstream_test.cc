@@ -203,6 +203,24 @@ TEST_CASE(
   CHECK(s.host.events[3].incident == gone.incident);
 }
 
+TEST_CASE("two that go in one UPDATE, and a third later: each names its own prefixes alone") {
+  UpstreamScene s;
+  s.host.table(s.host.add_peer("c", 3), {"10.1.0.0/24", "10.1.1.0/24"}, "3 10 101");
+  s.host.table(s.host.add_peer("d", 4), {"10.2.0.0/24"}, "4 10 102");
+  const PeerId e = s.host.add_peer("e", 5);
+  s.host.table(e, {"10.3.0.0/24"}, "5 10 103");
+  s.host.table(e, {"10.4.0.0/24"}, "5 10 104");
+  s.host.withdraw(e, {"10.3.0.0/24", "10.4.0.0/24"});
+  s.host.withdraw(2, {"10.1.0.0/24", "10.1.1.0/24"});
+  s.host.withdraw(3, {"10.2.0.0/24"});
+  CHECK(s.host.taken() == Texts{"upstream-gone 103 10", "upstream-gone 104 10",
+                                "upstream-gone 101 10", "upstream-gone 102 10"});
+  CHECK(prefix_texts(s.host.events[0]) == Texts{"10.3.0.0/24"});
+  CHECK(prefix_texts(s.host.events[1]) == Texts{"10.4.0.0/24"});
+  CHECK(prefix_texts(s.host.events[2]) == Texts{"10.1.0.0/24", "10.1.1.0/24"});
+  CHECK(prefix_texts(s.host.events[3]) == Texts{"10.2.0.0/24"});
+}
+
 TEST_CASE("gone and back within one second: each is told, in the order in which it came") {
   UpstreamScene s;
   const Texts both{"10.0.0.0/24", "10.0.1.0/24"};
