@@ -275,7 +275,7 @@ void Session::on_session_up(Connection& connection, Timestamp time) {
   progress_.clear();
   for (const Family family : detail.families) {
     families += (families.empty() ? "" : ", ") + format_family(family);
-    progress_.push_back({family, up_since_, false});
+    progress_.push_back({family, up_since_});
   }
   open_families_ = progress_.size();
   log(families.empty() ? LogLevel::kWarning : LogLevel::kNotice,

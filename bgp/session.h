@@ -102,8 +102,11 @@ class Session final : public ConnectionOwner, public std::enable_shared_from_thi
   struct FamilyProgress {
     Family family;
     SteadyClock::time_point last_update;
+    bool begun = false;  // an UPDATE came
     bool ended = false;  // End-of-RIB, theirs or ours
   };
+  /// After which a family that has not ended counts as complete.
+  std::chrono::milliseconds quiet_period(const FamilyProgress& p) const;
 
   std::shared_ptr<SessionContext> context_;
   NeighborConfig config_;

@@ -84,6 +84,7 @@ void Session::note_progress(std::size_t first_record) {
     for (FamilyProgress& p : progress_) {
       if (p.family != family) continue;
       p.last_update = now;
+      p.begun = true;
       if (end && !p.ended) {
         p.ended = true;
         --open_families_;
@@ -157,6 +158,14 @@ std::chrono::milliseconds Session::quiet_period() const {
   return context_->options.quiet.value_or(std::chrono::milliseconds(config_.quiet_period));
 }
 
+// A neighbour that restarts gracefully holds its whole table back until its own neighbours have sent
+// theirs, and ends it with End-of-RIB (RFC 4724 4.1): minutes of silence are no empty table.
+std::chrono::milliseconds Session::quiet_period(const FamilyProgress& p) const {
+  constexpr int kHeldBack = 10;
+  const bool held_back = active_->parameters().peer_restarting && !p.begun;
+  return quiet_period() * (held_back ? kHeldBack : 1);
+}
+
 void Session::start_quiet() {
   if (open_families_ != 0) quiet_.start(quiet_period(), shared_from_this(), &Session::on_quiet);
 }
@@ -169,10 +178,10 @@ void Session::on_quiet() {
     return;
   }
   const auto now = SteadyClock::now();
-  const auto period = quiet_period();
-  auto next = SteadyClock::duration::max();
+  SteadyClock::duration next = quiet_period();  // one that is held back may begin meanwhile
   for (FamilyProgress& p : progress_) {
     if (p.ended) continue;
+    const auto period = quiet_period(p);
     if (now - p.last_update >= period) {
       p.ended = true;
       --open_families_;
