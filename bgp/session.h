@@ -95,6 +95,8 @@ class Session final : public ConnectionOwner, public std::enable_shared_from_thi
   void start_quiet();
   void on_quiet();
   std::chrono::milliseconds quiet_period() const;
+  /// A family that was silent for so long counts as complete.
+  std::chrono::milliseconds wait_for_end() const;
   State shown_state() const;
   void add_connection_status(const Connection& connection, PeerStatus& status) const;
   void note_state();
@@ -102,11 +104,8 @@ class Session final : public ConnectionOwner, public std::enable_shared_from_thi
   struct FamilyProgress {
     Family family;
     SteadyClock::time_point last_update;
-    bool begun = false;  // an UPDATE came
     bool ended = false;  // End-of-RIB, theirs or ours
   };
-  /// After which a family that has not ended counts as complete.
-  std::chrono::milliseconds quiet_period(const FamilyProgress& p) const;
 
   std::shared_ptr<SessionContext> context_;
   NeighborConfig config_;

@@ -84,7 +84,6 @@ void Session::note_progress(std::size_t first_record) {
     for (FamilyProgress& p : progress_) {
       if (p.family != family) continue;
       p.last_update = now;
-      p.begun = true;
       if (end && !p.ended) {
         p.ended = true;
         --open_families_;
@@ -158,16 +157,16 @@ std::chrono::milliseconds Session::quiet_period() const {
   return context_->options.quiet.value_or(std::chrono::milliseconds(config_.quiet_period));
 }
 
-// A neighbour that restarts gracefully holds its whole table back until its own neighbours have sent
-// theirs, and ends it with End-of-RIB (RFC 4724 4.1): minutes of silence are no empty table.
-std::chrono::milliseconds Session::quiet_period(const FamilyProgress& p) const {
-  constexpr int kHeldBack = 10;
-  const bool held_back = active_->parameters().peer_restarting && !p.begun;
-  return quiet_period() * (held_back ? kHeldBack : 1);
+// Whoever announces graceful restart ends each table with End-of-RIB (RFC 4724 3). It may hold the table
+// back until its own neighbours have sent theirs (4.1), or pause within it: minutes of silence are
+// no end. Only one that breaks its word is not waited for forever.
+std::chrono::milliseconds Session::wait_for_end() const {
+  constexpr int kOfPromised = 10;
+  return quiet_period() * (active_->parameters().graceful_restart ? kOfPromised : 1);
 }
 
 void Session::start_quiet() {
-  if (open_families_ != 0) quiet_.start(quiet_period(), shared_from_this(), &Session::on_quiet);
+  if (open_families_ != 0) quiet_.start(wait_for_end(), shared_from_this(), &Session::on_quiet);
 }
 
 void Session::on_quiet() {
@@ -178,10 +177,10 @@ void Session::on_quiet() {
     return;
   }
   const auto now = SteadyClock::now();
-  SteadyClock::duration next = quiet_period();  // one that is held back may begin meanwhile
+  const auto period = wait_for_end();
+  auto next = SteadyClock::duration::max();
   for (FamilyProgress& p : progress_) {
     if (p.ended) continue;
-    const auto period = quiet_period(p);
     if (now - p.last_update >= period) {
       p.ended = true;
       --open_families_;

@@ -216,6 +216,11 @@ void Engine::announce(Peer& peer, FamilyState& family, const bgp::NlriKey& key, 
     if (peer.rib.clear_stale(prefix) && family.kept != 0) --family.kept;
     return;
   }
+  const bool compared = family.synchronizing && !family.refresh &&
+                        (before == kNoPath || peer.rib.is_stale(prefix));
+  if (compared && (key.has_path_id != 0 || before == kNoPath) &&
+      renumber(peer, family, key, prefix, path))
+    return;
   if (before == kNoPath) {
     prefixes_.acquire(prefix);
     if (!admit(peer, family)) {
@@ -232,8 +237,9 @@ void Engine::announce(Peer& peer, FamilyState& family, const bgp::NlriKey& key, 
   change.before = before;
   change.after = path;
   change.cause = options_.replay ? Cause::kReplay : Cause::kLive;
-  change.baseline = is_first_sight(peer, family, key, before);
-  if (family.synchronizing && !family.refresh && (before == kNoPath || peer.rib.is_stale(prefix))) {
+  change.baseline = is_first_sight(peer, family, key, before) ||
+                    (compared && before == kNoPath && shows_otherwise(peer, family, key));
+  if (compared) {
     change.cause = Cause::kResync;
     change.last_known = family.last_known;
   }

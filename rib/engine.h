@@ -204,6 +204,11 @@ class Engine final : public Dictionary {
   struct KeyHash {
     std::size_t operator()(const bgp::NlriKey& key) const { return PrefixTable::hash(key); }
   };
+  struct KeptPaths {
+    std::vector<PrefixId> ids;
+    bool numbered = false;  // some with a path identifier
+    bool plain = false;     // one without
+  };
   struct FamilyState {
     Family family;
     bool baseline_done = false;
@@ -215,11 +220,20 @@ class Engine final : public Dictionary {
     std::uint64_t limit = 0;              // 0: none
     std::uint64_t near = 0;               // a part of it, for a warning
     LimitLevel level = LimitLevel::kFine;
+    // While a session that is back is compared: see engine_path_ids.cc. By NLRI without identifier; asked,
+    // never walked.
+    std::optional<boost::unordered_flat_map<bgp::NlriKey, KeptPaths, KeyHash>> kept_paths;
+    std::optional<bool> path_ids_now;  // where the session before had it otherwise
     // Of a neighbour joined midway: seen with a route that was withdrawn since. Asked, never
     // walked.
     std::unordered_set<bgp::NlriKey, KeyHash> withdrawn;
 
     std::uint64_t announced() const { return routes - kept; }
+    void end_comparison() {
+      synchronizing = refresh = false;
+      kept_paths.reset();
+      path_ids_now.reset();
+    }
   };
   struct Peer {
     Peer(RoutePages& pages, PeerId id) : rib(pages, id) {}
@@ -262,6 +276,10 @@ class Engine final : public Dictionary {
   }
   void announce(Peer& peer, FamilyState& family, const bgp::NlriKey& key, std::size_t at,
                 PathId path);
+  const KeptPaths* kept_paths(const Peer& peer, FamilyState& family, const bgp::NlriKey& key);
+  bool renumber(Peer& peer, FamilyState& family, const bgp::NlriKey& key, PrefixId prefix,
+                PathId path);
+  bool shows_otherwise(const Peer& peer, FamilyState& family, const bgp::NlriKey& key);
   /// True where what it shows now is compared with nothing: it teaches. `before`: its route.
   bool is_first_sight(Peer& peer, FamilyState& family, const bgp::NlriKey& key, PathId before);
   void withdraw(Peer& peer, FamilyState& family, const bgp::NlriKey& key, std::size_t at);

@@ -100,7 +100,7 @@ void Engine::peer_down(Peer& peer, const std::string& reason) {
   peer.blind_reason = reason;
   peer.rib.mark_all_stale();
   for (FamilyState& state : peer.families) {
-    state.synchronizing = state.refresh = false;
+    state.end_comparison();
     state.kept = state.routes;
     state.level = LimitLevel::kFine;
   }
@@ -136,7 +136,7 @@ void Engine::end_of_rib(Peer& peer, Family family, bool refresh_end) {
   change.peer = peer.info.id;
   change.family = family;
   change.event = state.baseline_done ? PeerEvent::kSynchronized : PeerEvent::kBaselineDone;
-  state.synchronizing = state.refresh = false;
+  state.end_comparison();
   if (!state.baseline_done) {
     state.baseline_done = true;
     state.withdrawn.clear();
@@ -149,13 +149,16 @@ void Engine::sweep(Peer& peer, FamilyState& family) {
   if (peer.rib.stale() == 0) return;
   RouteChange change;
   change.cause = Cause::kResync;
-  change.baseline = !family.baseline_done;
   change.last_known = family.last_known;
   std::vector<PrefixId> ids = peer.rib.stale_routes();
   std::erase_if(ids, [&](PrefixId id) { return prefixes_.family(id) != family.family; });
   prefixes_.sort(ids);
   family.routes -= ids.size();
-  for (const PrefixId id : ids) remove_route(peer, id, change, true);
+  for (const PrefixId id : ids) {
+    change.baseline = !family.baseline_done ||
+                      (family.path_ids_now && prefixes_.has_path_id(id) != *family.path_ids_now);
+    remove_route(peer, id, change, true);
+  }
   family.kept = 0;
   update_end();
 }

@@ -27,9 +27,15 @@ std::vector<std::uint8_t> path_of(const std::vector<Asn>& ases) {
   return set;
 }
 
-bgp::NlriKey key_of(const std::string& prefix) {
+/// "192.0.2.0/24", or "192.0.2.0/24#7" with path identifier 7.
+bgp::NlriKey key_of(const std::string& text) {
   Nlri nlri;
-  nlri.prefix = *parse_prefix(prefix);
+  const std::size_t mark = text.find('#');
+  nlri.prefix = *parse_prefix(text.substr(0, mark));
+  if (mark != std::string::npos) {
+    nlri.has_path_id = true;
+    nlri.path_id = static_cast<std::uint32_t>(std::stoul(text.substr(mark + 1)));
+  }
   nlri.family = nlri.prefix.address.version == IpVersion::kV4 ? kIpv4Unicast : kIpv6Unicast;
   return bgp::to_key(nlri);
 }
@@ -81,7 +87,11 @@ class Recorder : public Detector {
   Host* host_ = nullptr;
 
  private:
-  std::string prefix(PrefixId id) const { return format_prefix(host_->nlri(id).prefix); }
+  std::string prefix(PrefixId id) const {
+    const Nlri nlri = host_->nlri(id);
+    return format_prefix(nlri.prefix) +
+           (nlri.has_path_id ? "#" + std::to_string(nlri.path_id) : std::string());
+  }
   std::string path(PathId id) const {
     return id == kNoPath ? "none" : format_as_path(host_->path(id).as_path());
   }
@@ -274,6 +284,85 @@ TEST_CASE("what changed in a gap is found as resync, with the time it was last k
                             "edge1 192.0.2.0/24 1 9 -> 1 8 live", "end",
                             "edge1 198.51.100.0/24 1 2 -> none resync since 10", "end",
                             "synchronized"});
+}
+
+/// A neighbour with two paths for each of two prefixes that lost its session.
+struct TwoPaths : Bench {
+  TwoPaths() {
+    start();
+    Batch first;
+    first.declare(1, "e").up(2);
+    for (const std::string& prefix : {kP, kQ})
+      first.announce(3, prefix + "#1", {1, 2}).announce(3, prefix + "#2", {3, 4});
+    run(first.end_of_rib(4).down(10));
+  }
+};
+
+TEST_CASE("path identifiers that a new session gives anew: the same paths teach, and are no change") {
+  TwoPaths b;
+  Batch back;
+  back.up(20).announce(21, kP + "#2", {1, 2}).announce(21, kP + "#1", {3, 4});
+  back.announce(21, kQ + "#7", {3, 4}).announce(21, kQ + "#1", {1, 2}).end_of_rib(22);
+  CHECK(b.run(back) == Lines{"up", "e 192.0.2.0/24#2 3 4 -> 1 2 resync baseline",
+                             "e 192.0.2.0/24#1 1 2 -> 3 4 resync baseline", "end",
+                             "e 198.51.100.0/24#7 none -> 3 4 resync baseline",
+                             "e 198.51.100.0/24#2 3 4 -> none resync baseline", "end",
+                             "synchronized"});
+  CHECK(b.engine.counters().routes == 4);
+  CHECK(b.engine.counters().prefixes == 4);
+  CHECK(b.engine.counters().paths == 2);
+  // Each stands under its new number, and counts as one reference does.
+  Batch gone;
+  gone.update(30, {kP + "#1", kP + "#2", kQ + "#1", kQ + "#2", kQ + "#7"}, {}, {});
+  CHECK(b.run(gone) == Lines{"e 192.0.2.0/24#1 3 4 -> none live", "e 192.0.2.0/24#2 1 2 -> none live",
+                             "e 198.51.100.0/24#1 1 2 -> none live",
+                             "e 198.51.100.0/24#7 3 4 -> none live", "end"});
+  CHECK(b.engine.counters().routes == 0);
+  CHECK(b.engine.counters().prefixes == 0);
+}
+
+TEST_CASE("path identifiers given anew, and a path that went, came or changed: that is told") {
+  TwoPaths b;
+  Batch back;
+  back.up(20).announce(21, kP + "#7", {3, 4}).announce(21, kQ + "#2", {1, 2});
+  back.announce(21, kQ + "#1", {5, 6}).end_of_rib(22);
+  CHECK(b.run(back) == Lines{"up", "e 192.0.2.0/24#7 none -> 3 4 resync baseline",
+                             "e 192.0.2.0/24#2 3 4 -> none resync baseline", "end",
+                             "e 198.51.100.0/24#2 3 4 -> 1 2 resync baseline",
+                             "e 198.51.100.0/24#1 1 2 -> 3 4 resync baseline", "end",
+                             "e 198.51.100.0/24#1 3 4 -> 5 6 resync since 10", "end",
+                             "e 192.0.2.0/24#1 1 2 -> none resync since 10", "end",
+                             "synchronized"});
+  CHECK(b.engine.counters().routes == 3);
+  // What was announced in this session is not looked at again.
+  Batch live;
+  live.announce(30, kP + "#7", {1, 2});
+  CHECK(b.run(live) == Lines{"e 192.0.2.0/24#7 3 4 -> 1 2 live", "end"});
+}
+
+TEST_CASE("a session with path identifiers after one without: what was hidden teaches, a prefix does not") {
+  Bench b;
+  b.start();
+  Batch first;
+  first.declare(1, "e").up(2).announce(3, kP, {1, 2}).end_of_rib(4).down(10);
+  b.run(first);
+  Batch with;
+  with.up(20).announce(21, kP + "#1", {3, 4}).announce(21, kP + "#2", {1, 2});
+  with.announce(21, kQ + "#1", {5, 6}).end_of_rib(22).down(30);
+  CHECK(b.run(with) == Lines{"up", "e 192.0.2.0/24#1 none -> 3 4 resync baseline since 10", "end",
+                             "e 192.0.2.0/24#2 none -> 1 2 resync baseline",
+                             "e 192.0.2.0/24 1 2 -> none resync baseline", "end",
+                             "e 198.51.100.0/24#1 none -> 5 6 resync since 10", "end",
+                             "synchronized", "down"});
+  Batch without;
+  without.up(40).announce(41, kP, {3, 4}).announce(41, kQ, {7, 8}).end_of_rib(42);
+  CHECK(b.run(without) == Lines{"up", "e 192.0.2.0/24 none -> 3 4 resync baseline",
+                                "e 192.0.2.0/24#1 3 4 -> none resync baseline", "end",
+                                "e 198.51.100.0/24 none -> 7 8 resync baseline since 30", "end",
+                                "e 192.0.2.0/24#2 1 2 -> none resync baseline since 30",
+                                "e 198.51.100.0/24#1 5 6 -> none resync baseline since 30", "end",
+                                "synchronized"});
+  CHECK(b.engine.counters().routes == 2);
 }
 
 TEST_CASE("routes are told in order of NLRI, whatever ids they were given") {
