@@ -87,6 +87,11 @@ void PathChange::on_route_change(const RouteChange& change) {
                       host_->route_server_ases());
     if (!difference) return;
     d = *difference;
+    // Behind a path of one hop it is we who carry the route, as the adjacency says.
+    if (d.kind == PathClass::kUpstream) {
+      if (d.left == 0 && before.direct) d.left = before.upstream;
+      if (d.came == 0 && after.direct) d.came = after.upstream;
+    }
   }
   fold(change, d, before, after);
 }

@@ -36,7 +36,10 @@ const Engine::KeptPaths* Engine::kept_paths(const Peer& peer, FamilyState& famil
     }
   }
   const auto found = family.kept_paths->find(without_path_id(key));
-  return found != family.kept_paths->end() ? &found->second : nullptr;
+  if (found == family.kept_paths->end()) return nullptr;
+  const bool now = key.has_path_id != 0;
+  if (now ? found->second.plain : found->second.numbered) family.path_ids_now = now;
+  return &found->second;
 }
 
 // True where one of them has this path: the two change their numbers. What detectors are told of it
@@ -80,10 +83,7 @@ bool Engine::renumber(Peer& peer, FamilyState& family, const bgp::NlriKey& key, 
 // more of the prefix, or less, though nothing has changed.
 bool Engine::shows_otherwise(const Peer& peer, FamilyState& family, const bgp::NlriKey& key) {
   const KeptPaths* const kept = kept_paths(peer, family, key);
-  const bool now = key.has_path_id != 0;
-  if (kept == nullptr || !(now ? kept->plain : kept->numbered)) return false;
-  family.path_ids_now = now;
-  return true;
+  return kept != nullptr && (key.has_path_id != 0 ? kept->plain : kept->numbered);
 }
 
 }  // namespace lapwing::rib

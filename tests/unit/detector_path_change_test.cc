@@ -77,6 +77,28 @@ TEST_CASE("each class has its name and severity") {
   CHECK(class_of(s.wait().at(0)) == "announced");
 }
 
+TEST_CASE("a path of one hop on iBGP: the upstream that left, or came, is the local AS") {
+  FakeHost host("path-change");
+  host.watched.origins = {100};
+  const PeerId edge = host.add_peer("edge1", 64512, 64512);
+  host.at("2024-01-01T00:00:00Z");
+  host.table(edge, {"10.0.0.0/24"}, "100 100");
+  host.announce(edge, {"10.0.0.0/24"}, "10 100");
+  host.after(std::chrono::hours(1));
+  host.announce(edge, {"10.0.0.0/24"}, "100");
+  host.after(std::chrono::hours(1));
+  host.announce(edge, {"10.0.0.0/24"}, "{10,11} 100");
+  host.after(std::chrono::hours(1));
+  REQUIRE(host.events.size() == 3);
+  CHECK(field<std::int64_t>(host.events[0], "as_left") == 64512);
+  CHECK(field<std::int64_t>(host.events[0], "as_came") == 10);
+  CHECK(field<std::int64_t>(host.events[1], "as_left") == 10);
+  CHECK(field<std::int64_t>(host.events[1], "as_came") == 64512);
+  CHECK(host.events[1].summary.find("from AS10 to AS64512") != std::string::npos);
+  CHECK(field<std::int64_t>(host.events[2], "as_left") == 64512);
+  CHECK(host.events[2].summary.find("an AS_SET") != std::string::npos);
+}
+
 TEST_CASE("attributes that leave the path alone are no path change") {
   PathScene s(watch_prefixes({"10.0.0.0/16"}));
   s.host.announce(s.a, {"10.0.0.0/24"}, "1 5 10 100", 9);

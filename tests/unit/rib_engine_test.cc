@@ -334,10 +334,44 @@ TEST_CASE("path identifiers given anew, and a path that went, came or changed: t
                              "e 192.0.2.0/24#1 1 2 -> none resync since 10", "end",
                              "synchronized"});
   CHECK(b.engine.counters().routes == 3);
-  // What was announced in this session is not looked at again.
+  // What was announced in this session is not looked at again, neither now nor while it is compared.
+  Batch again;
+  again.down(40).up(41).announce(42, kQ + "#1", {1, 2}).announce(42, kQ + "#2", {1, 2});
+  again.announce(42, kP + "#7", {3, 4}).end_of_rib(43);
   Batch live;
-  live.announce(30, kP + "#7", {1, 2});
-  CHECK(b.run(live) == Lines{"e 192.0.2.0/24#7 3 4 -> 1 2 live", "end"});
+  live.announce(30, kP + "#7", {1, 2}).announce(31, kP + "#7", {3, 4});
+  CHECK(b.run(live) == Lines{"e 192.0.2.0/24#7 3 4 -> 1 2 live", "end",
+                             "e 192.0.2.0/24#7 1 2 -> 3 4 live", "end"});
+  CHECK(b.run(again) == Lines{"down", "up", "e 198.51.100.0/24#1 5 6 -> 1 2 resync baseline",
+                              "e 198.51.100.0/24#2 1 2 -> 5 6 resync baseline", "end",
+                              "e 198.51.100.0/24#2 5 6 -> 1 2 resync since 40", "end",
+                              "synchronized"});
+}
+
+TEST_CASE("path identifiers given anew: the route counts as announced, and the next is one too many") {
+  Bench b;
+  b.start();
+  Batch first;
+  first.declare_limited(1, 2, true).up(2);
+  first.announce(3, kP + "#1", {1, 2}).announce(3, kP + "#2", {3, 4}).end_of_rib(4).down(10);
+  b.run(first);
+  Batch back;
+  back.up(20).announce(21, kP + "#2", {1, 2}).announce(21, kP + "#1", {3, 4});
+  back.announce(21, kP + "#3", {5, 6});
+  b.run(back);
+  CHECK(b.engine.counters().routes == 2);
+}
+
+TEST_CASE("a session without path identifiers after one with: what it hides is not gone") {
+  TwoPaths b;
+  Batch without;
+  without.up(20).announce(21, kP, {1, 2}).end_of_rib(22);
+  CHECK(b.run(without) == Lines{"up", "e 192.0.2.0/24 none -> 1 2 resync baseline",
+                                "e 192.0.2.0/24#1 1 2 -> none resync baseline", "end",
+                                "e 192.0.2.0/24#2 3 4 -> none resync baseline since 10",
+                                "e 198.51.100.0/24#1 1 2 -> none resync baseline since 10",
+                                "e 198.51.100.0/24#2 3 4 -> none resync baseline since 10", "end",
+                                "synchronized"});
 }
 
 TEST_CASE("a session with path identifiers after one without: what was hidden teaches, a prefix does not") {
