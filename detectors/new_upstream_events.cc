@@ -123,7 +123,8 @@ std::string_view NewUpstream::upstream_role(std::uint32_t adjacency, const Detai
 }
 
 void NewUpstream::emit_new(Touch& t) {
-  const AdjacencyRecord& r = knowledge_[t.adjacency];
+  AdjacencyRecord& r = knowledge_[t.adjacency];
+  r.untold = false;
   Event e = make_event(r, "new-upstream", Action::kRaise,
                        t.new_origin ? Severity::kNotice : Severity::kWarning, {r.activations});
   fill_from_touch(e, t);
@@ -164,9 +165,10 @@ void NewUpstream::emit_new(Touch& t) {
 }
 
 void NewUpstream::emit_returned(Touch& t) {
-  const AdjacencyRecord& r = knowledge_[t.adjacency];
+  AdjacencyRecord& r = knowledge_[t.adjacency];
   const bool is_loud = loud(r);
   if (!admit(kReturned, r)) return;
+  r.untold = false;
   Event e = make_event(r, "upstream-returned", Action::kRaise,
                        is_loud ? Severity::kWarning : Severity::kNotice, {r.activations});
   fill_from_touch(e, t);
@@ -207,6 +209,7 @@ void NewUpstream::emit_gone(Touch& t) {
   }
   add_toggles(t, toggles);
   Event e = make_event(r, "upstream-gone", Action::kClear, Severity::kNotice, {r.activations});
+  e.ends = r.untold ? Event::kEndsNothing : r.activations == 1 ? "new-upstream" : "upstream-returned";
   fill_from_touch(e, t);
   const Details& d = details(t);
   for (const Toggle& toggle : toggles.net())

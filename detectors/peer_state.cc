@@ -89,6 +89,7 @@ void PeerState::back(const std::string& peer, const PeerChange& change) {
   e.fields.push_back({"duration_seconds", whole_seconds(blind)});
   if (was_told) {
     if (!it->second.reason.empty()) e.fields.push_back({"reason", it->second.reason});
+    e.ends = it->second.told_blind ? "peer-down peer-blind" : "peer-down";
     host_->cancel_timer(it->second.timer);
     by_timer_.erase(it->second.timer);
     down_.erase(it);
@@ -106,6 +107,7 @@ void PeerState::removed(const std::string& peer) {
   if (it == down_.end()) return;
   Event e = make_event("peer-down", Action::kClear, peer, it->second.since);
   e.severity = Severity::kInfo;
+  e.ends = it->second.told_blind ? "peer-down peer-blind" : "peer-down";
   e.rule = "the neighbour is no longer configured";
   e.summary = fmt::format("neighbour {} was removed while it was down", peer);
   host_->cancel_timer(it->second.timer);

@@ -263,6 +263,7 @@ Event PluginDetector::to_event(const lapwing_event& c) const {
     if (f.kind == LAPWING_TIME) value = from_unix_micros(f.number);
     e.fields.push_back({f.name, std::move(value)});
   }
+  if (c.ends != nullptr) e.ends = bounded(c.ends);
   e.rule = bounded(from_c(c.rule));
   e.summary = bounded(from_c(c.summary));
   return e;

@@ -18,10 +18,11 @@ constexpr char kCountKey = 'c', kListKey = 'l', kHiddenKey = 'h', kQuietKey = 'q
 constexpr std::string_view kStormRule = "storm-limit";
 constexpr std::string_view kEndRule = "its raise was suppressed";
 
-std::string id_key(char kind, const EventId& id) {
+/// kind | incident | type
+std::string matter_key(char kind, const std::pair<EventId, std::string>& of) {
   std::string key(1, kind);
-  put_octets(key, id.bytes);
-  return key;
+  put_octets(key, of.first.bytes);
+  return key += of.second;
 }
 
 EventId read_id(StateReader& in) {
@@ -30,9 +31,27 @@ EventId read_id(StateReader& in) {
   return id;
 }
 
+/// The type is missing where an older version wrote the key.
+std::pair<EventId, std::string> read_matter(StateReader& in, std::string_view key) {
+  const EventId incident = read_id(in);
+  return {incident, std::string(key.substr(std::min<std::size_t>(17, key.size())))};
+}
+
 template <typename T>
 bool holds_value(const std::vector<T>& list, const T& value) {
   return std::find(list.begin(), list.end(), value) != list.end();
+}
+
+/// The types of raise that a clear ends.
+std::vector<std::string_view> ended_types(const Event& clear) {
+  if (clear.ends.empty()) return {clear.type};
+  std::vector<std::string_view> types;
+  for (std::string_view rest = clear.ends; !rest.empty();) {
+    const std::size_t size = std::min(rest.find(' '), rest.size());
+    if (size != 0) types.push_back(rest.substr(0, size));
+    rest.remove_prefix(std::min(size + 1, rest.size()));
+  }
+  return types;
 }
 
 bool names_one_of(const Event& e, const std::vector<Asn>& ases) {
@@ -102,14 +121,7 @@ Suppression::Suppression(std::vector<SuppressionRule> rules, std::uint32_t storm
 
 bool Suppression::admit(std::string_view detector, Event& event) {
   if (event.type == "detector-failed") return true;
-  if (event.action == Action::kClear) {
-    if (drop_held(event)) return false;
-    if (hidden_.contains(event.incident)) {
-      mark_hidden(event.incident, false);
-      suppress(std::string(kEndRule), event);
-      return false;
-    }
-  }
+  if (event.action == Action::kClear && ends_untold(event)) return false;
   const SuppressionRule* rule = rule_for(event);
   if (rule != nullptr && rule->min_duration.count() != 0) {
     hold(*rule, std::move(event));
@@ -117,22 +129,57 @@ bool Suppression::admit(std::string_view detector, Event& event) {
   }
   if (rule != nullptr || (detector != "new-upstream" && !within_storm_limit(event))) {
     suppress(rule != nullptr ? rule->name : std::string(kStormRule), event);
-    if (event.action == Action::kRaise) mark_hidden(event.incident, true);
+    if (event.action == Action::kRaise) mark_hidden({event.incident, event.type}, true);
     return false;
   }
   note_admitted(event);
   return true;
 }
 
-/// The first rule that suppresses the event. The end of something that was told is told, too: only
-/// a rule without conditions hides it.
+/// Of what the clear ends nothing was told: then it is not told either. What was held back until now
+/// did not last long enough, and is nothing.
+bool Suppression::ends_untold(const Event& clear) {
+  if ((hidden_.empty() && held_.empty()) || clear.ends == Event::kEndsNothing) return false;
+  bool untold = true;
+  std::string rule(kEndRule);
+  for (const std::string_view type : ended_types(clear)) {
+    const Matter raise(clear.incident, type);
+    if (const auto held = held_.find(raise); held != held_.end()) {
+      rule = held->second.rule;
+      suppress(rule, held->second.event);
+      drop_held(held);
+    } else if (hidden_.contains(raise)) {
+      mark_hidden(raise, false);
+    } else {
+      untold = false;
+    }
+  }
+  if (untold) suppress(rule, clear);
+  return untold;
+}
+
+/// The first rule that suppresses the event.
 const SuppressionRule* Suppression::rule_for(const Event& event) const {
+  const bool ends = event.action == Action::kClear && event.ends != Event::kEndsNothing;
   for (const SuppressionRule& rule : rules_) {
-    if (event.action == Action::kClear && rule.conditional()) continue;
+    if (ends && !hides_ends(rule, event)) continue;
     if (rule.min_duration.count() != 0 && event.action != Action::kRaise) continue;
     if (fits(rule, event) && holds(rule, event)) return &rule;
   }
   return nullptr;
+}
+
+/// The end of something that was told is told, too. Only an ignore list hides it, and not because fewer
+/// neighbours or prefixes were left at the end than the raise had: unless it names the clear's type and
+/// not the raise's.
+bool Suppression::hides_ends(const SuppressionRule& rule, const Event& clear) {
+  if (rule.conditional()) return false;
+  if (rule.peers.empty() && rule.prefixes.empty()) return true;
+  const auto names = [&](std::string_view type) {
+    return std::find(rule.types.begin(), rule.types.end(), type) != rule.types.end();
+  };
+  const auto ended = ended_types(clear);
+  return !rule.types.empty() && std::none_of(ended.begin(), ended.end(), names);
 }
 
 bool Suppression::fits(const SuppressionRule& rule, const Event& e) const {
@@ -191,32 +238,29 @@ void Suppression::suppress(const std::string& rule, const Event& event) {
   listed_.pop_front();
 }
 
-void Suppression::mark_hidden(const EventId& incident, bool hidden) {
+void Suppression::mark_hidden(const Matter& raise, bool hidden) {
   if (!hidden) {
-    if (hidden_.erase(incident) != 0) host_->erase_state(id_key(kHiddenKey, incident));
-  } else if (hidden_.size() < kMaxIncidents && hidden_.insert(incident).second) {
-    host_->put_state(id_key(kHiddenKey, incident), "");
+    if (hidden_.erase(raise) != 0) host_->erase_state(matter_key(kHiddenKey, raise));
+  } else if (hidden_.size() < kMaxIncidents && hidden_.insert(raise).second) {
+    host_->put_state(matter_key(kHiddenKey, raise), "");
   }
 }
 
 /// Remembered only where a rule has a quiet time that this event could begin.
 void Suppression::note_admitted(const Event& event) {
-  if (event.action == Action::kRaise) mark_hidden(event.incident, false);
+  if (event.action == Action::kRaise) mark_hidden({event.incident, event.type}, false);
   std::chrono::seconds quiet{0};
   for (const SuppressionRule& rule : rules_)
     if (rule.quiet.count() != 0 && fits(rule, event)) quiet = std::max(quiet, rule.quiet);
   if (quiet.count() == 0) return;
-  const std::pair id(event.incident, event.type);
-  const auto state_key = [](const std::pair<EventId, std::string>& of) {
-    return id_key(kQuietKey, of.first) + of.second;
-  };
+  const Matter id(event.incident, event.type);
   const auto [it, fresh] = admitted_.try_emplace(id);
   if (!fresh) admitted_by_age_.erase({it->second, id});
   it->second = host_->now();
   admitted_by_age_.emplace(host_->now(), id);
   std::string value;
   put_time(value, host_->now());
-  host_->put_state(state_key(id), value);
+  host_->put_state(matter_key(kQuietKey, id), value);
   // What no rule can ask for any more, and beyond the bound the oldest, is forgotten.
   std::chrono::seconds longest{0};
   for (const SuppressionRule& rule : rules_) longest = std::max(longest, rule.quiet);
@@ -224,37 +268,36 @@ void Suppression::note_admitted(const Event& event) {
                                        host_->now() - admitted_by_age_.begin()->first >= longest)) {
     const auto oldest = admitted_by_age_.begin()->second;
     admitted_.erase(oldest);
-    host_->erase_state(state_key(oldest));
+    host_->erase_state(matter_key(kQuietKey, oldest));
     admitted_by_age_.erase(admitted_by_age_.begin());
   }
 }
 
 void Suppression::hold(const SuppressionRule& rule, Event&& event) {
-  const EventId incident = event.incident;
-  if (held_.size() >= kMaxIncidents || held_.contains(incident)) return suppress(rule.name, event);
+  const Matter raise(event.incident, event.type);
+  if (held_.size() >= kMaxIncidents || held_.contains(raise)) return suppress(rule.name, event);
   const Timestamp due = host_->now() + rule.min_duration;
-  Held held{std::move(event), rule.name, next_timer_++};
-  std::string value;
-  put_time(value, due);
-  put_text(value, held.rule);
-  put_text(value, encode_event_state(held.event));
-  host_->put_state(id_key(kHeldKey, incident), value);
-  held_by_timer_[held.timer] = incident;
+  Held held{std::move(event), rule.name, due, next_timer_++};
+  store_held(raise, held);
+  held_by_timer_[held.timer] = raise;
   host_->set_timer(held.timer, due);
-  held_.emplace(incident, std::move(held));
+  held_.emplace(raise, std::move(held));
 }
 
-/// What ended before it had lasted long enough was nothing, nor was its end.
-bool Suppression::drop_held(const Event& event) {
-  const auto it = held_.find(event.incident);
-  if (it == held_.end()) return false;
-  suppress(it->second.rule, it->second.event);
-  suppress(it->second.rule, event);
+/// due | rule | event
+void Suppression::store_held(const Matter& raise, const Held& held) {
+  std::string value;
+  put_time(value, held.due);
+  put_text(value, held.rule);
+  put_text(value, encode_event_state(held.event));
+  host_->put_state(matter_key(kHeldKey, raise), value);
+}
+
+void Suppression::drop_held(std::map<Matter, Held>::iterator it) {
   host_->cancel_timer(it->second.timer);
   held_by_timer_.erase(it->second.timer);
-  host_->erase_state(id_key(kHeldKey, event.incident));
+  host_->erase_state(matter_key(kHeldKey, it->first));
   held_.erase(it);
-  return true;
 }
 
 void Suppression::on_timer(std::uint64_t key) {
@@ -263,9 +306,7 @@ void Suppression::on_timer(std::uint64_t key) {
   if (named == held_by_timer_.end()) return;
   const auto it = held_.find(named->second);
   Event event = std::move(it->second.event);
-  host_->erase_state(id_key(kHeldKey, it->first));
-  held_by_timer_.erase(named);
-  held_.erase(it);
+  drop_held(it);
   note_admitted(event);
   host_->emit(std::move(event));
 }
@@ -335,27 +376,30 @@ void Suppression::restore_state(std::string_view key, std::string_view value) {
       break;
     }
     case kHiddenKey:
-      hidden_.insert(read_id(k));
+      if (const Matter raise = read_matter(k, key); !raise.second.empty())
+        hidden_.insert(raise);
+      else
+        untyped_.emplace_back(key);
       break;
     case kQuietKey: {
-      const std::pair id(read_id(k),
-                         std::string(key.substr(std::min<std::size_t>(17, key.size()))));
+      const Matter id = read_matter(k, key);
       const Timestamp time = v.time();
       admitted_[id] = time;
       admitted_by_age_.emplace(time, id);
       break;
     }
     case kHeldKey: {
-      const EventId incident = read_id(k);
+      Matter raise = read_matter(k, key);
       const Timestamp due = v.time();
-      Held held{{}, v.text(), next_timer_++};
+      Held held{{}, v.text(), due, next_timer_++};
       auto event = decode_event_state(v.text());
       good = event.has_value();
       if (!good) break;
       held.event = std::move(*event);
-      held_by_timer_[held.timer] = incident;
-      host_->set_timer(held.timer, due);
-      held_.emplace(incident, std::move(held));
+      if (raise.second.empty()) untyped_.emplace_back(key);
+      raise.second = held.event.type;
+      held_by_timer_[held.timer] = raise;
+      held_.emplace(raise, std::move(held));
       break;
     }
     default:
@@ -363,6 +407,17 @@ void Suppression::restore_state(std::string_view key, std::string_view value) {
   }
   if (!good || !v.at_end())
     throw std::runtime_error("suppression: stored state is damaged or of a newer format");
+}
+
+/// What was stored without a type: what is held back gets that of its event. Of what was hidden the type
+/// is not known, and its end is told: once too often is better than never.
+void Suppression::start_up() {
+  for (const std::string& key : untyped_) host_->erase_state(key);
+  for (const auto& [raise, held] : held_) {
+    if (!untyped_.empty()) store_held(raise, held);
+    host_->set_timer(held.timer, held.due);
+  }
+  untyped_.clear();
 }
 
 std::optional<std::string> Suppression::query(std::string_view what, std::string_view argument) {

@@ -58,6 +58,7 @@ class Suppression final : public Detector, public EventFilter {
   void restore_state(std::string_view key, std::string_view value) override;
   void on_route_change(const RouteChange&) override {}
   void on_timer(std::uint64_t key) override;
+  void start_up() override;
   void finish() override;
   std::optional<std::string> query(std::string_view what, std::string_view argument) override;
 
@@ -71,9 +72,11 @@ class Suppression final : public Detector, public EventFilter {
     std::string rule, type, summary;
     EventId id;
   };
+  using Matter = std::pair<EventId, std::string>;  // incident and type of a raise
   struct Held {
     Event event;
     std::string rule;
+    Timestamp due;
     std::uint64_t timer = 0;
   };
 
@@ -82,12 +85,15 @@ class Suppression final : public Detector, public EventFilter {
   bool holds(const SuppressionRule& rule, const Event& event) const;
   void suppress(const std::string& rule, const Event& event);
   void hold(const SuppressionRule& rule, Event&& event);
-  bool drop_held(const Event& event);
+  void store_held(const Matter& raise, const Held& held);
+  void drop_held(std::map<Matter, Held>::iterator it);
+  bool ends_untold(const Event& clear);
+  static bool hides_ends(const SuppressionRule& rule, const Event& clear);
   void note_admitted(const Event& event);
   bool within_storm_limit(const Event& event);
   void end_storm_minute();
   std::string listed_as_json(std::string_view rule) const;
-  void mark_hidden(const EventId& incident, bool hidden);
+  void mark_hidden(const Matter& raise, bool hidden);
 
   static constexpr std::size_t kMaxListed = 500;
   static constexpr std::size_t kMaxIncidents = 65536;
@@ -99,14 +105,14 @@ class Suppression final : public Detector, public EventFilter {
   std::map<std::string, std::uint64_t> counts_;  // by rule
   std::deque<Listed> listed_;                    // oldest first
   std::uint64_t next_number_ = 1;
-  // Incidents whose last raise was suppressed: their end is suppressed, too.
-  std::set<EventId> hidden_;
+  std::set<Matter> hidden_;  // suppressed; their end is suppressed, too
   // When an event of this incident and type was last admitted, where a rule has a quiet time.
-  std::map<std::pair<EventId, std::string>, Timestamp> admitted_;
-  std::set<std::pair<Timestamp, std::pair<EventId, std::string>>> admitted_by_age_;
-  std::map<EventId, Held> held_;  // by incident
-  std::map<std::uint64_t, EventId> held_by_timer_;
+  std::map<Matter, Timestamp> admitted_;
+  std::set<std::pair<Timestamp, Matter>> admitted_by_age_;
+  std::map<Matter, Held> held_;
+  std::map<std::uint64_t, Matter> held_by_timer_;
   std::uint64_t next_timer_ = 1;
+  std::vector<std::string> untyped_;  // keys of an older version, between restore and `start_up`
   // The present minute of event time.
   std::optional<Timestamp> minute_;
   std::map<std::string, std::uint32_t> in_minute_, folded_;

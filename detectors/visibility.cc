@@ -175,6 +175,7 @@ void Visibility::regain(Asn origin, const std::vector<Nlri>& prefixes) {
   if (by_origin_[origin].damped) return;
   Event e = make_event("visibility-regained", left == 0 ? Action::kClear : Action::kUpdate, origin,
                        began, prefixes.front());
+  e.ends = "visibility-lost";
   e.severity = Severity::kNotice;
   fill(e, prefixes);
   const microseconds duration = host_->now() - since;

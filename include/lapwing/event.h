@@ -128,11 +128,15 @@ struct Event {
   std::optional<std::vector<KnownUpstream>> known_upstreams;
   std::vector<Evidence> evidence;          // at most `kMaxEvidence`
   std::vector<Field> fields;
+  // What a clear ends, for [[suppress]]; not published. The types of raise of this incident, parted by
+  // blanks; empty: its own type; `kEndsNothing`: what stood was never raised.
+  std::string ends;
   std::string rule;     // the rule that fired, in words
   std::string summary;  // one line for a person
 
   static constexpr std::size_t kMaxPrefixes = 20;
   static constexpr std::size_t kMaxEvidence = 10;
+  static constexpr std::string_view kEndsNothing = "-";
 
   /// Says nothing any more, as a new one; the memory of texts and lists stays with it.
   void clear() {
@@ -153,6 +157,7 @@ struct Event {
     known_upstreams.reset();
     evidence.clear();
     fields.clear();
+    ends.clear();
     rule.clear();
     summary.clear();
   }

@@ -147,6 +147,9 @@ typedef struct lapwing_event {
   size_t field_count;
   lapwing_text rule;
   lapwing_text summary;
+  /* Of a clear: the types of raise of its incident that it ends, parted by blanks; "-": nothing that was
+     raised; NULL: its own type. [[suppress]] goes by it. */
+  const char* ends;
 } lapwing_event;
 
 /* What a plugin may ask and do. `host` is the first argument of every function. */

@@ -26,6 +26,10 @@ class QuietPeer {
       nothing.size = sizeof nothing;
       host_->emit(host_, &nothing);
     }
+    if (const auto was = quiet_since_.find(change.peer); was != quiet_since_.end()) {
+      tell(change.peer, "peer-talks", LAPWING_CLEAR, static_cast<std::uint64_t>(was->second));
+      quiet_since_.erase(was);
+    }
     routes_[change.peer] = 0;
     host_->for_each_route(
         host_, change.prefix,
@@ -37,11 +41,18 @@ class QuietPeer {
   }
 
   void quiet(std::uint32_t peer) {
+    quiet_since_[peer] = host_->now(host_);
+    tell(peer, "quiet-peer", LAPWING_RAISE, static_cast<std::uint64_t>(host_->now(host_)));
+  }
+
+ private:
+  void tell(std::uint32_t peer, const char* type, std::uint8_t action, std::uint64_t since) {
     lapwing_peer info{};
     info.size = sizeof info;
     host_->peer(host_, peer, &info);
-    const std::string summary = std::string(info.name.data, info.name.size) + " is quiet";
-    const std::uint64_t parts[] = {static_cast<std::uint64_t>(host_->now(host_))};
+    const std::string summary = std::string(info.name.data, info.name.size) +
+                                (action == LAPWING_RAISE ? " is quiet" : " talks again");
+    const std::uint64_t parts[] = {since};
     const lapwing_field fields[] = {
         {"known_routes", LAPWING_INTEGER, routes_[peer], {}},
         {"watched", LAPWING_BOOLEAN, host_->watches_as(host_, info.as), {}},
@@ -49,7 +60,10 @@ class QuietPeer {
         {"at", LAPWING_TIME, host_->now(host_), {}}};
     lapwing_event event{};
     event.size = sizeof event;
-    event.type = "quiet-peer";
+    event.type = type;
+    event.action = action;
+    // A clear of another type than its raise says which it ends.
+    if (action == LAPWING_CLEAR) event.ends = "quiet-peer";
     event.severity = 6;
     event.last_known = LAPWING_NO_TIME;
     event.id_parts = parts;
@@ -64,11 +78,10 @@ class QuietPeer {
     host_->emit(host_, &event);
   }
 
- private:
   const lapwing_host* host_;
   std::int64_t seconds_ = 0;
   std::string mode_;
-  std::map<std::uint32_t, std::int64_t> routes_;
+  std::map<std::uint32_t, std::int64_t> routes_, quiet_since_;
 };
 
 QuietPeer& of(void* self) { return *static_cast<QuietPeer*>(self); }

@@ -34,6 +34,7 @@ TEST_CASE("peer-state: down says why, up says for how long nothing was heard, in
   CHECK(field<std::string>(down, "reason") == "hold timer expired");
   CHECK(down.summary == "neighbour a is down: hold timer expired");
   CHECK(up.incident == down.incident);
+  CHECK(up.ends == "peer-down");
   CHECK(field<std::int64_t>(up, "duration_seconds") == 100);
   CHECK(s.host.state.empty());
   s.host.after(hours(1));
@@ -55,6 +56,7 @@ TEST_CASE("peer-state: one that stays away is blind, once, over a restart, too")
   CHECK(s.host.taken().empty());
   s.host.up(s.b, time_of("2024-01-02T00:00:00Z"));
   CHECK(s.host.taken() == Texts{"peer-up clear"});
+  CHECK(s.host.events[2].ends == "peer-down peer-blind");
 }
 
 TEST_CASE("peer-state: a gap that nobody saw begin is told when it ends") {

@@ -91,6 +91,12 @@ TEST_CASE("plugin in C++: timers, routes, the watch list, fields of every kind")
   CHECK(field<bool>(e, "watched"));
   CHECK(field<std::string>(e, "name") == "a");
   CHECK(field<Timestamp>(e, "at") == time_of("2024-01-01T01:00:00Z"));
+  CHECK(e.ends.empty());
+  s.host.announce(s.a, {"10.0.1.0/24"}, "1 100");
+  REQUIRE(s.host.events.size() == 2);
+  CHECK(s.host.events[1].action == Action::kClear);
+  CHECK(s.host.events[1].ends == "quiet-peer");
+  CHECK(s.host.events[1].incident == e.incident);
 }
 
 TEST_CASE("plugin that throws, fails, or makes no proper event: an exception for the engine") {

@@ -34,6 +34,33 @@ TEST_CASE("restart: what changed meanwhile is found, with its interval") {
   CHECK(s.host.taken() == Texts{"new-upstream 100 30", "upstream-gone 100 10"});
 }
 
+TEST_CASE("the end of an upstream says which raise it ends, over a restart, too") {
+  RestartScene s;
+  const Texts both{"10.0.0.0/24", "10.0.1.0/24"};
+  const auto ends = [&s] {
+    REQUIRE(s.host.events.size() > 0);
+    std::string text;
+    for (const Event& e : s.host.events)
+      if (e.type == "upstream-gone") text += e.ends;
+    s.host.events.clear();
+    return text;
+  };
+  s.host.withdraw(s.a, both);  // from the first table
+  CHECK(ends() == Event::kEndsNothing);
+  s.host.after(hours(1));
+  s.host.announce(s.a, both, "1 10 100");
+  s.host.announce(s.a, both, "1 30 100");
+  CHECK(ends() == "upstream-returned");
+  s.host.restart();
+  s.host.withdraw(s.a, both);
+  CHECK(ends() == "new-upstream");
+  s.host.after(hours(1));
+  s.host.table(s.a, both, "1 30 100");
+  s.host.restart();
+  s.host.withdraw(s.a, both);
+  CHECK(ends() == Event::kEndsNothing);
+}
+
 TEST_CASE("restart: intervals, first seen and counts survive") {
   RestartScene s;
   s.host.withdraw(s.a, {"10.0.0.0/24", "10.0.1.0/24"});

@@ -100,15 +100,152 @@ TEST_CASE("suppression: a maintenance window, by event time; an end is told iff 
   r.from = time_of("2024-01-01T01:00:00Z");
   r.until = time_of("2024-01-01T02:00:00Z");
   Filter f({r});
-  CHECK(f.send("a-raise", Action::kRaise, 1));
+  CHECK(f.send("a", Action::kRaise, 1));
   f.host.at("2024-01-01T01:00:00Z");
-  CHECK(f.send("a-clear", Action::kClear, 1));
-  CHECK_FALSE(f.send("a-raise", Action::kRaise, 2));
+  CHECK(f.send("a", Action::kClear, 1));
+  CHECK_FALSE(f.send("a", Action::kRaise, 2));
   f.restart();
   f.host.at("2024-01-01T02:00:00Z");
-  CHECK_FALSE(f.send("a-clear", Action::kClear, 2));
-  CHECK(f.send("a-raise", Action::kRaise, 2));
-  CHECK(f.send("a-clear", Action::kClear, 2));
+  CHECK_FALSE(f.send("a", Action::kClear, 2));
+  CHECK(f.send("a", Action::kRaise, 2));
+  CHECK(f.send("a", Action::kClear, 2));
+}
+
+TEST_CASE("suppression: what was suppressed or held back is known by incident and type") {
+  SuppressionRule window = rule("window"), held = rule("short");
+  window.from = time_of("2024-01-01T01:00:00Z");
+  window.until = time_of("2024-01-01T02:00:00Z");
+  held.types = {"returned"};
+  held.min_duration = seconds(30);
+  SUBCASE("the end of one type neither drops another that waits, nor is it lost with it") {
+    Filter f({held});
+    CHECK(f.send("single", Action::kRaise));
+    CHECK_FALSE(f.send("returned", Action::kRaise));
+    CHECK(f.send("single", Action::kClear));
+    f.host.after(seconds(30));
+    REQUIRE(f.host.events.size() == 1);
+    CHECK(f.host.events[0].type == "returned");
+  }
+  SUBCASE("a window that hides one type does not hide the end of another that was told") {
+    Filter f({window});
+    CHECK(f.send("single", Action::kRaise));
+    f.host.at("2024-01-01T01:30:00Z");
+    CHECK_FALSE(f.send("returned", Action::kRaise));
+    f.restart();
+    CHECK(f.send("single", Action::kClear));
+    CHECK_FALSE(f.send("returned", Action::kClear));
+  }
+  SUBCASE("another type that is told does not bring back what was hidden") {
+    Filter f({window});
+    f.host.at("2024-01-01T01:30:00Z");
+    CHECK_FALSE(f.send("single", Action::kRaise));
+    f.host.at("2024-01-01T03:00:00Z");
+    CHECK(f.send("returned", Action::kRaise));
+    f.restart();
+    CHECK_FALSE(f.send("single", Action::kClear));
+    CHECK(f.send("returned", Action::kClear));
+  }
+}
+
+TEST_CASE("suppression: a clear that ends other types is told if one of them was") {
+  SuppressionRule down = rule("down"), blind = rule("blind");
+  down.types = {"down"};
+  blind.types = {"blind"};
+  blind.min_duration = seconds(30);
+  Filter f({down, blind});
+  const auto up = [&f](std::string ends) {
+    Event e = an_event("up", Action::kClear, 1, ++f.number);
+    e.ends = std::move(ends);
+    return f.send(std::move(e));
+  };
+  CHECK_FALSE(f.send("down", Action::kRaise));
+  CHECK_FALSE(up("down"));
+  CHECK(up("down"));  // of what came before it
+  CHECK_FALSE(f.send("down", Action::kRaise));
+  CHECK_FALSE(f.send("blind", Action::kRaise));
+  f.host.after(seconds(10));
+  CHECK_FALSE(up("down blind"));
+  f.host.after(seconds(100));
+  CHECK(f.host.events.empty());
+  CHECK_FALSE(f.send("down", Action::kRaise));
+  CHECK_FALSE(f.send("blind", Action::kRaise));
+  f.host.after(seconds(30));
+  REQUIRE(f.host.events.size() == 1);
+  CHECK(up("down blind"));
+}
+
+TEST_CASE("suppression: a clear of what nobody raised is judged as any other event") {
+  SuppressionRule window = rule("window"), few = rule("few");
+  window.until = time_of("2024-01-01T01:00:00Z");
+  few.min_prefixes = 2;
+  for (const SuppressionRule& r : {window, few}) {
+    CAPTURE(r.name);
+    Filter f({r});
+    CHECK(f.send("gone", Action::kClear));
+    CHECK_FALSE(f.send("new", Action::kRaise));
+    Event e = an_event("gone", Action::kClear, 1, 50);
+    e.ends = Event::kEndsNothing;
+    CHECK_FALSE(f.send(e));
+    f.host.at("2024-01-01T01:00:00Z");
+    e.prefix_count = 2;
+    CHECK(f.send(e));
+    // It ended nothing that was suppressed.
+    e.ends = "new";
+    CHECK_FALSE(f.send(e));
+    CHECK(f.send(e));
+  }
+}
+
+TEST_CASE("suppression: an ignore list hides the end of what was told only where it means to") {
+  const auto told = [](SuppressionRule r) {
+    Filter f({std::move(r)});
+    Event e = an_event("x", Action::kRaise, 1, 1);
+    e.peers = {"a", "b"};
+    e.prefixes.push_back(prefix_of("192.0.2.0/24"));
+    REQUIRE(f.send(e));
+    e = an_event("y", Action::kClear, 1, 2);
+    e.ends = "x";
+    return f.send(e);
+  };
+  SuppressionRule r = rule("r");
+  r.peers = {"a"};
+  CHECK(told(r));
+  r.types = {"x", "y"};
+  CHECK(told(r));
+  r.types = {"y"};
+  CHECK_FALSE(told(r));
+  r = rule("r");
+  r.prefixes = {prefix_of("10.0.0.0/8")};
+  CHECK(told(r));
+  r = rule("r");
+  r.types = {"y"};
+  CHECK_FALSE(told(r));
+}
+
+TEST_CASE("suppression: state of a version that knew incidents only") {
+  SuppressionRule r = rule("short");
+  r.min_duration = seconds(30);
+  Filter f({r});
+  CHECK_FALSE(f.send("x", Action::kRaise, 1));
+  auto& state = f.host.state;
+  REQUIRE(state.size() == 1);
+  const std::string held = state.begin()->second;
+  const std::string id = state.begin()->first.substr(1, 16);
+  state = {{'e' + id, held}, {'h' + id, ""}};
+  f.restart();
+  REQUIRE(state.size() == 1);
+  CHECK(state.begin()->first == 'e' + id + 'x');
+  CHECK(state.begin()->second == held);
+  SUBCASE("what was held back is told when it has lasted") {
+    f.host.after(seconds(30));
+    REQUIRE(f.host.events.size() == 1);
+    CHECK(state.empty());
+  }
+  SUBCASE("or not at all") {
+    CHECK_FALSE(f.send("x", Action::kClear, 1));
+    f.host.after(seconds(30));
+    CHECK(f.host.events.empty());
+  }
 }
 
 TEST_CASE("suppression: thresholds of neighbours and prefixes") {
@@ -149,7 +286,7 @@ TEST_CASE("suppression: what does not last is nothing; what lasts is told with i
   Filter f({r});
   CHECK_FALSE(f.send("x", Action::kRaise, 1));
   f.host.after(seconds(29));
-  CHECK_FALSE(f.send("x-end", Action::kClear, 1));
+  CHECK_FALSE(f.send("x", Action::kClear, 1));
   f.host.after(seconds(100));
   CHECK(f.host.events.empty());
   CHECK(f.listed().find(R"("rule":"short","count":2)") != std::string::npos);
@@ -160,7 +297,7 @@ TEST_CASE("suppression: what does not last is nothing; what lasts is told with i
   f.host.after(seconds(20));
   REQUIRE(f.host.events.size() == 1);
   CHECK(f.host.events[0].time == began);
-  CHECK(f.send("x-end", Action::kClear, 1));
+  CHECK(f.send("x", Action::kClear, 1));
 }
 
 TEST_CASE("suppression: more than the limit of one type in a minute is folded and reported") {

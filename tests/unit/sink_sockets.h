@@ -72,6 +72,30 @@ inline Fd bind_loopback(int type, std::uint16_t& port, bool v6 = false) {
   return fd;
 }
 
+struct LoopbackPair {
+  Fd first, second;  // 127.0.0.1 and 127.0.0.2; the second does not listen
+  std::uint16_t port = 0;
+};
+
+/// Two sockets with one port. A port that is free for the one can be taken for the other: then a next one.
+inline LoopbackPair bind_loopback_pair(int type) {
+  LoopbackPair pair;
+  std::vector<Fd> taken;
+  while (!pair.second && taken.size() < 100) {
+    if (pair.first) taken.push_back(std::move(pair.first));
+    pair.port = 0;
+    pair.first = bind_loopback(type, pair.port);
+    Fd second(::socket(AF_INET, type, 0));
+    sockaddr_in there{};
+    there.sin_family = AF_INET;
+    there.sin_port = htons(pair.port);
+    there.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+    if (::bind(second.get(), reinterpret_cast<sockaddr*>(&there), sizeof there) == 0)
+      pair.second = std::move(second);
+  }
+  return pair;
+}
+
 inline sockaddr_un unix_address(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;

@@ -20,6 +20,7 @@ namespace {
 
 using testing::accept_one;
 using testing::bind_loopback;
+using testing::bind_loopback_pair;
 using testing::bind_unix;
 using testing::Fd;
 using testing::MemoryJournal;
@@ -295,8 +296,8 @@ TEST_CASE("syslog over TCP: acknowledged messages beyond keep-octets are given f
 }
 
 TEST_CASE("syslog over TCP: a name that changes its address is followed at the next connection") {
-  std::uint16_t port = 0;
-  std::optional<Receiver> receiver(std::in_place, bind_loopback(SOCK_STREAM, port));
+  auto [first, second, port] = bind_loopback_pair(SOCK_STREAM);
+  std::optional<Receiver> receiver(std::in_place, std::move(first));
   Receiver other(Fd{});
   boost::asio::io_context io;
   MemoryJournal journal;
@@ -316,15 +317,9 @@ TEST_CASE("syslog over TCP: a name that changes its address is followed at the n
   CHECK(run_until(io, [&] { return receiver->turn(), receiver->messages.size() == 10; }));
   CHECK(run_until(io, [&] { return runner.status().cursor == 10; }));
   // The name moves, and the old host goes.
-  Fd listener(::socket(AF_INET, SOCK_STREAM, 0));
-  sockaddr_in there{};
-  there.sin_family = AF_INET;
-  there.sin_port = htons(port);
-  there.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
-  REQUIRE(::bind(listener.get(), reinterpret_cast<sockaddr*>(&there), sizeof there) == 0);
-  ::listen(listener.get(), 4);
-  testing::set_nonblocking(listener.get());
-  other.listener = std::move(listener);
+  ::listen(second.get(), 4);
+  testing::set_nonblocking(second.get());
+  other.listener = std::move(second);
   address = "127.0.0.2";
   receiver.reset();
   journal.add_numbered(11, 20);
@@ -334,14 +329,7 @@ TEST_CASE("syslog over TCP: a name that changes its address is followed at the n
 }
 
 TEST_CASE("syslog over UDP: a name is asked again after its lifetime") {
-  std::uint16_t port = 0;
-  const Fd first = bind_loopback(SOCK_DGRAM, port);
-  Fd second(::socket(AF_INET, SOCK_DGRAM, 0));
-  sockaddr_in there{};
-  there.sin_family = AF_INET;
-  there.sin_port = htons(port);
-  there.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
-  REQUIRE(::bind(second.get(), reinterpret_cast<sockaddr*>(&there), sizeof there) == 0);
+  const auto [first, second, port] = bind_loopback_pair(SOCK_DGRAM);
   boost::asio::io_context io;
   MemoryJournal journal;
   SyslogSinkOptions options;
