@@ -31,6 +31,12 @@ inline constexpr std::uint16_t kBgp4mp = 16;
 inline constexpr std::uint16_t kBgp4mpEt = 17;
 }  // namespace type
 
+/// RFC 6396 4 and appendix B, and the OSPF and IS-IS types: IANA's registry of MRT types.
+constexpr bool is_registered(std::uint16_t record_type) {
+  return record_type <= 13 || record_type == 16 || record_type == 17 || record_type == 32 ||
+         record_type == 33 || record_type == 48 || record_type == 49;
+}
+
 namespace table_dump_v2 {
 inline constexpr std::uint16_t kPeerIndexTable = 1;
 inline constexpr std::uint16_t kRibIpv4Unicast = 2;

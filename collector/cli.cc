@@ -154,6 +154,8 @@ class Runner {
         return show_sinks(body, screen());
       case Subject::kDetectors:
         return show_detectors(body, screen());
+      case Subject::kSuppressed:
+        return show_suppressed(body, screen());
       case Subject::kUpdates:
         return std::nullopt;
     }

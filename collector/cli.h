@@ -38,6 +38,7 @@ enum class Subject : std::uint8_t {
   kBlind,
   kSinks,
   kDetectors,
+  kSuppressed,
   kUpdates,
 };
 

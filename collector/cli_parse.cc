@@ -128,6 +128,9 @@ class Parser {
     add_time(blind, "--at", events_.since, "at this moment");
     add_subject("sinks", "where events go, and how far they have come", Subject::kSinks);
     add_subject("detectors", "the detectors", Subject::kDetectors);
+    CLI::App* suppressed =
+        add_subject("suppressed", "events that were not told, and why", Subject::kSuppressed);
+    suppressed->add_option("rule", name_, "the events of this rule only")->type_name("RULE");
   }
 
   static void add_time(CLI::App* app, const char* name, std::string& out, const char* what) {
@@ -266,6 +269,8 @@ class Parser {
         return "/api/v1/sinks";
       case Subject::kDetectors:
         return "/api/v1/detectors";
+      case Subject::kSuppressed:
+        return suppressed_target(name_);
       case Subject::kUpdates:
         break;
     }

@@ -205,6 +205,12 @@ std::string history_target(const std::string& prefix, const std::string& peer,
   return query.take();
 }
 
+std::string suppressed_target(const std::string& rule) {
+  Query query("/api/v1/suppressed");
+  query.add("rule", rule);
+  return query.take();
+}
+
 std::string blind_target(const std::string& peer, const std::string& at) {
   Query query("/api/v1/blind");
   query.add("peer", peer);

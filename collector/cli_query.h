@@ -40,6 +40,7 @@ std::string event_target(const std::string& path, const EventArguments& events);
 std::string upstreams_target(std::string_view as);
 std::string history_target(const std::string& prefix, const std::string& peer,
                            const EventArguments& times);
+std::string suppressed_target(const std::string& rule);
 std::string blind_target(const std::string& peer, const std::string& at);
 
 }  // namespace lapwing::collector

@@ -13,7 +13,7 @@ constexpr Word kShow[] = {
     {"neighbor", "peer"},       {"route", "route"},   {"routes", "route"},
     {"upstreams", "upstreams"}, {"events", "events"}, {"status", "status"},
     {"history", "history"},     {"sinks", "sinks"},   {"blind", "blind"},
-    {"detectors", "detectors"},
+    {"detectors", "detectors"}, {"suppressed", "suppressed"},
 };
 constexpr Word kMonitor[] = {{"events", "events"}, {"updates", "updates"}};
 constexpr Word kDb[] = {{"check", "check"}};

@@ -12,6 +12,27 @@ bool same_table(const SettingsTable& a, const SettingsTable& b) {
   return a.name == b.name && a.settings.has_same_values(b.settings);
 }
 
+const SettingsTable* find_table(const std::vector<SettingsTable>& tables, std::string_view name) {
+  const auto it = std::find_if(tables.begin(), tables.end(),
+                               [&](const SettingsTable& t) { return t.name == name; });
+  return it == tables.end() ? nullptr : &*it;
+}
+
+/// "detector path-change removed", and so on.
+void compare_tables(const std::vector<SettingsTable>& a, const std::vector<SettingsTable>& b,
+                    std::string_view what, std::vector<std::string>& lines) {
+  for (const SettingsTable& former : a)
+    if (find_table(b, former.name) == nullptr)
+      lines.push_back(fmt::format("{} {} removed", what, former.name));
+  for (const SettingsTable& now : b) {
+    const SettingsTable* former = find_table(a, now.name);
+    if (former == nullptr)
+      lines.push_back(fmt::format("{} {} added", what, now.name));
+    else if (!same_table(*former, now))
+      lines.push_back(fmt::format("{} {} changed", what, now.name));
+  }
+}
+
 bool same_watch(const Watch& a, const Watch& b) {
   return a.prefixes == b.prefixes && a.origins == b.origins && a.ases == b.ases;
 }
@@ -27,7 +48,12 @@ void compare_restart(const Config& a, const Config& b, std::vector<std::string>&
   note(a.store.cache_bytes == b.store.cache_bytes, "[storage] cache-size");
   note(a.store.write_buffer_bytes == b.store.write_buffer_bytes, "[storage] write-buffer");
   note(a.store.max_pending_bytes == b.store.max_pending_bytes, "[storage] max-pending");
+  note(a.store.sync_interval == b.store.sync_interval, "[storage] sync-interval");
   note(a.history_days == b.history_days, "[storage] history-days");
+  note(a.store.history_bytes == b.store.history_bytes, "[storage] history-size");
+  note(a.store.event_limit == b.store.event_limit, "[storage] event-limit");
+  note(a.store.event_days == b.store.event_days, "[storage] event-days");
+  note(a.store.event_budget == b.store.event_budget, "[storage] event-budget");
   note(a.http == b.http, "[http]");
   note(a.record == b.record, "[record]");
 }
@@ -57,21 +83,24 @@ void compare_neighbors(const Config& a, const Config& b, ConfigChanges& out) {
 
 void compare_detectors(const Config& a, const Config& b, ConfigChanges& out) {
   const std::size_t lines = out.lines.size();
-  const auto find = [](const Config& config, const std::string& name) {
-    const auto it = std::find_if(config.detectors.begin(), config.detectors.end(),
-                                 [&](const SettingsTable& t) { return t.name == name; });
-    return it == config.detectors.end() ? nullptr : &*it;
+  compare_tables(a.detectors, b.detectors, "detector", out.lines);
+  // One that runs by default stands in no table until it is switched off.
+  const auto switched_off = [](const Config& from, const Config& to, const std::string& name) {
+    return std::ranges::count(from.disabled_detectors, name) == 0 &&
+           find_table(from.detectors, name) == nullptr &&
+           std::ranges::count(to.disabled_detectors, name) != 0;
   };
-  for (const SettingsTable& former : a.detectors)
-    if (find(b, former.name) == nullptr)
-      out.lines.push_back(fmt::format("detector {} removed", former.name));
-  for (const SettingsTable& now : b.detectors) {
-    const SettingsTable* former = find(a, now.name);
-    if (former == nullptr)
-      out.lines.push_back(fmt::format("detector {} added", now.name));
-    else if (!same_table(*former, now))
-      out.lines.push_back(fmt::format("detector {} changed", now.name));
-  }
+  for (const std::string& name : b.disabled_detectors)
+    if (switched_off(a, b, name)) out.lines.push_back(fmt::format("detector {} removed", name));
+  for (const std::string& name : a.disabled_detectors)
+    if (switched_off(b, a, name)) out.lines.push_back(fmt::format("detector {} added", name));
+  const std::size_t before_rules = out.lines.size();
+  compare_tables(a.suppressions, b.suppressions, "suppress rule", out.lines);
+  // The first that fits decides.
+  const bool same_order = std::ranges::equal(a.suppressions, b.suppressions, {},
+                                             &SettingsTable::name, &SettingsTable::name);
+  if (!same_order && out.lines.size() == before_rules)
+    out.lines.emplace_back("suppress rules in another order");
   if (!same_watch(a.watch, b.watch)) out.lines.emplace_back("watch list changed");
   if (a.route_server_ases != b.route_server_ases) out.lines.emplace_back("route-server-as changed");
   out.detectors = out.lines.size() != lines;

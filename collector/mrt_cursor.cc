@@ -62,6 +62,7 @@ bool MrtCursor::skip(std::uint64_t octets) {
 }
 
 void MrtCursor::end_of_file(std::uint64_t have, std::uint64_t want) {
+  blank_ = blank_ && have == 0 && file_.error().empty();
   if (!file_.error().empty()) statistics_.warn(path_, offset_ + have, file_.error());
   if (have > 0)
     statistics_.warn(path_, offset_,
@@ -77,6 +78,7 @@ bool MrtCursor::next(mrt::RecordView& out) {
       end_of_file(record_.size(), mrt::kHeaderSize);
       return false;
     }
+    blank_ = false;
     const mrt::Header header = mrt::read_header(record_.data());
     const std::uint64_t size = mrt::kHeaderSize + std::uint64_t{header.length};
     next_offset_ = offset_ + size;

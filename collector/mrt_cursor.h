@@ -77,6 +77,8 @@ class MrtCursor {
   bool next(bgp::mrt::RecordView& out);
 
   const std::string& path() const { return path_; }
+  /// No octet was read, and none was refused.
+  bool blank() const { return blank_; }
   /// See InputFile::consumed.
   std::uint64_t consumed() const { return file_.consumed(); }
   /// Of the record that `next` gave last.
@@ -97,6 +99,7 @@ class MrtCursor {
   Octets record_;                    // `fill`: the octets asked for
   std::uint64_t offset_ = 0;
   std::uint64_t next_offset_ = 0;
+  bool blank_ = true;
 };
 
 }  // namespace lapwing::collector

@@ -77,17 +77,25 @@ bool MrtSource::read_files(const std::vector<std::string>& paths) {
 }
 
 bool MrtSource::read_in_order(const std::vector<std::string>& paths) {
-  bool opened = true;
+  bool readable = true;
   for (const std::string& path : paths) {
     Stream stream(path, statistics_);
     if (!stream.cursor.open()) {
-      opened = false;
+      readable = false;
       continue;
     }
     while (stream.cursor.next(stream.record)) read_record(stream);
-    end_table(stream);
+    readable = end_stream(stream) && readable;
   }
-  return opened;
+  return readable;
+}
+
+/// False where nothing in it was a record of MRT. A file without any octet is one of a quiet collector.
+bool MrtSource::end_stream(Stream& stream) {
+  end_table(stream);
+  if (stream.is_mrt || stream.cursor.blank()) return true;
+  statistics_.warn(stream.cursor.path(), 0, "nothing in it can be read as MRT");
+  return false;
 }
 
 bool MrtSource::read_merged(const std::vector<std::string>& paths) {
@@ -102,7 +110,7 @@ bool MrtSource::read_merged(const std::vector<std::string>& paths) {
   std::vector<std::unique_ptr<Stream>> streams(paths.size());
   for (std::size_t i = 0; i < paths.size(); ++i)
     due.push({paths.size() == 1 ? Timestamp::min() : first_time_of(paths[i]), i});
-  bool opened = true;
+  bool readable = true;
   while (!due.empty()) {
     const Next next = due.top();
     due.pop();
@@ -112,7 +120,7 @@ bool MrtSource::read_merged(const std::vector<std::string>& paths) {
     } else {
       stream = std::make_unique<Stream>(paths[next.number], statistics_);
       if (!stream->cursor.open()) {
-        opened = false;
+        readable = false;
         continue;
       }
     }
@@ -122,10 +130,10 @@ bool MrtSource::read_merged(const std::vector<std::string>& paths) {
       due.push({stream->record.time, next.number});
       continue;
     }
-    end_table(*stream);
+    readable = end_stream(*stream) && readable;
     stream.reset();
   }
-  return opened;
+  return readable;
 }
 
 void MrtSource::finish() {
@@ -145,6 +153,7 @@ void MrtSource::push_if_full(const Stream& stream) {
 
 void MrtSource::read_record(Stream& stream) {
   const mrt::RecordView& record = stream.record;
+  stream.is_mrt = stream.is_mrt || mrt::is_registered(record.type);
   if (record.type == mrt::type::kTableDumpV2 &&
       record.subtype == mrt::table_dump_v2::kPeerIndexTable) {
     read_peer_index(stream);

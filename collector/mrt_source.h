@@ -75,6 +75,7 @@ class MrtSource {
 
     MrtCursor cursor;
     bgp::mrt::RecordView record;
+    bool is_mrt = false;  // a record of a registered type was read
     std::uint64_t table = 0;  // its number; 0 between dumps
     Timestamp table_time;
     bgp::mrt::PeerIndexTable index;
@@ -84,6 +85,7 @@ class MrtSource {
 
   bool read_in_order(const std::vector<std::string>& paths);
   bool read_merged(const std::vector<std::string>& paths);
+  bool end_stream(Stream& stream);
   void read_record(Stream& stream);
   void read_known(Stream& stream);
   void skip(const bgp::mrt::RecordView& record);

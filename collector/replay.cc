@@ -5,6 +5,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
@@ -200,7 +202,20 @@ void push_printing(RecordQueue& queue, bgp::RecordBatch& batch, Printer& printer
   printer.print_waiting();
 }
 
-void print_summary(const MrtStatistics& s, const rib::Engine& engine, const Printer& printer) {
+/// suppressed=12 "core upgrade"=10 "storm-limit"=2; nothing where no rule did anything.
+void print_suppressed(rib::Engine& engine) {
+  const boost::json::value answer = boost::json::parse(*engine.query("suppressed", ""));
+  std::int64_t total = 0;
+  std::string by_rule;
+  for (const boost::json::value& rule : answer.at("rules").as_array()) {
+    total += rule.at("count").as_int64();
+    by_rule += fmt::format(" {}={}", boost::json::serialize(rule.at("rule")),
+                           rule.at("count").as_int64());
+  }
+  if (total != 0) fmt::print(stderr, "suppressed={}{}\n", total, by_rule);
+}
+
+void print_summary(const MrtStatistics& s, rib::Engine& engine, const Printer& printer) {
   const rib::EngineCounters& c = engine.counters();
   for (const MrtWarning& warning : s.warnings)
     fmt::print(stderr, "{}: offset {}: warning: {}\n", warning.file, warning.offset,
@@ -228,6 +243,7 @@ void print_summary(const MrtStatistics& s, const rib::Engine& engine, const Prin
   for (const auto& [type, count] : printer.counts()) fmt::print(stderr, " {}={}", type, count);
   if (printer.before() != 0) fmt::print(stderr, " before_start={}", printer.before());
   fmt::print(stderr, "\n");
+  print_suppressed(engine);
 }
 
 template <typename T>

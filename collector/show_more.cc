@@ -121,6 +121,25 @@ Shown show_detectors(std::string_view body, const Screen& screen) {
   return table.render(screen.width);
 }
 
+Shown show_suppressed(std::string_view body, const Screen& screen) {
+  const auto rules = objects_of(body, "rules"), events = objects_of(body, "events");
+  if (!rules || !events) return std::nullopt;
+  Table counts;
+  counts.add_column("Rule", Table::Align::kLeft, true);
+  counts.add_column("Suppressed", Table::Align::kRight);
+  for (const json::object& rule : *rules)
+    counts.add_row({cell(rule, "rule"), cell(rule, "count")});
+  Table table;
+  table.add_column("Time");
+  table.add_column("Rule");
+  table.add_column("Type");
+  table.add_column("Summary", Table::Align::kLeft, true);
+  for (const json::object& event : *events)
+    table.add_row({time_cell(event, "time"), cell(event, "rule"), cell(event, "type"),
+                   cell(event, "summary")});
+  return counts.render(screen.width) + '\n' + table.render(screen.width);
+}
+
 Shown show_update_line(std::string_view text) {
   const auto update = parse_object(text);
   if (!update) return std::nullopt;

@@ -239,6 +239,8 @@ TEST_CASE("command line: history, blind intervals, sinks, detectors, updates") {
   CHECK_EQ(target("show blind edge1 --at 2017-10-01T09:07:51Z"),
            "/api/v1/blind?peer=edge1&at=2017-10-01T09%3A07%3A51Z");
   CHECK_EQ(target("show sinks"), "/api/v1/sinks");
+  CHECK_EQ(target("show suppressed"), "/api/v1/suppressed");
+  CHECK_EQ(target("show sup convergence"), "/api/v1/suppressed?rule=convergence");
   CHECK_EQ(target("show events --origin AS131279 --upstream 20485 --peer rr1 --severity warning"),
            "/api/v1/events?origin=131279&upstream=20485&peer=rr1&severity=warning");
   CHECK_EQ(target("show detectors"), "/api/v1/detectors");
@@ -271,7 +273,7 @@ TEST_CASE("completion: what can stand at the end of the line, with the names of 
   };
   using Words = std::vector<std::string>;
   CHECK(offered({"re"}) == Words{"replay", "reload"});
-  CHECK(offered({"show", "s"}) == Words{"status", "sinks"});
+  CHECK(offered({"show", "s"}) == Words{"status", "sinks", "suppressed"});
   CHECK(offered({"sh", "-j", "ev"}) == Words{"events"});
   CHECK(offered({"show", "peer", ""}) == Words{"edge1", "rr1"});
   CHECK(offered({"show", "route", "all", "neighbor", "e"}) == Words{"edge1"});

@@ -188,6 +188,20 @@ TEST_CASE("show events: number, time, what and about whom") {
       "down\n");
 }
 
+TEST_CASE("show suppressed: how many by rule, and the last ones") {
+  const char* body = R"({"rules":[{"rule":"core upgrade","count":12},{"rule":"storm-limit","count":3}],
+    "events":[{"time":"2017-10-01T09:07:51.000000Z","rule":"core upgrade","type":"new-upstream",
+      "id":"00","summary":"AS131279 has a new upstream AS20485"}]})";
+  CHECK_EQ(*show_suppressed(body, screen()),
+           "Rule          Suppressed\n"
+           "core upgrade          12\n"
+           "storm-limit            3\n"
+           "\n"
+           "Time                  Rule          Type          Summary\n"
+           "2017-10-01 09:07:51Z  core upgrade  new-upstream  AS131279 has a new upstream AS20485\n");
+  CHECK(show_suppressed(R"({"rules":[]})", screen()) == std::nullopt);
+}
+
 TEST_CASE("show: what came from the network cannot drive the terminal") {
   const auto text = show_peers(
       "{\"peers\":[{\"name\":\"a\",\"description\":\"\\u001b[2Jx\\u009b31m\\u202ey\\n\"}]}",

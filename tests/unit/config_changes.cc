@@ -75,13 +75,43 @@ TEST_CASE("reload: detectors, the watch list and sinks") {
   const auto watch = changes("[detector.new-upstream]", "[watch]\norigins = [1]\n[detector.new-upstream]");
   CHECK(watch.lines == Lines{"watch list changed"});
   CHECK(watch.detectors);
+  const auto off = changes("[detector.new-upstream]", "[detector.prefix-watch]\nenabled = false\n[detector.new-upstream]");
+  CHECK(off.lines == Lines{"detector prefix-watch removed"});
+  CHECK(off.detectors);
+  CHECK(changes("[detector.path-change]\n", "[detector.path-change]\nenabled = false\n").lines ==
+        Lines{"detector path-change removed"});
   const auto sinks = changes("/tmp/a", "/tmp/b");
   CHECK(sinks.lines == Lines{"sinks: 1 ended, 1 begun, 1 untouched"});
   CHECK(sinks.sinks);
   CHECK_FALSE(sinks.detectors);
 }
 
+TEST_CASE("reload: rules of suppression, and their order") {
+  const std::string a = "[[suppress]]\nname = \"a\"\ntypes = [\"x\"]\n";
+  const std::string b = "[[suppress]]\nname = \"b\"\ntypes = [\"y\"]\n";
+  const auto with = [](const std::string& rules, const std::string& others) {
+    std::vector<Diagnostic> diagnostics;
+    const auto before = parse_config(kBase + rules, "t.toml", diagnostics);
+    const auto after = parse_config(kBase + others, "t.toml", diagnostics);
+    REQUIRE(before);
+    REQUIRE(after);
+    return compare_configs(*before, *after);
+  };
+  CHECK(with("", a).lines == Lines{"suppress rule a added"});
+  CHECK(with("", a).detectors);
+  CHECK(with(a, "").lines == Lines{"suppress rule a removed"});
+  CHECK(with(a, "[[suppress]]\nname = \"a\"\ntypes = [\"z\"]\n").lines ==
+        Lines{"suppress rule a changed"});
+  CHECK(with(a + b, a + b).lines.empty());
+  CHECK(with(a + b, b + a).lines == Lines{"suppress rules in another order"});
+  CHECK(with(a + b, b + a).detectors);
+}
+
 TEST_CASE("reload: what needs a restart is named") {
+  for (const char* setting : {"history-size = \"1GiB\"", "event-budget = \"1GiB\"",
+                              "sync-interval = \"0s\""})
+    CHECK(changes("[[sink.jsonl]]", std::string("[storage]\n") + setting + "\n[[sink.jsonl]]")
+              .restart.size() == 1);
   CHECK(changes("192.0.2.10", "192.0.2.11").restart == Lines{"[speaker] router-id"});
   CHECK(changes("[[sink.jsonl]]", "[http]\ntoken = \"x\"\n[storage]\npath = \"/x\"\n[[sink.jsonl]]")
             .restart == Lines{"[storage] path", "[http]"});

@@ -81,7 +81,7 @@ TEST_CASE("hostile: a file cut at each of its first 3,000 octets is read up to t
     REQUIRE(checker.wrong == 0);
     REQUIRE(statistics.malformed == 0);
     REQUIRE(statistics.records >= records);
-    REQUIRE(statistics.warning_count <= 1);
+    REQUIRE(statistics.warning_count <= (n > 0 && statistics.records == 0 ? 2 : 1));
     records = statistics.records;
   }
   CHECK(records > 30);

@@ -289,6 +289,27 @@ TEST_CASE("RFC 7606: findings in a file are counted, and nothing is reset") {
   CHECK(r.lines.back() == "103 p0 +203.0.113.0/24 via 64501 64511");
 }
 
+TEST_CASE("source: what has octets but no record of MRT is a warning and false") {
+  for (const bool merge : {false, true}) {
+    const auto readable = [merge](const std::vector<std::string>& paths) {
+      lapwing::collector::MrtOptions options;
+      options.merge = merge;
+      lapwing::collector::MrtSource source([](bgp::RecordBatch&) {}, std::move(options));
+      const bool all = source.read_files(paths);
+      CHECK(all == (source.statistics().warning_count == 0));
+      return all;
+    };
+    const TempFile empty(Bytes{}), good(announce(100));
+    CHECK(readable({empty.path()}));
+    CHECK(readable({good.path(), empty.path()}));
+    const std::string prose = "There is nothing here that a collector wrote. ";
+    const TempFile text(Bytes(prose.begin(), prose.end()));
+    CHECK_FALSE(readable({text.path()}));
+    CHECK_FALSE(readable({good.path(), text.path()}));
+    CHECK_FALSE(readable({"/", good.path()}));
+  }
+}
+
 TEST_CASE("source: a missing file is a warning and false") {
   lapwing::collector::MrtSource source([](bgp::RecordBatch&) {});
   CHECK_FALSE(source.read_files({"/nonexistent/file"}));
