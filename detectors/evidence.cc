@@ -73,6 +73,29 @@ Evidence make_evidence(const Host& host, const RouteChange& change) {
   });
 }
 
+void Witnesses::add(const Host& host, const RouteChange& change) {
+  cause = change.cause;
+  merge_last_known(last_known, change);
+  insert_bounded(peers, host.peer(change.peer).name, kMaxEventPeers);
+  add_evidence(evidence, host, change);
+}
+
+void Witnesses::add(const Witnesses& others) {
+  cause = others.cause;
+  if (others.last_known && (!last_known || *others.last_known < *last_known))
+    last_known = others.last_known;
+  for (const std::string& peer : others.peers) insert_bounded(peers, peer, kMaxEventPeers);
+  for (const Evidence& e : others.evidence)
+    if (evidence.size() < Event::kMaxEvidence) evidence.push_back(e);
+}
+
+void Witnesses::put_into(Event& event, Timestamp now) const {
+  event.cause = cause;
+  event.peers = peers;
+  event.evidence = evidence;
+  if (last_known) event.changed_between = TimeRange{*last_known, now};
+}
+
 EventId upstream_incident(Asn origin, Asn upstream) {
   // Remembered: an upstream that comes and goes is asked for with each of its events.
   struct Kept {

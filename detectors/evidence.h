@@ -64,6 +64,21 @@ inline void merge_last_known(std::optional<Timestamp>& into, const RouteChange& 
   if (change.last_known && (!into || *change.last_known < *into)) into = change.last_known;
 }
 
+constexpr std::size_t kMaxEventPeers = 64;
+
+/// What several changes that make one event have in common: who shows it, since when, and how.
+struct Witnesses {
+  std::vector<std::string> peers;  // sorted, at most 64
+  std::vector<Evidence> evidence;  // at most Event::kMaxEvidence
+  std::optional<Timestamp> last_known;
+  Cause cause = Cause::kLive;
+
+  void add(const Host& host, const RouteChange& change);
+  void add(const Witnesses& others);
+  /// To an event of this moment.
+  void put_into(Event& event, Timestamp now) const;
+};
+
 inline std::uint64_t id_part(Timestamp t) { return static_cast<std::uint64_t>(unix_micros(t)); }
 
 /// A prefix as parts of an event id.

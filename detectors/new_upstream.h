@@ -17,6 +17,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "detectors/adjacency.h"
@@ -168,6 +170,18 @@ class NewUpstream final : public Detector {
     std::uint32_t folded_total() const;
   };
 
+  /// A route, in an order that ids have no part in.
+  struct Sighted {
+    Nlri nlri;
+    std::string_view name;  // of the neighbour
+    PeerId peer = 0;
+    PrefixId id = 0;
+    PathId path = kNoPath;
+
+    auto order() const { return std::tie(nlri, name); }
+    bool operator<(const Sighted& other) const { return order() < other.order(); }
+    bool operator==(const Sighted& other) const { return order() == other.order(); }
+  };
   struct Shown {
     std::uint32_t peers = 0;
     bool sampled = false;  // neighbours are those of a sample of the prefixes
@@ -216,7 +230,7 @@ class NewUpstream final : public Detector {
   void judge_single_homed(const OriginTouch& o);
   void judge_single_homed_after_flap(std::uint32_t adjacency);
   void raise_single_homed(std::uint32_t origin, std::uint32_t went, Touch* t);
-  void clear_single_homed(std::uint32_t origin, Touch* t);
+  void clear_single_homed(std::uint32_t origin, std::uint32_t came, Touch* t);
   std::vector<KnownUpstream> known_upstreams(std::uint32_t origin, Asn except) const;
   Timestamp last_seen(std::uint32_t adjacency) const;
   /// Of those that show it: sorted, at most `most`.
@@ -224,6 +238,9 @@ class NewUpstream final : public Detector {
                        std::vector<Prefix>& lowest) const;
   /// The smallest Event::kMaxPrefixes prefixes that show it now, and the names, sorted, of at most
   /// kMaxPeers neighbours.
+  void name_removed(const Touch& t, std::vector<Prefix>& prefixes) const;
+  void show_routes(std::uint32_t adjacency, bool came, Event& e);
+  void find_routes(std::uint32_t adjacency, std::vector<Sighted>& out) const;
   Shown show(std::uint32_t adjacency, std::vector<Prefix>& prefixes,
              std::vector<std::string>& names) const;
   bool shows(const RouteView& route, std::uint32_t adjacency) const;

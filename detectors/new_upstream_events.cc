@@ -207,14 +207,14 @@ void NewUpstream::emit_gone(Touch& t) {
     d.evidence = std::move(w->evidence);
     close_window(t.adjacency, false);
   }
-  add_toggles(t, toggles);
   Event e = make_event(r, "upstream-gone", Action::kClear, Severity::kNotice, {r.activations});
   e.ends = r.untold ? Event::kEndsNothing : r.activations == 1 ? "new-upstream" : "upstream-returned";
   fill_from_touch(e, t);
   const Details& d = details(t);
   for (const Toggle& toggle : toggles.net())
     if (!toggle.added) insert_bounded(e.prefixes, toggle.prefix, Event::kMaxPrefixes);
-  e.prefix_count = count;
+  name_removed(t, e.prefixes);
+  e.prefix_count = std::max(count, static_cast<std::uint32_t>(e.prefixes.size()));
   name_peers(d.peers, e.peers);
   const microseconds duration = host_->now() - r.opened;
   e.fields.push_back({"duration_seconds", whole_seconds(duration)});
@@ -236,8 +236,12 @@ void NewUpstream::emit_flap_begins(Touch& t) {
   Event e = make_event(r, "upstream-flap", Action::kRaise, Severity::kNotice,
                        {id_part(r.damped_since), 0});
   fill_from_touch(e, t);
-  if (r.open) lowest_prefixes(t.adjacency, Event::kMaxPrefixes, e.prefixes);
-  e.prefix_count = sightings_.prefixes(t.adjacency);
+  if (r.open)
+    lowest_prefixes(t.adjacency, Event::kMaxPrefixes, e.prefixes);
+  else
+    name_removed(t, e.prefixes);
+  e.prefix_count = std::max(r.open ? sightings_.prefixes(t.adjacency) : t.prefixes_before,
+                            static_cast<std::uint32_t>(e.prefixes.size()));
   name_peers(details(t).peers, e.peers);
   const auto transitions = static_cast<std::int64_t>(
       knowledge_.transitions_after(t.adjacency, host_->now() - settings_.flap_window));
@@ -263,6 +267,7 @@ void NewUpstream::emit_flap_state(std::uint32_t adjacency, Action action) {
                        {id_part(r.damped_since), action == Action::kClear ? 1u : 2u});
   show(adjacency, e.prefixes, e.peers);
   e.prefix_count = sightings_.prefixes(adjacency);
+  show_routes(adjacency, false, e);
   e.fields.push_back({"folded", static_cast<std::int64_t>(r.folded)});
   e.fields.push_back({"since", r.damped_since});
   e.fields.push_back({"state", std::string(r.open ? "active" : "gone")});
@@ -297,7 +302,7 @@ void NewUpstream::judge_single_homed(const OriginTouch& o) {
     for (Touch* const t : ordered_)
       if (knowledge_[t->adjacency].origin_number == o.origin && knowledge_[t->adjacency].open &&
           !knowledge_[t->adjacency].damped && t->outcome != Outcome::kNone)
-        return clear_single_homed(o.origin, t);
+        return clear_single_homed(o.origin, t->adjacency, t);
   }
 }
 
@@ -307,7 +312,10 @@ void NewUpstream::judge_single_homed_after_flap(std::uint32_t adjacency) {
   const OriginRecord& origin = knowledge_.origin(r.origin_number);
   if (!r.open && origin.open == 1 && !origin.single_homed_after)
     raise_single_homed(r.origin_number, adjacency, nullptr);
-  if (origin.open >= 2 && origin.single_homed_after) clear_single_homed(r.origin_number, nullptr);
+  if (origin.open < 2 || !origin.single_homed_after) return;
+  std::uint32_t came = r.open ? adjacency : origin.first_adjacency;
+  while (!knowledge_[came].open) came = knowledge_[came].next_of_origin;
+  clear_single_homed(r.origin_number, came, nullptr);
 }
 
 void NewUpstream::raise_single_homed(std::uint32_t number, std::uint32_t went, Touch* t) {
@@ -322,7 +330,10 @@ void NewUpstream::raise_single_homed(std::uint32_t number, std::uint32_t went, T
 
   Event e = make_event(gone, "single-homed", Action::kRaise, Severity::kNotice,
                        {gone.activations});
-  if (t != nullptr) fill_from_touch(e, *t);
+  if (t != nullptr)
+    fill_from_touch(e, *t);
+  else
+    show_routes(left, false, e);
   e.upstream_as = knowledge_[left].upstream;
   show(left, e.prefixes, e.peers);
   e.prefix_count = sightings_.prefixes(left);
@@ -334,7 +345,7 @@ void NewUpstream::raise_single_homed(std::uint32_t number, std::uint32_t went, T
   host_->emit(std::move(e));
 }
 
-void NewUpstream::clear_single_homed(std::uint32_t number, Touch* t) {
+void NewUpstream::clear_single_homed(std::uint32_t number, std::uint32_t came, Touch* t) {
   OriginRecord& origin = knowledge_.origin(number);
   const Asn lost = *origin.single_homed_after;
   const std::uint64_t parts[] = {origin.as, lost, origin.single_homed_ordinal, 1};
@@ -347,12 +358,12 @@ void NewUpstream::clear_single_homed(std::uint32_t number, Touch* t) {
   e.time = host_->now();
   e.origin_as = origin.as;
   e.origin_prefix_count = sightings_.origin_prefixes(number);
-  if (t != nullptr) {
-    fill_from_touch(e, *t);
-    e.upstream_as = knowledge_[t->adjacency].upstream;
-    show(t->adjacency, e.prefixes, e.peers);
-    e.prefix_count = sightings_.prefixes(t->adjacency);
-  }
+  if (t != nullptr) fill_from_touch(e, *t);
+  // A first table has no changes; nor has the end of damping.
+  if (e.evidence.empty()) show_routes(came, t != nullptr, e);
+  e.upstream_as = knowledge_[came].upstream;
+  show(came, e.prefixes, e.peers);
+  e.prefix_count = sightings_.prefixes(came);
   e.known_upstreams = known_upstreams(number, 0);
   e.fields.push_back({"lost_upstream", static_cast<std::int64_t>(lost)});
   e.fields.push_back({"upstreams", static_cast<std::int64_t>(origin.open)});
@@ -429,6 +440,51 @@ void NewUpstream::lowest_prefixes(std::uint32_t adjacency, std::size_t most,
   lowest.reserve(std::min<std::size_t>(most, sightings_.prefixes(adjacency)));
   sightings_.for_each_prefix(adjacency, [&](std::span<const PrefixId> ids) {
     insert_bounded(lowest, host_->nlri(ids[0]).prefix, most);
+    return true;
+  });
+}
+
+/// The prefixes that the UPDATE took away from it.
+void NewUpstream::name_removed(const Touch& t, std::vector<Prefix>& prefixes) const {
+  for (std::uint32_t at = t.first; at != kNoNumber; at = seen_[at].next)
+    if (!seen_[at].added)
+      insert_bounded(prefixes, host_->nlri(seen_[at].prefix).prefix, Event::kMaxPrefixes);
+}
+
+/// Evidence where no change is at hand: the routes that show the adjacency now, or, where it is gone,
+/// the other upstreams of the origin. `came`: they are new with this event.
+void NewUpstream::show_routes(std::uint32_t adjacency, bool came, Event& e) {
+  std::vector<Sighted> sighted;
+  if (knowledge_[adjacency].open) {
+    find_routes(adjacency, sighted);
+  } else {
+    std::uint32_t n = knowledge_.origin(knowledge_[adjacency].origin_number).first_adjacency;
+    for (; n != kNoNumber; n = knowledge_[n].next_of_origin)
+      if (knowledge_[n].open) find_routes(n, sighted);
+  }
+  for (const Sighted& s : sighted) {
+    RouteChange change;
+    change.peer = s.peer;
+    change.prefix = s.id;
+    if (!came) change.before = s.path;
+    change.after = s.path;
+    e.evidence.push_back(make_evidence(*host_, change, texts_));
+  }
+}
+
+void NewUpstream::find_routes(std::uint32_t adjacency, std::vector<Sighted>& out) const {
+  std::vector<Prefix> lowest;
+  lowest_prefixes(adjacency, Event::kMaxEvidence, lowest);
+  sightings_.for_each_prefix(adjacency, [&](std::span<const PrefixId> ids) {
+    if (lowest.back() < host_->nlri(ids[0]).prefix) return true;
+    for (const PrefixId id : ids)
+      host_->for_each_route(id, [&](const RouteView& route) {
+        if (!shows(route, adjacency)) return true;
+        const Nlri nlri = host_->nlri(id);
+        insert_bounded(out, Sighted{nlri, host_->peer(route.peer).name, route.peer, id, route.path},
+                       Event::kMaxEvidence);
+        return true;
+      });
     return true;
   });
 }

@@ -57,13 +57,19 @@ void PathFindings::on_route_change(const RouteChange& change) {
   if (before == after) return;
   if (before != nullptr) {
     --before->second.routes;
-    if (!change.baseline) touched_.insert(before->first);
+    if (!change.baseline) {
+      if (touched_.insert(before->first).second) before->second.went = {};
+      if (before->second.raised) gather(before->second.went, change);
+    }
   }
   if (after == nullptr) return;
   State& s = after->second;
   ++s.routes;
   if (!change.baseline) {
-    gather(s, change);
+    if (!s.taught) {
+      ++s.gathered;
+      gather(s.came, change);
+    }
     touched_.insert(after->first);
   } else if (!s.taught && !s.raised) {
     s.taught = true;
@@ -72,14 +78,9 @@ void PathFindings::on_route_change(const RouteChange& change) {
   }
 }
 
-void PathFindings::gather(State& s, const RouteChange& change) {
-  if (s.taught) return;
-  ++s.gathered;
-  s.cause = change.cause;
-  merge_last_known(s.last_known, change);
-  insert_bounded(s.prefixes, host_->nlri(change.prefix).prefix, kMaxPrefixes);
-  insert_bounded(s.peers, host_->peer(change.peer).name, kMaxPeers);
-  add_evidence(s.evidence, *host_, change);
+void PathFindings::gather(Shown& shown, const RouteChange& change) const {
+  insert_bounded(shown.prefixes, host_->nlri(change.prefix).prefix, kMaxPrefixes);
+  shown.by.add(*host_, change);
 }
 
 void PathFindings::on_update_end() {
@@ -170,13 +171,11 @@ void PathFindings::emit(Entry& entry, Action action) {
   e.action = action;
   e.severity = action == Action::kRaise ? Severity::kWarning : Severity::kNotice;
   e.time = action == Action::kClear ? s.gone_at : host_->now();
-  e.cause = s.cause;
-  e.prefix_count = static_cast<std::uint32_t>(s.prefixes.size());
-  e.prefixes = s.prefixes;
+  const Shown& shown = action == Action::kClear ? s.went : s.came;
+  e.prefix_count = static_cast<std::uint32_t>(shown.prefixes.size());
+  e.prefixes = shown.prefixes;
   if (e.prefixes.size() > Event::kMaxPrefixes) e.prefixes.resize(Event::kMaxPrefixes);
-  e.peers = s.peers;
-  e.evidence = s.evidence;
-  if (s.last_known) e.changed_between = TimeRange{*s.last_known, host_->now()};
+  shown.by.put_into(e, e.time);
   e.fields = text.fields;
   e.fields.push_back({"routes", static_cast<std::int64_t>(s.routes)});
   e.fields.push_back({"times", std::int64_t{s.times}});
@@ -195,10 +194,8 @@ void PathFindings::emit(Entry& entry, Action action) {
                                 join_prefixes(e.prefixes, e.prefix_count),
                                 count_of(s.routes, "route", "routes"),
                                 join_names(e.peers, e.peers.size()));
-  s.prefixes.clear();
-  s.peers.clear();
-  s.evidence.clear();
-  s.last_known.reset();
+  s.came = {};
+  if (action == Action::kClear) s.went = {};
   s.gathered = 0;
   host_->emit(std::move(e));
 }

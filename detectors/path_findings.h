@@ -72,6 +72,10 @@ class PathFindings : public Detector {
   virtual Text describe(const Finding& finding) const = 0;
 
  private:
+  struct Shown {
+    std::vector<Prefix> prefixes;  // sorted, at most kMaxPrefixes
+    Witnesses by;
+  };
   struct State {
     std::uint64_t routes = 0;      // that show it
     Timestamp first_seen;
@@ -82,12 +86,8 @@ class PathFindings : public Detector {
     std::optional<Timestamp> window_due, gone_due;
     Timestamp gone_at;
     std::uint64_t gathered = 0;    // routes that came within the window
-    // Of the present UPDATE, or of the window.
-    std::vector<Prefix> prefixes;
-    std::vector<std::string> peers;
-    std::vector<Evidence> evidence;
-    std::optional<Timestamp> last_known;
-    Cause cause = Cause::kLive;
+    Shown came;                    // in the present UPDATE, or in the window
+    Shown went;                    // in the last UPDATE that took such a route away
   };
   using Findings = std::map<Finding, State>;
   using Entry = Findings::value_type;
@@ -95,11 +95,10 @@ class PathFindings : public Detector {
   enum class Judged : std::uint8_t { kNotYet, kNothing, kFound };
   static constexpr std::size_t kMaxFindings = 65536;
   static constexpr std::size_t kMaxPrefixes = 4096;
-  static constexpr std::size_t kMaxPeers = 64;
 
   Entry* finding_of(PathId path, PrefixId prefix);
   Judged look_up(PathId path);
-  void gather(State& s, const RouteChange& change);
+  void gather(Shown& shown, const RouteChange& change) const;
   void decide(Entry& entry);
   void emit(Entry& entry, Action action);
   void store(const Entry& entry);

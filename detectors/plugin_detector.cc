@@ -15,7 +15,6 @@ namespace lapwing::detectors {
 namespace {
 
 constexpr std::size_t kMaxText = 4096;   // of a rule, a summary or a field
-constexpr std::size_t kMaxEventPeers = 64;
 constexpr std::size_t kMaxFields = 64;
 
 lapwing_text to_c(std::string_view text) { return {text.data(), text.size()}; }

@@ -48,7 +48,17 @@ void PrefixFlap::on_route_change(const RouteChange& change) {
   ++count->changes;
   if (change.after == kNoPath) ++count->withdrawals;
   ++p.total;
-  if (!p.raised && count->changes > settings_.threshold) raise(nlri, p, *count, change);
+  if (p.raised)
+    note(p, change);
+  else if (count->changes > settings_.threshold)
+    raise(nlri, p, *count, change);
+}
+
+/// The neighbours of the whole flap; of the changes the last one, so that its end shows what stayed.
+void PrefixFlap::note(Entry& p, const RouteChange& change) const {
+  p.last.evidence.clear();
+  p.last.last_known.reset();
+  p.last.add(*host_, change);
 }
 
 Event PrefixFlap::make_event(const Nlri& nlri, const Entry& p, Action action) const {
@@ -85,6 +95,7 @@ void PrefixFlap::raise(const Nlri& nlri, Entry& p, const Count& count, const Rou
   e.summary = fmt::format("{} flaps: {}, {} of them withdrawn, at {}; silent until it is calm for {}",
                           format_prefix(nlri.prefix), count_of(count.changes, "change", "changes"),
                           count.withdrawals, e.peers[0], format_duration(settings_.window));
+  note(p, change);
   std::string key, value;
   put_nlri(key, nlri);
   put_u8(value, kPrefixFlapFormat);
@@ -95,6 +106,7 @@ void PrefixFlap::raise(const Nlri& nlri, Entry& p, const Count& count, const Rou
 
 void PrefixFlap::clear(const Nlri& nlri, const Entry& p) {
   Event e = make_event(nlri, p, Action::kClear);
+  p.last.put_into(e, e.time);
   e.fields.push_back({"folded", static_cast<std::int64_t>(p.total)});
   e.fields.push_back({"since", p.since});
   e.fields.push_back({"duration_seconds", whole_seconds(host_->now() - p.since)});

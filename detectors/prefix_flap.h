@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "detectors/evidence.h"
 #include "detectors/watch_list.h"
 #include "lapwing/detector.h"
 
@@ -50,10 +51,12 @@ class PrefixFlap final : public Detector {
     bool raised = false;
     Timestamp since;             // raised at
     std::uint64_t total = 0;     // changes since then
+    Witnesses last;              // where raised: the neighbours, and the last change
   };
 
   void raise(const Nlri& nlri, Entry& p, const Count& count, const RouteChange& change);
   void clear(const Nlri& nlri, const Entry& p);
+  void note(Entry& p, const RouteChange& change) const;
   Event make_event(const Nlri& nlri, const Entry& p, Action action) const;
 
   static constexpr std::size_t kMaxPrefixes = 65536;

@@ -73,6 +73,11 @@ bool RouteLeak::is_one_network(Asn a, Asn b) const {
   return group != group_of_.end() && other != group_of_.end() && group->second == other->second;
 }
 
+/// An AS_SET names nobody: neither who leaked nor to whom.
+bool RouteLeak::is_other(Asn as, Asn network) const {
+  return as != 0 && !is_one_network(as, network);
+}
+
 std::optional<Finding> RouteLeak::judge(PathView path) const {
   const CollapsedHops collapsed(path.as_path(), host().route_server_ases());
   const std::span<const Asn> hops = collapsed.hops();
@@ -96,7 +101,7 @@ std::optional<Finding> RouteLeak::judge_otc(std::span<const Asn> hops, Asn otc) 
   for (auto hop = hops.begin(); hop + 1 < at; ++hop)
     if (tier1_.contains(*hop)) {
       const auto by = std::find_if(hop + 1, at, [&](Asn as) {
-        return !is_one_network(as, *hop) && !is_one_network(as, otc);
+        return is_other(as, *hop) && is_other(as, otc);
       });
       if (by != at) return Finding{kOtcUpwards, *by, *hop, *(by + 1)};
     }
@@ -110,7 +115,7 @@ std::optional<Finding> RouteLeak::judge_tier1(std::span<const Asn> hops) const {
     // The network next to the second one had the route from it: it leaked, or one between did.
     if (last < hops.size() && !is_one_network(hops[last], hops[i]))
       for (std::size_t by = i - 1; by > last; --by)
-        if (!is_one_network(hops[by], hops[i]) && !is_one_network(hops[by], hops[last]))
+        if (is_other(hops[by], hops[i]) && is_other(hops[by], hops[last]))
           return Finding{kTier1, hops[by], hops[last], hops[i]};
     last = i;
   }
@@ -120,7 +125,7 @@ std::optional<Finding> RouteLeak::judge_tier1(std::span<const Asn> hops) const {
 std::optional<Finding> RouteLeak::judge_no_transit(std::span<const Asn> hops) const {
   for (std::size_t i = 1; i + 1 < hops.size(); ++i) {
     if (!no_transit_.contains(hops[i])) continue;
-    const auto other = [&](Asn as) { return !is_one_network(as, hops[i]); };
+    const auto other = [&](Asn as) { return is_other(as, hops[i]); };
     const auto here = hops.begin() + static_cast<std::ptrdiff_t>(i);
     const auto left = std::find_if(std::reverse_iterator(here), hops.rend(), other);
     const auto right = std::find_if(here + 1, hops.end(), other);

@@ -45,6 +45,7 @@ class RouteLeak final : public PathFindings {
   std::optional<Finding> judge_no_transit(std::span<const Asn> hops) const;
 
   bool is_one_network(Asn a, Asn b) const;
+  bool is_other(Asn as, Asn network) const;
 
   const AsSet tier1_, no_transit_, customers_, lateral_;
   std::unordered_map<Asn, std::size_t> group_of_;  // number of its group of siblings

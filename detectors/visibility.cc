@@ -44,22 +44,44 @@ void Visibility::add(const Nlri& nlri, Asn origin) {
   if (it == subjects_.end()) {
     if (subjects_.size() >= kMaxSubjects) return;
     it = subjects_.emplace(nlri, Subject{}).first;
-    it->second.origin = origin;
-    ++by_origin_[origin].visible;
   }
   Subject& s = it->second;
   ++s.routes;
   s.peak = std::max(s.peak, s.routes);
-  if (s.origin == origin || s.lost) return;
-  --by_origin_[s.origin].visible;
-  ++by_origin_[origin].visible;
-  s.origin = origin;
+  for (auto& [as, routes] : s.origins)
+    if (as == origin) {
+      ++routes;
+      return;
+    }
+  s.origins.emplace_back(origin, 1);
+  if (!s.lost) ++by_origin_[origin].visible;
 }
 
-void Visibility::remove(Subject& s, bool baseline) {
-  if (s.routes != 0) --s.routes;
+void Visibility::remove(Subject& s, Asn origin, bool baseline) {
+  const auto at = std::find_if(s.origins.begin(), s.origins.end(),
+                               [origin](const auto& o) { return o.first == origin; });
+  if (at == s.origins.end()) return;  // came while there were too many prefixes
+  --s.routes;
+  if (--at->second == 0) {
+    s.origins.erase(at);
+    if (!s.lost) --by_origin_[origin].visible;
+  }
   // A neighbour that is removed takes its part of what is usual with it.
   if (baseline && s.peak > 1) --s.peak;
+}
+
+bool Visibility::Subject::has(Asn origin) const {
+  return std::any_of(origins.begin(), origins.end(),
+                     [origin](const auto& o) { return o.first == origin; });
+}
+
+void Visibility::set_lost(Subject& s, bool lost) {
+  if (s.lost == lost) return;
+  s.lost = lost;
+  for (const auto& [as, routes] : s.origins) {
+    std::uint32_t& visible = by_origin_[as].visible;
+    visible = lost ? visible - 1 : visible + 1;
+  }
 }
 
 void Visibility::on_route_change(const RouteChange& change) {
@@ -70,15 +92,14 @@ void Visibility::on_route_change(const RouteChange& change) {
   if (after) add(nlri, origins_.origin(change.after, change.peer));
   const auto it = subjects_.find(nlri);
   if (it == subjects_.end()) return;
-  if (before) remove(it->second, change.baseline);
+  const Asn went = before ? origins_.origin(change.before, change.peer) : 0;
+  if (before) remove(it->second, went, change.baseline);
   if (before == after) return;
   Touch& t = touched_[nlri];
-  if (change.baseline) return;
-  t.live = true;
-  t.cause = change.cause;
-  merge_last_known(t.last_known, change);
-  t.peers.insert(host_->peer(change.peer).name);
-  add_evidence(t.evidence, *host_, change);
+  if (before) t.went = went;
+  if (!change.baseline) t.live = true;
+  // A first table is no news, unless it brings back what was lost.
+  if (t.live || it->second.lost) t.by.add(*host_, change);
 }
 
 void Visibility::on_update_end() {
@@ -87,28 +108,30 @@ void Visibility::on_update_end() {
   for (const auto& [nlri, touch] : touched_) {
     const auto it = subjects_.find(nlri);
     Subject& s = it->second;
-    if (!s.lost && is_lost(s)) {
-      if (touch.live) {
-        s.lost = true;
-        lost[s.origin].push_back(nlri);
-        --by_origin_[s.origin].visible;
-      } else if (s.routes == 0) {
-        --by_origin_[s.origin].visible;
-        subjects_.erase(it);  // learnt to be absent: no news
-      }
-    } else if (s.lost && !is_lost(s)) {
-      s.lost = false;
-      ++by_origin_[s.origin].visible;
-      back[s.origin].push_back(nlri);
+    if (s.lost && !is_lost(s)) {
+      set_lost(s, false);
+      back[s.lost_origin].push_back(nlri);
+      continue;
+    }
+    if (s.lost || !is_lost(s)) continue;
+    if (touch.live) {
+      set_lost(s, true);
+      s.lost_origin = touch.went;
+      lost[touch.went].push_back(nlri);
+    } else if (s.routes == 0) {
+      subjects_.erase(it);  // learnt to be absent: no news
     }
   }
   for (const auto& [origin, prefixes] : lost) lose(origin, prefixes);
   for (const auto& [origin, prefixes] : back) regain(origin, prefixes);
+  for (const auto& [nlri, touch] : touched_)
+    if (const auto it = subjects_.find(nlri); it != subjects_.end())
+      for (const auto& [as, routes] : it->second.origins) note_dark(as);
   touched_.clear();
 }
 
 /// True: this outage of the origin is one too many, and is not reported by itself.
-bool Visibility::damp(Asn as) {
+bool Visibility::damp(Asn as, const std::vector<Nlri>& prefixes) {
   Origin& o = by_origin_[as];
   while (!o.outages.empty() && host_->now() - o.outages.front() >= settings_.flap_window)
     o.outages.pop_front();
@@ -120,6 +143,7 @@ bool Visibility::damp(Asn as) {
   if (!o.damped) {
     o.damped = true;
     o.damped_since = host_->now();
+    o.last = shown(prefixes);
     emit_flap(as, Action::kRaise);
   }
   return true;
@@ -132,7 +156,11 @@ void Visibility::lose(Asn origin, const std::vector<Nlri>& prefixes) {
   const auto* outage = outages_.find(origin);
   if (outage == nullptr) return;
   for (const Nlri& nlri : prefixes) store(origin, nlri);
-  if (first ? damp(origin) : by_origin_[origin].damped) return;
+  note_dark(origin);
+  if (first ? damp(origin, prefixes) : by_origin_[origin].damped) {
+    by_origin_[origin].last = shown(prefixes);
+    return;
+  }
   const std::uint32_t visible = by_origin_[origin].visible;
   // Of an origin that is not watched itself, only a part is looked at.
   const bool whole_origin = visible == 0 && watch_.origin(origin);
@@ -140,10 +168,10 @@ void Visibility::lose(Asn origin, const std::vector<Nlri>& prefixes) {
                                        [this](const Nlri& nlri) { return covered(nlri); });
   Event e = make_event("visibility-lost", first ? Action::kRaise : Action::kUpdate, origin,
                        outage->since, prefixes.front());
+  fill(e, shown(prefixes));
   e.severity = all_covered    ? Severity::kNotice
                : whole_origin ? Severity::kError
                               : Severity::kWarning;
-  fill(e, prefixes);
   e.fields.push_back({"scope", std::string(whole_origin ? "origin" : "prefix")});
   e.fields.push_back({"lost_count", static_cast<std::int64_t>(outage->inside.size())});
   e.fields.push_back({"visible_count", std::int64_t{visible}});
@@ -155,15 +183,35 @@ void Visibility::lose(Asn origin, const std::vector<Nlri>& prefixes) {
       "{} of AS{} {} lost{}", join_prefixes(e.prefixes, e.prefix_count), origin,
       e.prefix_count == 1 ? "is" : "are",
       whole_origin ? fmt::format(": nothing of AS{} is visible any more", origin)
+      : visible == 0 ? "; no other of it is watched and visible"
                    : fmt::format("; {} of it that {} watched still visible",
                                  count_of(visible, "prefix", "prefixes"), visible == 1 ? "is" : "are"));
   host_->emit(std::move(e));
+}
+
+/// The origins that have prefixes now of which `lost` has no route.
+std::vector<Asn> Visibility::other_origins(Asn lost, const std::vector<Nlri>& prefixes) const {
+  std::set<Asn> others;
+  for (const Nlri& nlri : prefixes)
+    if (const Subject& s = subjects_.at(nlri); !s.has(lost))
+      for (const auto& [as, routes] : s.origins) others.insert(as);
+  return {others.begin(), others.end()};
+}
+
+/// Dark is a watched origin that lost all that it had.
+void Visibility::note_dark(Asn as) {
+  Origin& o = by_origin_[as];
+  o.dark = o.visible == 0 && outages_.find(as) != nullptr && watch_.origin(as);
 }
 
 void Visibility::regain(Asn origin, const std::vector<Nlri>& prefixes) {
   const auto* outage = outages_.find(origin);
   if (outage == nullptr) return;
   const Timestamp began = outage->since;
+  // Nothing of it was visible since the last of its prefixes went.
+  Timestamp dark_since = began;
+  for (const auto& [nlri, entered] : outage->inside) dark_since = std::max(dark_since, entered);
+  const bool whole_origin = by_origin_[origin].dark && by_origin_[origin].visible != 0;
   Timestamp since = host_->now();
   for (const Nlri& nlri : prefixes) {
     const auto entered = outages_.leave(origin, nlri);
@@ -172,22 +220,39 @@ void Visibility::regain(Asn origin, const std::vector<Nlri>& prefixes) {
   }
   const std::size_t left = outage->inside.size();
   outages_.forget_if_empty(origin);
-  if (by_origin_[origin].damped) return;
+  note_dark(origin);
+  if (by_origin_[origin].damped) {
+    by_origin_[origin].last = shown(prefixes);
+    return;
+  }
+  const std::vector<Asn> others = other_origins(origin, prefixes);
   Event e = make_event("visibility-regained", left == 0 ? Action::kClear : Action::kUpdate, origin,
                        began, prefixes.front());
   e.ends = "visibility-lost";
-  e.severity = Severity::kNotice;
-  fill(e, prefixes);
-  const microseconds duration = host_->now() - since;
+  e.severity = others.empty() ? Severity::kNotice : Severity::kWarning;
+  fill(e, shown(prefixes));
+  const microseconds duration = host_->now() - since, dark = host_->now() - dark_since;
+  e.fields.push_back({"scope", std::string(whole_origin ? "origin" : "prefix")});
   e.fields.push_back({"duration_seconds", whole_seconds(duration)});
   e.fields.push_back({"lost_since", since});
   e.fields.push_back({"lost_count", static_cast<std::int64_t>(left)});
+  if (whole_origin) {
+    e.fields.push_back({"origin_lost_since", dark_since});
+    e.fields.push_back({"origin_duration_seconds", whole_seconds(dark)});
+  }
+  if (!others.empty()) e.fields.push_back({"now_origins", others});
   e.rule = left == 0 ? "everything that was lost is visible again"
                      : "a part of what was lost is visible again";
-  e.summary = fmt::format("{} of AS{} visible again after {}{}",
-                          join_prefixes(e.prefixes, e.prefix_count), origin,
-                          format_duration(duration),
-                          left == 0 ? "" : fmt::format("; {} still lost", left));
+  if (!others.empty()) e.rule += "; another AS originates it now";
+  std::vector<std::string> names;
+  for (const Asn as : others) names.push_back(fmt::format("AS{}", as));
+  e.summary = fmt::format(
+      "{} of AS{} visible again after {}{}{}{}", join_prefixes(e.prefixes, e.prefix_count), origin,
+      format_duration(duration),
+      others.empty() ? "" : fmt::format(", but originated by {} now", join_names(names, names.size())),
+      whole_origin ? fmt::format("; nothing of AS{} was visible for {}", origin, format_duration(dark))
+                   : "",
+      left == 0 ? "" : fmt::format("; {} still lost", left));
   host_->emit(std::move(e));
 }
 
@@ -202,22 +267,20 @@ bool Visibility::covered(const Nlri& nlri) const {
   return false;
 }
 
-void Visibility::fill(Event& e, const std::vector<Nlri>& prefixes) const {
-  std::set<std::string> peers;
+Visibility::Shown Visibility::shown(const std::vector<Nlri>& prefixes) const {
+  Shown out;
+  out.prefix_count = static_cast<std::uint32_t>(prefixes.size());
   for (const Nlri& nlri : prefixes) {
-    insert_bounded(e.prefixes, nlri.prefix, Event::kMaxPrefixes);
-    const auto touch = touched_.find(nlri);
-    if (touch == touched_.end()) continue;
-    const Touch& t = touch->second;
-    e.cause = t.cause;
-    if (t.last_known && (!e.changed_between || *t.last_known < e.changed_between->from))
-      e.changed_between = TimeRange{*t.last_known, host_->now()};
-    peers.insert(t.peers.begin(), t.peers.end());
-    for (const Evidence& sight : t.evidence)
-      if (e.evidence.size() < Event::kMaxEvidence) e.evidence.push_back(sight);
+    insert_bounded(out.prefixes, nlri.prefix, Event::kMaxPrefixes);
+    if (const auto touch = touched_.find(nlri); touch != touched_.end()) out.by.add(touch->second.by);
   }
-  e.prefix_count = static_cast<std::uint32_t>(prefixes.size());
-  e.peers.assign(peers.begin(), peers.end());
+  return out;
+}
+
+void Visibility::fill(Event& e, const Shown& shown) const {
+  e.prefixes = shown.prefixes;
+  e.prefix_count = shown.prefix_count;
+  shown.by.put_into(e, host_->now());
 }
 
 /// `of`: the first prefix that it tells of, since two UPDATEs may have one time.
@@ -240,6 +303,8 @@ void Visibility::emit_flap(Asn as, Action action) {
   Origin& o = by_origin_[as];
   Event e = make_event("visibility-flap", action, as, o.damped_since, Nlri{});
   e.severity = action == Action::kRaise ? Severity::kWarning : Severity::kNotice;
+  fill(e, o.last);
+  e.changed_between.reset();
   const auto* outage = outages_.find(as);
   e.fields.push_back({"folded", static_cast<std::int64_t>(o.folded)});
   e.fields.push_back({"since", o.damped_since});
@@ -266,6 +331,7 @@ void Visibility::on_timer(std::uint64_t key) {
   emit_flap(as, Action::kClear);
   o.damped = false;
   o.folded = 0;
+  o.last = {};
 }
 
 /// Key: origin | prefix. Value: format | outage since | lost since | peak. Absent: not lost.
@@ -296,7 +362,7 @@ void Visibility::restore_state(std::string_view key, std::string_view value) {
     throw std::runtime_error("visibility: stored state is damaged or of a newer format");
   outages_.restore(origin, nlri, outage_since, since);
   Subject& s = subjects_[nlri];
-  s.origin = origin;
+  s.lost_origin = origin;
   s.lost = true;
   s.peak = peak;
 }
@@ -310,16 +376,17 @@ void Visibility::restore_route(const RouteView& route) {
 void Visibility::start_up() {
   for (auto it = subjects_.begin(); it != subjects_.end();) {
     auto& [nlri, s] = *it;
-    const bool watched = watch_.covering(nlri.prefix) || watch_.origin(s.origin);
+    const bool watched = watch_.covering(nlri.prefix) || watch_.origin(s.lost_origin);
     if (s.lost && (!watched || !is_lost(s))) {
-      s.lost = false;
-      ++by_origin_[s.origin].visible;
-      outages_.leave(s.origin, nlri);
-      store(s.origin, nlri);
-      outages_.forget_if_empty(s.origin);
+      set_lost(s, false);
+      outages_.leave(s.lost_origin, nlri);
+      store(s.lost_origin, nlri);
+      outages_.forget_if_empty(s.lost_origin);
     }
     it = s.routes == 0 && !s.lost ? subjects_.erase(it) : std::next(it);
   }
+  for (const auto& [nlri, s] : subjects_)
+    if (s.lost) note_dark(s.lost_origin);
 }
 
 void Visibility::path_released(PathId path) {

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "detectors/evidence.h"
 #include "detectors/matters.h"
 #include "detectors/path_origins.h"
 #include "detectors/watch_list.h"
@@ -51,35 +52,48 @@ class Visibility final : public Detector {
   struct Subject {
     std::uint32_t routes = 0;
     std::uint32_t peak = 0;  // most routes since it was last lost
-    Asn origin = 0;          // of the route that was counted last
+    std::vector<std::pair<Asn, std::uint32_t>> origins;  // of the routes, with how many of each
     bool lost = false;
+    Asn lost_origin = 0;  // of the route that went last, where lost
+
+    bool has(Asn origin) const;
   };
   /// What the present UPDATE did to one prefix.
   struct Touch {
     bool live = false;
-    Cause cause = Cause::kLive;
-    std::optional<Timestamp> last_known;
-    std::set<std::string> peers;
-    std::vector<Evidence> evidence;
+    Asn went = 0;  // origin of the route that went last
+    Witnesses by;
+  };
+  struct Shown {
+    std::vector<Prefix> prefixes;
+    std::uint32_t prefix_count = 0;
+    Witnesses by;
   };
   struct Origin {
-    std::uint32_t visible = 0;          // its prefixes that are counted and not lost
+    std::uint32_t visible = 0;          // prefixes with a route of it that are not lost
     std::deque<Timestamp> outages;      // begins, the last ones
+    bool dark = false;                  // nothing of it is visible any more
     bool damped = false;
     std::uint64_t folded = 0;           // outages since it was damped
     Timestamp damped_since;
+    Shown last;                         // what was folded last
   };
   using Batch = std::map<Asn, std::vector<Nlri>>;  // by origin, in order of prefix
 
   bool counts(PathId path, PeerId peer, PrefixId prefix);
   void add(const Nlri& nlri, Asn origin);
-  void remove(Subject& subject, bool baseline);
+  void remove(Subject& subject, Asn origin, bool baseline);
+  /// Its prefixes count for its origins, or no longer.
+  void set_lost(Subject& subject, bool lost);
   bool is_lost(const Subject& subject) const;
   void lose(Asn origin, const std::vector<Nlri>& prefixes);
   void regain(Asn origin, const std::vector<Nlri>& prefixes);
-  bool damp(Asn as);
+  void note_dark(Asn as);
+  bool damp(Asn as, const std::vector<Nlri>& prefixes);
+  std::vector<Asn> other_origins(Asn lost, const std::vector<Nlri>& prefixes) const;
   bool covered(const Nlri& nlri) const;
-  void fill(Event& e, const std::vector<Nlri>& prefixes) const;
+  Shown shown(const std::vector<Nlri>& prefixes) const;
+  void fill(Event& e, const Shown& shown) const;
   void store(Asn origin, const Nlri& nlri);
   Event make_event(std::string_view type, Action action, Asn origin, Timestamp since,
                    const Nlri& of) const;

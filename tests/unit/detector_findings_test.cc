@@ -106,6 +106,16 @@ TEST_CASE("route-leak: ASes of one network are not between two others") {
   leak("1 701 43515 15169 36040 4713 100", "no-transit", 15169, 4713, 701);
 }
 
+TEST_CASE("route-leak: an AS_SET is neither a leaker nor one that is leaked to") {
+  LeakScene s;
+  s.begin();
+  const auto e = s.announce("1 3356 64 {65 66} 1299 100");
+  REQUIRE(e.has_value());
+  CHECK(field<std::int64_t>(*e, "leaker_as") == 64);
+  for (const char* path : {"1 3356 {65 66} 1299 100", "1 701 15169 {65 66}"})
+    CHECK_FALSE(s.announce(path).has_value());
+}
+
 TEST_CASE("route-leak: which ASes are siblings is a setting") {
   const auto with = [](std::vector<std::vector<std::int64_t>> groups, std::string_view path) {
     LeakScene s;
@@ -187,6 +197,14 @@ TEST_CASE("findings: raised at once, more routes together, gone only when it sta
   s.host.withdraw(s.a, {"10.0.0.0/24"});
   s.host.after(seconds(60));
   REQUIRE(s.host.taken() == Texts{"route-leak clear"});
+  {
+    const Event& end = s.host.events.back();
+    CHECK(end.prefix_count == 1);
+    CHECK(end.peers == Texts{"a"});
+    REQUIRE(end.evidence.size() == 1);
+    CHECK(end.evidence[0].time == end.time);
+    CHECK(end.evidence[0].old_path == "1 3356 64 1299 100");
+  }
   const Event& end = s.host.events.back();
   CHECK(end.incident == s.host.events[0].incident);
   CHECK(field<std::int64_t>(end, "duration_seconds") == 60 + 59 + 120);

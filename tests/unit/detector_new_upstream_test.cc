@@ -294,6 +294,34 @@ TEST_CASE("a change found after a gap alarms and says between when") {
   CHECK(s.host.events[1].changed_between->from == time_of("2024-01-02T00:00:01Z"));
 }
 
+TEST_CASE("gone names what the UPDATE took, also what came a moment before") {
+  UpstreamScene s;
+  s.host.announce(s.a, {"10.0.2.0/24"}, "1 10 100");
+  s.host.withdraw(s.a, {"10.0.0.0/24", "10.0.1.0/24"});
+  s.host.withdraw(s.a, {"10.0.2.0/24"});
+  const Event* gone = nullptr;
+  for (const Event& e : s.host.events)
+    if (e.type == "upstream-gone") gone = &e;
+  REQUIRE(gone != nullptr);
+  CHECK(prefix_texts(*gone) == Texts{"10.0.0.0/24", "10.0.1.0/24", "10.0.2.0/24"});
+  CHECK(gone->prefix_count == 3);
+}
+
+TEST_CASE("single-homed that a first table ends shows that table") {
+  UpstreamScene s;
+  s.host.withdraw(s.a, {"10.0.0.0/24", "10.0.1.0/24"});
+  REQUIRE(s.host.taken() == Texts{"upstream-gone 100 10", "single-homed 100 20"});
+  const PeerId c = s.host.add_peer("c", 3);
+  s.host.table(c, {"10.0.1.0/24", "10.0.0.0/24"}, "3 30 100");
+  REQUIRE(s.host.taken() == Texts{"single-homed 100 30 clear"});
+  const Event& e = s.host.events.back();
+  REQUIRE(e.evidence.size() == e.prefixes.size());
+  CHECK(e.evidence[0].peer == "c");
+  CHECK_FALSE(e.evidence[0].old_path.has_value());
+  CHECK(e.evidence[0].new_path == "3 30 100");
+  CHECK(e.evidence[0].prefix == e.prefixes[0]);
+}
+
 TEST_CASE("a neighbour that is removed takes its sightings along, without any event") {
   UpstreamScene s;
   s.host.remove_peer(s.a);

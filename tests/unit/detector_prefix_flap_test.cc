@@ -76,6 +76,9 @@ TEST_CASE("prefix-flap: one change too many of one neighbour, silence, and an en
   CHECK(field<std::int64_t>(cleared, "folded") == 70);
   CHECK(field<Timestamp>(cleared, "since") == raised.time);
   CHECK(field<std::int64_t>(cleared, "duration_seconds") == 1170);
+  CHECK(cleared.peers == Texts{"a", "b"});
+  CHECK(cleared.evidence.size() == 1);
+  CHECK(cleared.evidence[0].peer == "b");
   CHECK(s.host.state.empty());
   CHECK(s.host.timers() == 0);
   // What comes later is another matter.

@@ -82,6 +82,23 @@ TEST_CASE("damping: an upstream that ends gone leaves the origin single-homed, s
   s.host.after(seconds(900));
   CHECK(s.host.taken() == Texts{"upstream-flap 100 10 clear", "single-homed 100 20"});
   CHECK(field<std::string>(s.host.events[s.host.events.size() - 2], "state") == "gone");
+  // What is there instead.
+  for (const std::size_t back : {2, 1}) {
+    const Event& e = s.host.events[s.host.events.size() - back];
+    REQUIRE(e.evidence.size() == 1);
+    CHECK(e.evidence[0].new_path == "2 20 100");
+  }
+}
+
+TEST_CASE("damping: a flap that begins with a loss names the prefixes that went") {
+  Flapping s;
+  s.flap(2);
+  s.host.withdraw(s.a, {"10.0.0.0/24"});
+  const Event& e = s.host.events.back();
+  REQUIRE(e.type == "upstream-flap");
+  CHECK(field<std::string>(e, "state") == "gone");
+  CHECK(prefix_texts(e) == Texts{"10.0.0.0/24"});
+  CHECK(e.prefix_count == 1);
 }
 
 TEST_CASE(
@@ -95,7 +112,17 @@ TEST_CASE(
   s.flap(3);
   CHECK(s.host.taken().empty());
   s.host.after(seconds(900));
-  CHECK(s.host.taken() == Texts{"upstream-flap 100 10 clear", "single-homed 100 clear"});
+  CHECK(s.host.taken() == Texts{"upstream-flap 100 10 clear", "single-homed 100 10 clear"});
+  for (const std::size_t back : {2, 1}) {
+    const Event& e = s.host.events[s.host.events.size() - back];
+    CHECK(prefix_texts(e) == Texts{"10.0.0.0/24"});
+    CHECK(e.peers == Texts{"a"});
+    // Nothing changes at the end of damping: it is shown as it is.
+    REQUIRE(e.evidence.size() == 1);
+    CHECK(e.evidence[0].peer == "a");
+    CHECK(e.evidence[0].old_path == "1 10 100");
+    CHECK(e.evidence[0].new_path == "1 10 100");
+  }
 }
 
 TEST_CASE("damping: a new upstream of the flapping origin is never lost") {

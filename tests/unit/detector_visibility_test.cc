@@ -157,8 +157,14 @@ TEST_CASE("visibility: outage after outage becomes one report, with an end") {
   CHECK(std::count(got.begin(), got.end(), "visibility-lost 100") == 4);
   CHECK(std::count(got.begin(), got.end(), "visibility-flap 100") == 1);
   CHECK(got.back() == "visibility-flap 100");
+  const auto shows = [](const Event& e) {
+    return e.prefix_count == e.prefixes.size() && !e.prefixes.empty() && !e.peers.empty() &&
+           !e.evidence.empty();
+  };
+  CHECK(shows(s.host.events.back()));
   s.host.after(hours(1));
   REQUIRE(s.host.taken() == Texts{"visibility-flap 100 clear"});
+  CHECK(shows(s.host.events.back()));
   CHECK(field<std::int64_t>(s.host.events.back(), "folded") == 4);
   CHECK(field<std::string>(s.host.events.back(), "state") == "visible");
 }
@@ -178,6 +184,91 @@ TEST_CASE("visibility: withdrawn and back within one UPDATE, or by path identifi
   CHECK(host.taken().empty());
   host.withdraw(a, {"10.0.0.0/24#3"});
   CHECK(host.taken() == Texts{"visibility-lost 100"});
+}
+
+TEST_CASE("visibility: lost is named after the route that went, back after those that came") {
+  VisibilityScene s(watch_prefixes({"10.0.0.0/24"}));
+  const Texts prefix{"10.0.0.0/24"};
+  s.host.announce(s.b, prefix, "2 20 200");
+  s.host.announce(s.b, prefix, "2 21 200");
+  s.host.withdraw(s.b, prefix);
+  CHECK(s.host.taken().empty());
+  s.host.withdraw(s.a, prefix);
+  REQUIRE(s.host.taken() == Texts{"visibility-lost 100"});
+  s.host.after(hours(1));
+  s.host.announce(s.a, prefix, "1 10 300");
+  REQUIRE(s.host.taken() == Texts{"visibility-regained 100 clear"});
+  const Event& back = s.host.events.back();
+  CHECK(back.severity == Severity::kWarning);
+  CHECK(field<std::vector<Asn>>(back, "now_origins") == std::vector<Asn>{300});
+  CHECK(back.summary ==
+        "10.0.0.0/24 of AS100 visible again after 1 h 00 min 00 s, but originated by AS300 now");
+  s.host.announce(s.b, prefix, "2 10 100");
+  s.host.withdraw(s.b, prefix);
+  s.host.withdraw(s.a, prefix);
+  REQUIRE(s.host.taken() == Texts{"visibility-lost 300"});
+  CHECK(s.host.events.back().evidence.front().old_path == "1 10 300");
+  s.host.announce(s.a, prefix, "1 10 300");
+  REQUIRE(s.host.taken() == Texts{"visibility-regained 300 clear"});
+  CHECK(s.host.events.back().severity == Severity::kNotice);
+}
+
+TEST_CASE("visibility: the outage of a whole origin has a duration of its own") {
+  VisibilityScene s;
+  s.withdraw({"10.0.0.0/24"});
+  s.host.after(minutes(5));
+  s.host.restart();
+  s.withdraw({"10.0.1.0/24"});
+  REQUIRE(s.host.taken() == Texts{"visibility-lost 100", "visibility-lost 100"});
+  CHECK(field<std::string>(s.host.events[0], "scope") == "prefix");
+  CHECK(field<std::string>(s.host.events[1], "scope") == "origin");
+  const Timestamp dark = s.host.now();
+  s.host.after(minutes(10));
+  s.host.restart();
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 100");
+  s.host.after(minutes(1));
+  s.host.announce(s.a, {"10.0.1.0/24"}, "1 10 100");
+  REQUIRE(s.host.taken() == Texts{"visibility-regained 100", "visibility-regained 100 clear"});
+  const Event &first = s.host.events[2], &second = s.host.events[3];
+  CHECK(field<std::string>(first, "scope") == "origin");
+  CHECK(field<Timestamp>(first, "origin_lost_since") == dark);
+  CHECK(field<std::int64_t>(first, "origin_duration_seconds") == 600);
+  CHECK(first.summary == "10.0.0.0/24 of AS100 visible again after 15 min 00 s; nothing of AS100 was "
+                         "visible for 10 min 00 s; 1 still lost");
+  CHECK(field<std::string>(second, "scope") == "prefix");
+  // One that goes while another comes back leaves the origin visible throughout.
+  s.withdraw({"10.0.0.0/24"});
+  s.host.change(s.a, "10.0.1.0/24", std::nullopt, false, std::nullopt);
+  s.host.change(s.a, "10.0.0.0/24", attributes_of("1 10 100", 0), false, std::nullopt);
+  s.host.end();
+  REQUIRE(s.host.taken() == Texts{"visibility-lost 100", "visibility-lost 100",
+                                  "visibility-regained 100"});
+  for (std::size_t i = 4; i < 7; ++i)
+    CHECK(field<std::string>(s.host.events[i], "scope") == "prefix");
+}
+
+TEST_CASE("visibility: a prefix with two origins counts for both") {
+  Watch watch = watch_prefixes({"10.0.0.0/24"});
+  watch.origins = {100};
+  VisibilityScene s(std::move(watch));
+  s.host.announce(s.b, {"10.0.0.0/24"}, "2 20 200");
+  s.withdraw({"10.0.1.0/24"});
+  REQUIRE(s.host.taken() == Texts{"visibility-lost 100"});
+  CHECK(field<std::int64_t>(s.host.events[0], "visible_count") == 1);
+  s.host.withdraw(s.a, {"10.0.0.0/24"});
+  CHECK(s.host.taken().empty());
+  s.host.withdraw(s.b, {"10.0.0.0/24"});
+  CHECK(s.host.taken() == Texts{"visibility-lost 200"});
+}
+
+TEST_CASE("visibility: what a first table brings back is shown") {
+  VisibilityScene s;
+  s.withdraw(kBoth);
+  const PeerId c = s.host.add_peer("c", 3);
+  s.host.table(c, kBoth, "3 30 100");
+  REQUIRE(s.host.taken() == Texts{"visibility-lost 100", "visibility-regained 100 clear"});
+  CHECK(s.host.events[1].peers == Texts{"c"});
+  CHECK(s.host.events[1].evidence.size() == 2);
 }
 
 TEST_CASE("visibility: nothing watched asks for no routes") {
