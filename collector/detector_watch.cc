@@ -14,12 +14,16 @@ void DetectorWatch::look(Clock::time_point now) {
       summaries = std::exchange(answer_->summaries, std::nullopt);
     }
     if (!summaries) {
-      const std::string running = now - asked_ >= kPeriod ? parts_.running() : std::string();
-      if (!running.empty())
-        report(running,
+      rib::RunningDetector running = parts_.running();
+      if (running.name != running_.name || running.call != running_.call) {
+        running_ = std::move(running);
+        since_ = now;
+      } else if (!running.name.empty() && now - since_ >= kPeriod) {
+        report(running.name,
                fmt::format("has not returned for {} s: no neighbour's updates are taken meanwhile",
-                           std::chrono::duration_cast<std::chrono::seconds>(now - asked_).count()),
+                           std::chrono::duration_cast<std::chrono::seconds>(now - since_).count()),
                now);
+      }
       return;
     }
     answer_.reset();
@@ -31,7 +35,7 @@ void DetectorWatch::look(Clock::time_point now) {
     compared_ = now;
   }
   if (compared_ && now - *compared_ < kPeriod) return;
-  asked_ = now;
+  running_ = {};
   answer_ = std::make_shared<Answer>();
   parts_.ask([answer = answer_](Summaries summaries) {
     const std::lock_guard lock(answer->mutex);

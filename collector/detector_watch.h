@@ -30,12 +30,11 @@ class DetectorWatch {
   struct Parts {
     /// Has the engine answer with its summaries, soon or when it is free again.
     std::function<void(std::function<void(Summaries)> answer)> ask;
-    /// The detector that is being called; empty: none.
-    std::function<std::string()> running;
+    /// The detector that is being called, and which call it is.
+    std::function<rib::RunningDetector()> running;
     std::function<void(const std::string& detector, const std::string& text)> report;
   };
-  /// One that takes more than this part of the time is slow; an engine that is silent that long
-  /// hangs.
+  /// One that takes more than this part of the time is slow; one whose call takes a period hangs.
   static constexpr double kSlowPart = 0.5;
   static constexpr std::chrono::seconds kPeriod{10};
 
@@ -53,7 +52,8 @@ class DetectorWatch {
 
   const Parts parts_;
   std::shared_ptr<Answer> answer_;  // of the question that is open
-  Clock::time_point asked_{};
+  rib::RunningDetector running_;  // while the question is open
+  Clock::time_point since_{};     // that call is seen
   std::optional<Clock::time_point> compared_;
   std::map<std::string, std::uint64_t> microseconds_;  // of the last answer
   std::map<std::string, Clock::time_point> reported_;

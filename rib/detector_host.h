@@ -16,20 +16,25 @@ class Engine::DetectorHost final : public Host {
       : engine_(engine),
         number_(number),
         detector_(std::move(detector)),
-        name_(*engine.detector_names_.emplace(detector_->name()).first) {}
+        named_(*engine.detector_calls_.try_emplace(std::string(detector_->name()), 0).first),
+        earlier_calls_(named_.second.load(std::memory_order_relaxed)) {}
   ~DetectorHost() = default;
 
   Detector& detector() { return *detector_; }
-  const std::string& name() const { return name_; }
+  const std::string& name() const { return named_.first; }
+  /// For other threads: the name, and a number that changes with each call.
+  const DetectorCalls::value_type& named() const { return named_; }
   bool enabled() const { return enabled_; }
   DetectorSummary summary() const {
-    const std::uint64_t calls_a_sample = samples_ == 0 ? 0 : calls_ / samples_;
-    return {name_, enabled_, calls_, sampled_ns_ * calls_a_sample / 1000};
+    const std::uint64_t calls = named_.second.load(std::memory_order_relaxed) - earlier_calls_;
+    const std::uint64_t calls_a_sample = samples_ == 0 ? 0 : calls / samples_;
+    return {name(), enabled_, calls, sampled_ns_ * calls_a_sample / 1000};
   }
   /// One call in 64 or so is timed: the clock costs as much as a short call. The steps are uneven, since
   /// calls of one kind come at even ones.
   bool is_sample() {
-    ++calls_;
+    // This thread alone writes it.
+    named_.second.store(named_.second.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     if (--until_sample_ != 0) return false;
     step_ = step_ * 1664525 + 1013904223;
     until_sample_ = 32 + (step_ >> 26);
@@ -60,11 +65,11 @@ class Engine::DetectorHost final : public Host {
   void cancel_timer(std::uint64_t key) override { engine_.timers_.cancel({number_, key}); }
   void put_state(std::string_view key, std::string_view value) override {
     if (!keeps_state()) return;
-    engine_.commit_.states.put(name_, key, value);
+    engine_.commit_.states.put(name(), key, value);
   }
   void erase_state(std::string_view key) override {
     if (!keeps_state()) return;
-    engine_.commit_.states.erase(name_, key);
+    engine_.commit_.states.erase(name(), key);
   }
   bool keeps_state() const override { return !engine_.options_.replay; }
   Event blank_event() override;
@@ -74,9 +79,9 @@ class Engine::DetectorHost final : public Host {
   Engine& engine_;
   const std::uint32_t number_;
   std::unique_ptr<Detector> detector_;
-  const std::string& name_;  // in the engine, for good
+  DetectorCalls::value_type& named_;  // in the engine, for good
+  const std::uint64_t earlier_calls_;  // of a detector of this name, before a reload
   bool enabled_ = true;
-  std::uint64_t calls_ = 0;
   std::uint64_t samples_ = 0;
   std::uint64_t sampled_ns_ = 0;
   std::uint32_t until_sample_ = 1;
@@ -88,8 +93,8 @@ void Engine::call(DetectorHost& host, Fn&& fn) {
   if (!host.enabled()) return;
   const bool timed = host.is_sample() && options_.stopwatch != nullptr;
   const std::uint64_t begin = timed ? options_.stopwatch() : 0;
-  const std::string* const outer = running_.load(std::memory_order_relaxed);
-  running_.store(&host.name(), std::memory_order_relaxed);
+  const DetectorCalls::value_type* const outer = running_.load(std::memory_order_relaxed);
+  running_.store(&host.named(), std::memory_order_relaxed);
   if (outer == nullptr && unpacked_used_ != 0) forget_unpacked();
   try {
     fn(host.detector());

@@ -472,9 +472,10 @@ std::uint64_t Engine::submit_open() {
   return sequence_ - 1;
 }
 
-std::string Engine::running_detector() const {
-  const std::string* const name = running_.load(std::memory_order_relaxed);
-  return name == nullptr ? std::string() : *name;
+RunningDetector Engine::running_detector() const {
+  const DetectorCalls::value_type* const named = running_.load(std::memory_order_relaxed);
+  if (named == nullptr) return {};
+  return {named->first, named->second.load(std::memory_order_relaxed)};
 }
 
 std::vector<DetectorSummary> Engine::detector_summaries() const {

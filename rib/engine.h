@@ -24,10 +24,10 @@
 #include <cstring>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -109,6 +109,11 @@ struct PeerSummary {
   std::vector<std::pair<Family, std::uint64_t>> routes;
 };
 
+struct RunningDetector {
+  std::string name;        // empty: none is being called
+  std::uint64_t call = 0;  // which one it is
+};
+
 struct DetectorSummary {
   std::string name;
   bool enabled = true;  // false: it threw and is not called any more
@@ -174,8 +179,8 @@ class Engine final : public Dictionary {
   const EngineCounters& counters() const { return counters_; }
   /// [Threading] any. The references stay valid as long as the engine.
   std::vector<const PeerCounters*> peer_counters() const;
-  /// [Threading] any. The detector that is being called; empty: none.
-  std::string running_detector() const;
+  /// [Threading] any. The detector that is being called.
+  RunningDetector running_detector() const;
   /// Octets held by the tables, by part. Engine thread.
   struct Footprint {
     std::uint64_t prefixes = 0;
@@ -330,8 +335,10 @@ class Engine final : public Dictionary {
 
   EngineOptions options_;
   CommitSink& sink_;
-  std::atomic<const std::string*> running_{nullptr};   // one of detector_names_
-  std::set<std::string, std::less<>> detector_names_;  // never removed
+  // How often each was called, by name; never removed.
+  using DetectorCalls = std::map<std::string, std::atomic<std::uint64_t>, std::less<>>;
+  DetectorCalls detector_calls_;
+  std::atomic<const DetectorCalls::value_type*> running_{nullptr};
   // Events of the present moment: what one incident said last, and how often an id stood again.
   struct Said {
     EventId last;

@@ -350,7 +350,7 @@ void Engine::DetectorHost::emit(Event&& event) {
   DetectorHost* const filter = engine_.filter_host_;
   if (filter != nullptr && filter != this && filter->enabled()) {
     bool admitted = true;
-    engine_.call(*filter, [&](Detector&) { admitted = engine_.filter_->admit(name_, event); });
+    engine_.call(*filter, [&](Detector&) { admitted = engine_.filter_->admit(name(), event); });
     if (!admitted) return;
   }
   event.id = engine_.id_in_moment(event);
@@ -396,15 +396,15 @@ void Engine::DetectorHost::disable(const char* what) {
   event.severity = Severity::kError;
   event.time = engine_.now_;
   event.cause = engine_.options_.replay ? Cause::kReplay : Cause::kLive;
-  event.fields.push_back({"detector", name_});
+  event.fields.push_back({"detector", name()});
   event.fields.push_back({"error", std::string(what)});
   event.rule = "a detector that throws is disabled until the next start";
-  event.summary = "detector " + name_ + " failed and is disabled: " + what;
+  event.summary = "detector " + name() + " failed and is disabled: " + what;
   const std::uint64_t time = static_cast<std::uint64_t>(unix_micros(engine_.now_));
-  const std::uint64_t name =
-      bgp::hash_octets(0, {reinterpret_cast<const std::uint8_t*>(name_.data()), name_.size()});
+  const std::uint64_t hash =
+      bgp::hash_octets(0, {reinterpret_cast<const std::uint8_t*>(name().data()), name().size()});
   for (int i = 0; i < 8; ++i) {
-    event.id.bytes[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(name >> 8 * i);
+    event.id.bytes[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(hash >> 8 * i);
     event.id.bytes[static_cast<std::size_t>(i) + 8] = static_cast<std::uint8_t>(time >> 8 * i);
   }
   event.incident = event.id;

@@ -858,7 +858,7 @@ class Alternating : public Detector {
   std::string_view name() const override { return "alternating"; }
   void attach(Host& host) override { host_ = &host; }
   void on_route_change(const RouteChange& change) override {
-    while_running = engine->running_detector();
+    while_running = engine->running_detector().name;
     for (int i = 0; i < (change.after == kNoPath ? 1 : repeat); ++i) {
       Event event;
       event.incident.bytes[0] = 9;
@@ -903,9 +903,9 @@ TEST_CASE("what begins again at one moment is another event; what is said twice 
   REQUIRE(last.size() == 3);
   CHECK(last[1].id == last[2].id);
   CHECK(detector.while_running == "alternating");
-  CHECK(b.engine.running_detector().empty());
+  CHECK(b.engine.running_detector().name.empty());
   b.engine.query("nothing", "");
-  CHECK(b.engine.running_detector().empty());
+  CHECK(b.engine.running_detector().name.empty());
 }
 
 std::uint64_t nanoseconds_now = 0;

@@ -82,7 +82,7 @@ TEST_CASE("detectors: one that takes most of the time is named, and one that doe
   using Clock = DetectorWatch::Clock;
   std::vector<std::string> said;
   std::function<void(DetectorWatch::Summaries)> answer;
-  std::string running;
+  lapwing::rib::RunningDetector running;
   DetectorWatch watch({[&](auto a) { answer = std::move(a); }, [&] { return running; },
                        [&](const std::string& detector, const std::string& text) {
                          said.push_back(detector + " " + text);
@@ -110,7 +110,15 @@ TEST_CASE("detectors: one that takes most of the time is named, and one that doe
   hangs = true;
   for (int i = 0; i < 25; ++i) second(0);
   CHECK(said.empty());  // busy with something else
-  running = "stuck";
+  running = {"busy", 1};
+  for (int i = 0; i < 30; ++i) {
+    ++running.call;
+    second(0);
+  }
+  CHECK(said.empty());  // each of its calls returns
+  running = {"stuck", 7};
+  for (int i = 0; i < 10; ++i) second(0);
+  CHECK(said.empty());
   second(0);
   REQUIRE(said.size() == 1);
   CHECK(said[0].find("stuck has not returned for ") == 0);
