@@ -65,8 +65,10 @@ std::string MrtPeers::choose_name(const MrtPeer& peer) {
 
 void MrtPeers::declare(MrtPeer& peer, Timestamp time, bgp::RecordBatch& batch) {
   if (peer.number == MrtPeer::kUndeclared) peer.number = declared_++;
+  if (peer.name.empty() || peer.recorded()) peer.name = choose_name(peer);
+  peer.declared_local_as = peer.local_as;
   bgp::PeerDetail detail;
-  detail.name = choose_name(peer);
+  detail.name = peer.name;
   detail.address = peer.address;
   detail.as = peer.as;
   detail.local_as = peer.local_as;

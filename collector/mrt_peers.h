@@ -50,6 +50,8 @@ struct MrtPeer {
   bool start_seen = false;    // the next session's beginning is in the files
   bool states_seen = false;   // its files have STATE_CHANGE records
   bool awaits_quiet = false;  // listed in `MrtPeers`
+  std::string name;           // as it was declared
+  Asn declared_local_as = 0;
   std::string given_name;     // by a recording; empty: none
   std::string down_reason;    // by a recording, of the loss that comes next
   bool recorded() const { return !given_name.empty(); }
@@ -75,6 +77,12 @@ class MrtPeers {
   void name(const bgp::mrt::Mark& mark, bool midway, Timestamp time, bgp::RecordBatch& batch);
   /// The process that wrote the recording began anew: nobody is up.
   void all_down(Timestamp time, const std::string& reason, bgp::RecordBatch& batch);
+
+  /// Declares it anew if its local AS became known, or another, since it was declared.
+  void renumber(MrtPeer& peer, Timestamp time, bgp::RecordBatch& batch) {
+    if (peer.local_as != peer.declared_local_as && peer.number != MrtPeer::kUndeclared)
+      declare(peer, time, batch);
+  }
 
   /// Adds kPeerUp, after kPeerDeclare where it is due. Nothing if it is up.
   void up(MrtPeer& peer, Timestamp time, bgp::RecordBatch& batch);

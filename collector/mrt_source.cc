@@ -223,8 +223,9 @@ void MrtSource::read_bgp4mp(Stream& stream) {
   }
   if (message.state_change) {
     ++statistics_.state_changes;
-    read_state_change(peers_.find(message.peer, message.peer_as, message.local_as), record.time,
-                      message);
+    MrtPeer& peer = peers_.find(message.peer, message.peer_as, message.local_as);
+    peers_.renumber(peer, record.time, batch_);
+    read_state_change(peer, record.time, message);
     return;
   }
   if (message.message.size() < bgp::kHeaderSize) {
@@ -239,6 +240,7 @@ void MrtSource::read_bgp4mp(Stream& stream) {
   const auto type = static_cast<bgp::MessageType>(message.message[18]);
   const Octets body = message.message.subspan(bgp::kHeaderSize, size - bgp::kHeaderSize);
   MrtPeer& peer = peers_.find(message.peer, message.peer_as, message.local_as);
+  peers_.renumber(peer, record.time, batch_);
   if (message.from_local) {
     ++statistics_.local_messages;
     if (type == bgp::MessageType::kOpen) read_open(peer, record.time, body, true, cursor);

@@ -52,6 +52,7 @@ std::uint32_t NewUpstream::adjacency_of(PathId path, PeerId peer, std::uint32_t 
   std::uint32_t number = by_path_[path];
   if (number == kUnset || number == kByPeer) number = look_up(path, peer, likely);
   if (number == kNothing) number = kNoNumber;
+  if (by_path_[path] == kByPeer) return number;  // another one, once the neighbour is renumbered
   memo_path_ = path;
   memo_peer_ = peer;
   memo_ = number;
@@ -117,7 +118,7 @@ void NewUpstream::note(std::uint32_t adjacency, const RouteChange& change, bool 
   if (!changed) return;
   if (change.baseline) {
     t.baseline_delta += added ? 1 : -1;
-    t.replaced = t.replaced || (!added && change.after != kNoPath);
+    t.replaced = t.replaced || (!added && (change.after != kNoPath || change.renumbered));
     return;
   }
   (added ? t.added_live : t.removed_live) = true;

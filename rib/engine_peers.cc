@@ -53,14 +53,63 @@ void Engine::declare_peer(std::uint32_t source_number, const bgp::PeerDetail& de
   }
   sources_[source_number] = {peer->info.id, detail};
   peer->info.address = detail.address;
-  peer->info.as = detail.as;
-  peer->info.local_as = detail.local_as;
-  peer->info.internal = detail.local_as != 0 && detail.as == detail.local_as;
+  renumber(*peer, detail);
   peer->max_prefix = detail.max_prefix;
   peer->max_attributes = detail.max_attributes;
   peer->attributes_allowed = detail.max_attributes;
   for (FamilyState& state : peer->families) set_limit(*peer, state);
   write_peer(*peer);
+}
+
+/// What a route of at most one hop says depends on the AS that the neighbour peers with: detectors take
+/// back what they made of it, and judge it anew.
+void Engine::renumber(Peer& peer, const bgp::PeerDetail& detail) {
+  PeerInfo& info = peer.info;
+  const bool internal = detail.local_as != 0 && detail.as == detail.local_as;
+  RouteChange change;
+  change.peer = info.id;
+  change.cause = options_.replay ? Cause::kReplay : Cause::kLive;
+  change.baseline = change.renumbered = true;
+  std::vector<PrefixId> held;
+  if (info.local_as != detail.local_as || info.internal != internal) {
+    peer.rib.for_each([&](PrefixId id, PathId path, bool) {
+      if (is_one_hop(path)) held.push_back(id);
+    });
+    prefixes_.sort(held);
+    update_end();
+  }
+  for (const PrefixId prefix : held) {
+    change.prefix = prefix;
+    change.before = peer.rib.find(prefix);
+    notify(change);
+  }
+  info.as = detail.as;
+  info.local_as = detail.local_as;
+  info.internal = internal;
+  change.before = kNoPath;
+  for (const PrefixId prefix : held) {
+    change.prefix = prefix;
+    change.after = peer.rib.find(prefix);
+    notify(change);
+  }
+  update_end();
+}
+
+bool Engine::is_one_hop(PathId id) {
+  forget_unpacked();
+  const auto& servers = options_.route_server_ases;
+  Asn only = 0;
+  AsPathSegment segment;
+  for (AsPathView path = path_view(id).as_path(); path.next(segment);) {
+    if (segment.type == SegmentType::kAsSet) return false;
+    if (segment.type != SegmentType::kAsSequence) continue;
+    for (Asn as = 0; segment.next(as);) {
+      if (std::find(servers.begin(), servers.end(), as) != servers.end()) continue;
+      if (only != 0 && as != only) return false;
+      only = as;
+    }
+  }
+  return true;
 }
 
 void Engine::peer_up(Peer& peer, const bgp::SessionDetail& detail) {

@@ -147,6 +147,40 @@ TEST_CASE("one-hop paths depend on who shows them, equal attribute sets or not")
   CHECK(json.find("\"as\":64700") != std::string::npos);
 }
 
+TEST_CASE("a neighbour whose local AS changes: its one-hop routes are known behind the new one") {
+  FakeHost host("new-upstream");
+  const PeerId a = host.add_peer("a", 100, 64600);
+  host.at("2024-01-01T00:00:00Z");
+  host.table(a, {"10.0.0.0/24", "10.0.1.0/24"}, "100");
+  host.at("2024-01-02T00:00:00Z");
+  host.renumber(a, 64601);
+  CHECK(host.taken().empty());
+  const auto json = *host.detector().query("upstreams", "100");
+  const auto after = json.find("\"as\":64601"), before = json.find("\"as\":64600");
+  REQUIRE(after != std::string::npos);
+  REQUIRE(before != std::string::npos);
+  CHECK(json.find("\"active\":true", after) != std::string::npos);
+  CHECK(json.find("\"active\":false", before) < json.find("\"active\":true", before));
+  host.announce(a, {"10.0.0.0/24"}, "100 100");
+  CHECK(host.taken().empty());
+  host.withdraw(a, {"10.0.0.0/24", "10.0.1.0/24"});
+  CHECK(host.taken() == Texts{"upstream-gone 100 64601"});
+}
+
+TEST_CASE("a neighbour's local AS that was not known and then is, as after a table dump") {
+  FakeHost host("new-upstream");
+  const PeerId a = host.add_peer("a", 100, 0);
+  host.at("2024-01-01T00:00:00Z");
+  host.table(a, {"10.0.0.0/24"}, "100");
+  CHECK(*host.detector().query("upstreams", "100") == "[]");
+  host.renumber(a, 64600);
+  host.announce(a, {"10.0.1.0/24"}, "100");
+  host.announce(a, {"10.0.0.0/24"}, "100 100");
+  CHECK(host.taken().empty());
+  host.announce(a, {"10.0.1.0/24", "10.0.0.0/24"}, "30 100");
+  CHECK(host.taken() == Texts{"new-upstream 100 30", "upstream-gone 100 64600"});
+}
+
 TEST_CASE("a poisoned path is reported with its tag") {
   UpstreamScene s;
   s.host.announce(s.a, {"10.0.0.0/24"}, "1 100 30 100");

@@ -253,6 +253,25 @@ class FakeHost final : public Host {
         drop_prefix(prefix);
   }
 
+  /// As the engine does where the AS that the neighbour peers with changes; all paths are of one hop.
+  void renumber(PeerId p, Asn local_as) {
+    RouteChange c;
+    c.peer = p;
+    c.baseline = c.renumbered = true;
+    for (const bool comes : {false, true}) {
+      for (const auto& [prefix, routes] : routes_)
+        if (const auto it = routes.find(p); it != routes.end()) {
+          c.prefix = prefix;
+          (comes ? c.after : c.before) = it->second.path;
+          detector().on_route_change(c);
+        }
+      c.before = kNoPath;
+      peers_.at(p).local_as = local_as;
+      peers_.at(p).internal = peers_.at(p).as == local_as;
+    }
+    detector().on_update_end();
+  }
+
   void down(PeerId p, std::string reason = "") {
     for (auto& [prefix, routes] : routes_)
       if (const auto it = routes.find(p); it != routes.end()) it->second.stale = true;

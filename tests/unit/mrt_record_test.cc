@@ -334,7 +334,7 @@ TEST_CASE("merge: the table dumps of two collectors, read side by side, end each
   CHECK(text(r.lines) ==
         text({"100 p0 declare 192.0.2.1", "100 p0 up", "100 p0 +198.51.100.0/24 via 64501",
               "110 p1 declare 192.0.2.2", "110 p1 up", "110 p1 +198.51.100.0/24 via 64502",
-              "110 p1 end ipv4-unicast", "115 p1 end ipv4-unicast",
+              "110 p1 end ipv4-unicast", "115 p1 declare 192.0.2.2", "115 p1 end ipv4-unicast",
               "120 p0 +203.0.113.0/24 via 64501", "120 p0 end ipv4-unicast"}));
 }
 

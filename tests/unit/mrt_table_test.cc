@@ -73,7 +73,8 @@ TEST_CASE("source: a table ends at the first record that is none, and is then no
   const Replay r = replay({table(100) + announce_own(110, kPeers[0]), table(200)});
   CHECK(text(Replay{{r.lines.begin() + 7, r.lines.end()}, {}, {}, {}}.lines) ==
         text({"101 p0 end ipv4-unicast", "101 p1 end ipv4-unicast",
-              "110 p0 +203.0.113.0/24 via 64501", "200 p0 refresh ipv4-unicast",
+              "110 p0 declare 192.0.2.1", "110 p0 +203.0.113.0/24 via 64501",
+              "200 p0 refresh ipv4-unicast",
               "200 p0 +198.51.100.0/24 via 64501 64511", "200 p1 refresh ipv4-unicast",
               "200 p1 +198.51.100.0/24 via 64502 64511", "201 p0 +203.0.113.0/24 via 64501 64511",
               "201 p0 refreshed ipv4-unicast", "201 p1 refreshed ipv4-unicast"}));

@@ -64,6 +64,7 @@ class Recorder : public Detector {
     std::string line = host_->peer(c.peer).name + " " + prefix(c.prefix) + " " + path(c.before) +
                        " -> " + path(c.after) + " " + std::string(to_string(c.cause));
     if (c.baseline) line += " baseline";
+    if (c.renumbered) line += " renumbered by " + std::to_string(host_->peer(c.peer).local_as);
     if (c.last_known) line += " since " + std::to_string(unix_micros(*c.last_known) / 1000000);
     log_.lines.push_back(line);
     if (path(c.after) == "666") throw std::runtime_error("six six six");
@@ -146,11 +147,12 @@ struct Bench {
 };
 
 struct Batch : bgp::RecordBatch {
-  Batch& declare(std::int64_t t, const std::string& name, bool midway = false) {
+  Batch& declare(std::int64_t t, const std::string& name, bool midway = false,
+                 Asn local_as = 64512) {
     bgp::PeerDetail detail;
     detail.name = name;
     detail.as = 3333;
-    detail.local_as = 64512;
+    detail.local_as = local_as;
     detail.joined_midway = midway;
     add_peer(at(t), 0, detail);
     return *this;
@@ -850,6 +852,42 @@ TEST_CASE("paths that went lately are known when they come again, but not for ev
   for (Asn as = 100; as < 2000; ++as) come_and_go(as);
   CHECK(b.engine.counters().paths < paths + 1010);
   CHECK(come_and_go(7) == 1);
+}
+
+TEST_CASE("a neighbour whose local AS changes: routes of one hop are judged anew, others left alone") {
+  Bench b;
+  b.start();
+  b.run(Batch()
+            .declare(1, "r")
+            .up(2)
+            .announce(2, "10.0.2.0/24", {3333, 3333})
+            .announce(2, "10.0.1.0/24", {3333, 100})
+            .announce(2, "10.0.0.0/24", {3333})
+            .announce(2, "10.0.3.0/24", {})
+            .end_of_rib(3));
+  const Lines lines = b.run(Batch().declare(4, "r", false, 64513));
+  CHECK(lines == Lines{"r 10.0.0.0/24 3333 -> none live baseline renumbered by 64512",
+                       "r 10.0.2.0/24 3333 3333 -> none live baseline renumbered by 64512",
+                       "r 10.0.3.0/24  -> none live baseline renumbered by 64512",
+                       "r 10.0.0.0/24 none -> 3333 live baseline renumbered by 64513",
+                       "r 10.0.2.0/24 none -> 3333 3333 live baseline renumbered by 64513",
+                       "r 10.0.3.0/24 none ->  live baseline renumbered by 64513", "end"});
+  CHECK(b.routes() == 4);
+  CHECK(b.run(Batch().declare(5, "r", false, 64513)).empty());
+  // After a restart with another configuration, too.
+  Bench again;
+  PeerRecord record;
+  record.name = "r";
+  record.as = 3333;
+  record.local_as = 64512;
+  REQUIRE(again.engine.restore_peer(record));
+  const auto path = path_of({3333});
+  REQUIRE(again.engine.restore_path(7, path));
+  REQUIRE(again.engine.restore_route(0, key_of("10.0.0.0/24"), 7));
+  again.start();
+  CHECK(again.run(Batch().declare(4, "r", false, 64513)) ==
+        Lines{"r 10.0.0.0/24 3333 -> none live baseline renumbered by 64512",
+              "r 10.0.0.0/24 none -> 3333 live baseline renumbered by 64513", "end"});
 }
 
 /// Ids of what it says and when: a coming is 1, a going 2. Says a coming `repeat` times.
