@@ -75,7 +75,11 @@ void OfflineCommands::add_replay(CLI::App& app, CommandLine& line) {
   replay.add_option("files", options.files, "MRT files, also gz, bz2, zst, xz; - is standard input")
       ->required()
       ->type_name("FILE");
-  replay.callback([&line] { line.verb = Verb::kReplay; });
+  replay.callback([&line] {
+    line.verb = Verb::kReplay;
+    if (line.replay.from && line.replay.to && *line.replay.to < *line.replay.from)
+      throw CLI::ValidationError("--to is earlier than --from");
+  });
 }
 
 void OfflineCommands::add_dump(CLI::App& app, CommandLine& line) {

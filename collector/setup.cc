@@ -1,5 +1,7 @@
 #include "collector/setup.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
@@ -50,6 +52,31 @@ LoadOptions load_options() {
   return options;
 }
 
+namespace {
+
+/// A rule may be written before what it is meant for; more often a name is misspelt.
+void warn_of_unknown(const Config& config, const SettingsTable& table,
+                     const detectors::SuppressionRule& rule, std::vector<Diagnostic>& diagnostics) {
+  const auto warn = [&](const char* key, std::string text) {
+    const auto place = table.positions.find(key);
+    diagnostics.push_back({config.file, place == table.positions.end() ? table.at : place->second,
+                           DiagnosticKind::kWarning, std::move(text)});
+  };
+  const std::vector<std::string_view> built_in = detector_names();
+  const bool plugins = std::ranges::any_of(config.detectors, [&](const SettingsTable& detector) {
+    return std::ranges::count(built_in, detector.name) == 0;
+  });
+  for (const std::string& type : rule.types)
+    if (!plugins && !is_built_in_event_type(type))
+      warn("types", fmt::format("no detector raises events of type \"{}\"", type));
+  for (const std::string& peer : rule.peers)
+    if (std::ranges::count(config.neighbors, peer, &bgp::NeighborConfig::name) == 0 &&
+        !parse_address(peer))
+      warn("peers", fmt::format("no neighbour is called \"{}\"", peer));
+}
+
+}  // namespace
+
 std::vector<std::unique_ptr<Detector>> make_detectors(const Config& config,
                                                       std::vector<Diagnostic>& diagnostics) {
   std::vector<std::unique_ptr<Detector>> made;
@@ -58,6 +85,7 @@ std::vector<std::unique_ptr<Detector>> make_detectors(const Config& config,
     Settings settings = table.settings;
     rules.push_back(detectors::read_suppression_rule(settings));
     note_setting_errors(config, table, settings.finish(), diagnostics);
+    warn_of_unknown(config, table, rules.back(), diagnostics);
   }
   made.push_back(detectors::make_suppression(std::move(rules)));
   const auto make = [&](const SettingsTable& table, auto&& maker) {

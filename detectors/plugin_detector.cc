@@ -17,6 +17,17 @@ namespace {
 constexpr std::size_t kMaxText = 4096;   // of a rule, a summary or a field
 constexpr std::size_t kMaxFields = 64;
 
+/// In lower snake case, and none that the JSON of every event has.
+bool is_field_name(const char* name) {
+  static constexpr std::string_view kOfAll[] = {
+      "number", "id", "incident", "type", "action", "severity", "time", "origin_as", "upstream_as",
+      "prefixes", "prefix_count", "origin_prefix_count", "peers", "direct", "cause",
+      "changed_between", "known_upstreams", "evidence", "rule", "summary"};
+  const std::string_view text = name == nullptr ? std::string_view() : name;
+  return !text.empty() && text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == text.npos &&
+         std::ranges::count(kOfAll, text) == 0;
+}
+
 lapwing_text to_c(std::string_view text) { return {text.data(), text.size()}; }
 std::string_view from_c(lapwing_text text) {
   return text.data == nullptr ? std::string_view() : std::string_view(text.data, text.size);
@@ -218,6 +229,11 @@ void PluginDetector::emit(const lapwing_event& given) {
                     event.cause <= LAPWING_REPLAY;
   if (!fine) {
     failure_ = "an event needs a type, parts of an id, and an action, a severity and a cause in range";
+    return;
+  }
+  for (std::size_t i = 0; i < std::min(event.field_count, kMaxFields); ++i) {
+    if (is_field_name(event.fields[i].name)) continue;
+    failure_ = "a member of an event needs a name in lower snake case that not every event has";
     return;
   }
   host_->emit(to_event(event));

@@ -16,6 +16,7 @@ struct BuiltIn {
   std::string_view name;
   std::unique_ptr<Detector> (*make)(Settings&);
   bool by_default;  // runs unless the configuration says otherwise
+  std::string_view types;  // of its events, parted by blanks
 };
 
 std::span<const BuiltIn> built_in_detectors();

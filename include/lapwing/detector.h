@@ -204,6 +204,8 @@ EventId make_event_id(std::string_view domain, std::span<const std::uint64_t> pa
 std::unique_ptr<Detector> make_detector(std::string_view name, Settings& settings);
 /// The names that `make_detector` knows, in the order in which detectors are called.
 std::vector<std::string_view> detector_names();
+/// True for a type of event that a built-in detector, the engine or the journal raises.
+bool is_built_in_event_type(std::string_view type);
 /// True for those that run unless the configuration says otherwise.
 bool runs_by_default(std::string_view name);
 

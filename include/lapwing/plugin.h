@@ -107,7 +107,7 @@ enum { LAPWING_INTEGER = 0, LAPWING_BOOLEAN = 1, LAPWING_TEXT = 2, LAPWING_TIME 
 
 /* A member of an event that only this type has. */
 typedef struct lapwing_field {
-  const char* name; /* lower snake case */
+  const char* name; /* lower snake case, and no member that every event has */
   uint8_t kind;
   int64_t number; /* of INTEGER, BOOLEAN and TIME */
   lapwing_text text;

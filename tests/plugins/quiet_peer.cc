@@ -26,6 +26,19 @@ class QuietPeer {
       nothing.size = sizeof nothing;
       host_->emit(host_, &nothing);
     }
+    if (mode_ == "bad-field" || mode_ == "no-field-name") {
+      const std::uint64_t part = 1;
+      lapwing_field field{};
+      field.name = mode_ == "bad-field" ? "id" : nullptr;
+      lapwing_event event{};
+      event.size = sizeof event;
+      event.type = "quiet-peer";
+      event.id_parts = &part;
+      event.id_part_count = 1;
+      event.fields = &field;
+      event.field_count = 1;
+      host_->emit(host_, &event);
+    }
     if (const auto was = quiet_since_.find(change.peer); was != quiet_since_.end()) {
       tell(change.peer, "peer-talks", LAPWING_CLEAR, static_cast<std::uint64_t>(was->second));
       quiet_since_.erase(was);

@@ -66,6 +66,8 @@ TEST_CASE("command line: replay takes times, what to watch, and whether to merge
   CHECK((line.replay.files == std::vector<std::string>{"a.mrt"}));
   CHECK_FALSE(good("replay a.mrt").replay.merge);
   CHECK(usage_error("replay --from yesterday a").find("no time such as") != std::string::npos);
+  CHECK(usage_error("replay --from 2024-01-02T00:00:00Z --to 2024-01-01T00:00:00Z a")
+            .find("--to is earlier than --from") != std::string::npos);
   CHECK(usage_error("replay --watch 10.0.0.1/8 a").find("without host bits") != std::string::npos);
   CHECK(usage_error("replay --watch AS0 a").find("neither an AS number") != std::string::npos);
 }

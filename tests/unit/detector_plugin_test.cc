@@ -103,7 +103,11 @@ TEST_CASE("plugin that throws, fails, or makes no proper event: an exception for
   for (const auto& [mode, text] :
        {std::pair("throw", "out of a plugin"), std::pair("fail", "gave up"),
         std::pair("bad-event", "an event needs a type, parts of an id, and an action, a severity "
-                               "and a cause in range")}) {
+                               "and a cause in range"),
+        std::pair("bad-field", "a member of an event needs a name in lower snake case that not "
+                               "every event has"),
+        std::pair("no-field-name", "a member of an event needs a name in lower snake case that not "
+                                   "every event has")}) {
     Settings settings;
     settings.set("mode", std::string(mode));
     PluginScene s(file("quiet_peer"), settings);

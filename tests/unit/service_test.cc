@@ -10,6 +10,7 @@
 #include "collector/calm.h"
 #include "collector/queues.h"
 #include "collector/removed_peers.h"
+#include "collector/setup.h"
 #include "collector/supervisor.h"
 #include "collector/update_tap.h"
 #include "collector/watchdog.h"
@@ -76,6 +77,28 @@ TEST_CASE("sd_watchdog_enabled(3): half of WATCHDOG_USEC, for this process only"
   }
   ::unsetenv("WATCHDOG_USEC");
   ::unsetenv("WATCHDOG_PID");
+}
+
+TEST_CASE("check: a rule that names a type or a neighbour that there is not is worth a warning") {
+  const auto warnings = [](const std::string& text) {
+    std::vector<Diagnostic> diagnostics;
+    const auto config = parse_config(
+        "[speaker]\nlocal-as = 64512\nrouter-id = \"192.0.2.1\"\n[[neighbor]]\nname = \"edge1\"\n"
+        "address = \"192.0.2.2\"\npeer-as = 64513\n[[sink.jsonl]]\npath = \"/dev/null\"\n"
+        "[[suppress]]\nname = \"r\"\n" + text,
+        "t.toml", diagnostics);
+    REQUIRE(config.has_value());
+    make_detectors(*config, diagnostics);
+    std::vector<std::string> lines;
+    for (const Diagnostic& d : diagnostics) lines.push_back(format_diagnostic(d));
+    return lines;
+  };
+  CHECK(warnings("types = [\"single-homed\", \"events-lost\", \"upstream-storm\"]\n"
+                 "peers = [\"edge1\", \"192.0.2.9\"]\n").empty());
+  CHECK(warnings("types = [\"new-upstraem\"]\npeers = [\"egde1\"]\n") ==
+        std::vector<std::string>{
+            "t.toml:12:9: warning: no detector raises events of type \"new-upstraem\"",
+            "t.toml:13:9: warning: no neighbour is called \"egde1\""});
 }
 
 TEST_CASE("detectors: one that takes most of the time is named, and one that does not return") {
