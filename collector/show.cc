@@ -174,7 +174,8 @@ Shown show_upstreams(std::string_view body, const Screen& screen) {
   table.add_column("Last seen");
   table.add_column("Neighbours", Table::Align::kLeft, true);
   for (const json::object& upstream : *upstreams)
-    table.add_row({as_text(upstream, "as"), cell(upstream, "active"),
+    table.add_row({as_text(upstream, "as"),
+                   flag(upstream, "unobserved", false) ? "unobserved" : cell(upstream, "active"),
                    count_cell(upstream, "prefixes"), cell(upstream, "activations"),
                    time_cell(upstream, "first_seen"), time_cell(upstream, "last_seen"),
                    cell(upstream, "peers")});

@@ -118,7 +118,7 @@ void NewUpstream::note(std::uint32_t adjacency, const RouteChange& change, bool 
   if (!changed) return;
   if (change.baseline) {
     t.baseline_delta += added ? 1 : -1;
-    t.replaced = t.replaced || (!added && (change.after != kNoPath || change.renumbered));
+    t.taken_back = t.taken_back || (!added && !change.peer_removed);
     return;
   }
   (added ? t.added_live : t.removed_live) = true;
@@ -261,7 +261,7 @@ void NewUpstream::appear(Touch& t) {
 }
 
 void NewUpstream::vanish(Touch& t) {
-  if (!t.removed_live && !t.replaced) {
+  if (!t.removed_live && !t.taken_back) {
     // The neighbour was removed: nobody said that it is gone. It stays open.
     t.outcome = Outcome::kUnobserved;
     return;

@@ -121,7 +121,7 @@ class NewUpstream final : public Detector {
     bool overflow = false;
     bool added_live = false;  // a prefix came, or left, outside the baseline
     bool removed_live = false;
-    bool replaced = false;  // in a first table, a route that showed it gave way to another
+    bool taken_back = false;  // a first table no longer shows it: the neighbour itself said so
     bool new_origin = false;
     bool judged_later = false;  // its evidence is wanted again: by a single-homed event
     Outcome outcome = Outcome::kNone;
@@ -232,7 +232,11 @@ class NewUpstream final : public Detector {
   void raise_single_homed(std::uint32_t origin, std::uint32_t went, Touch* t);
   void clear_single_homed(std::uint32_t origin, std::uint32_t came, Touch* t);
   std::vector<KnownUpstream> known_upstreams(std::uint32_t origin, Asn except) const;
-  Timestamp last_seen(std::uint32_t adjacency) const;
+  struct LastSeen {
+    Timestamp at;
+    bool unobserved = false;  // open, and nobody who is heard shows it for any prefix looked at
+  };
+  LastSeen last_seen(std::uint32_t adjacency, std::size_t prefixes) const;
   /// Of those that show it: sorted, at most `most`.
   void lowest_prefixes(std::uint32_t adjacency, std::size_t most,
                        std::vector<Prefix>& lowest) const;

@@ -399,15 +399,16 @@ std::vector<KnownUpstream> NewUpstream::known_upstreams(std::uint32_t origin, As
   out.reserve(all.size());
   for (const std::uint32_t number : all) {
     const AdjacencyRecord& r = knowledge_[number];
-    out.push_back({r.upstream, r.first_seen, last_seen(number), r.open});
+    out.push_back({r.upstream, r.first_seen, last_seen(number, kPrefixSample).at, r.open});
   }
   return out;
 }
 
 /// Now, if a neighbour that is heard shows it; otherwise when the last one that showed it was lost.
-Timestamp NewUpstream::last_seen(std::uint32_t adjacency) const {
+NewUpstream::LastSeen NewUpstream::last_seen(std::uint32_t adjacency,
+                                             std::size_t prefixes) const {
   const AdjacencyRecord& r = knowledge_[adjacency];
-  if (!r.open) return r.last_seen;
+  if (!r.open) return {r.last_seen};
   Timestamp seen = r.last_seen;
   std::size_t looked = 0;
   bool heard = false;
@@ -421,9 +422,9 @@ Timestamp NewUpstream::last_seen(std::uint32_t adjacency) const {
           seen = std::max(seen, *lost_at_[route.peer]);
         return !heard;
       });
-    return !heard && ++looked < kPrefixSample;
+    return !heard && ++looked < prefixes;
   });
-  return heard ? host_->now() : seen;
+  return {heard ? host_->now() : seen, !heard};
 }
 
 bool NewUpstream::shows(const RouteView& route, std::uint32_t adjacency) const {

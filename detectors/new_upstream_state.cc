@@ -175,10 +175,12 @@ std::string NewUpstream::upstreams_as_json(Asn as) const {
   std::vector<std::string> peers;
   for (const std::uint32_t n : numbers) {
     const AdjacencyRecord& r = knowledge_[n];
+    const LastSeen last = last_seen(n, sightings_.prefixes(n));
     json += fmt::format(
-        R"({}{{"as":{},"first_seen":"{}","last_seen":"{}","active":{},"prefixes":{},"peers":[)",
+        R"({}{{"as":{},"first_seen":"{}","last_seen":"{}","active":{},{}"prefixes":{},"peers":[)",
         json.size() == 1 ? "" : ",", r.upstream, format_rfc3339(r.first_seen),
-        format_rfc3339(last_seen(n)), r.open, sightings_.prefixes(n));
+        format_rfc3339(last.at), r.open, last.unobserved ? "\"unobserved\":true," : "",
+        sightings_.prefixes(n));
     if (sightings_.prefixes(n) != 0) {
       bool first = true;
       show(n, prefixes, peers);

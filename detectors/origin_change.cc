@@ -218,6 +218,11 @@ void OriginChange::clear(const Key& key, const Gone& gone) {
   const std::size_t standing = matter->inside.size();
   Event e = make_event(key, standing == 0 ? Action::kClear : Action::kUpdate, since,
                        gone.news.prefixes.front());
+  if (e.action == Action::kUpdate) {
+    // Not the id of further prefixes that are told in the same moment.
+    std::vector<std::uint64_t> parts(e.id.bytes.begin(), e.id.bytes.end());
+    e.id = make_event_id("origin-change left", parts);
+  }
   fill(e, gone.news);
   e.severity = Severity::kNotice;
   const microseconds duration = host_->now() - *entered;
@@ -228,10 +233,16 @@ void OriginChange::clear(const Key& key, const Gone& gone) {
   e.summary = fmt::format("{} no longer originated by AS{}, after {}",
                           join_prefixes(e.prefixes, e.prefix_count), key.to,
                           format_duration(duration));
-  if (standing == 0) {
-    if (const auto waiting = news_.find(key); waiting != news_.end()) {
-      host_->cancel_timer(waiting->second.timer);
-      by_timer_.erase(waiting->second.timer);
+  if (const auto waiting = news_.find(key); waiting != news_.end()) {
+    // What has left is no news any more.
+    News& news = waiting->second;
+    for (const Prefix& prefix : gone.news.prefixes) {
+      std::erase(news.prefixes, prefix);
+      std::erase_if(news.evidence, [&](const Evidence& s) { return s.prefix == prefix; });
+    }
+    if (standing == 0 || news.prefixes.empty()) {
+      host_->cancel_timer(news.timer);
+      by_timer_.erase(news.timer);
       news_.erase(waiting);
     }
   }

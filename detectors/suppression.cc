@@ -170,11 +170,11 @@ const SuppressionRule* Suppression::rule_for(const Event& event) const {
 }
 
 /// The end of something that was told is told, too. Only an ignore list hides it, and not because fewer
-/// neighbours or prefixes were left at the end than the raise had: unless it names the clear's type and
-/// not the raise's.
+/// neighbours or prefixes were left at the end than the raise had, or other ASes named: unless it names
+/// the clear's type and not the raise's.
 bool Suppression::hides_ends(const SuppressionRule& rule, const Event& clear) {
   if (rule.conditional()) return false;
-  if (rule.peers.empty() && rule.prefixes.empty()) return true;
+  if (rule.peers.empty() && rule.prefixes.empty() && rule.ases.empty()) return true;
   const auto names = [&](std::string_view type) {
     return std::find(rule.types.begin(), rule.types.end(), type) != rule.types.end();
   };
@@ -202,8 +202,9 @@ bool Suppression::fits(const SuppressionRule& rule, const Event& e) const {
 
 bool Suppression::holds(const SuppressionRule& rule, const Event& e) const {
   const Timestamp now = host_->now();
-  if (rule.from && now < *rule.from) return false;
-  if (rule.until && now >= *rule.until) return false;
+  // When it happened: what a detector folds is told later.
+  if (rule.from && e.time < *rule.from) return false;
+  if (rule.until && e.time >= *rule.until) return false;
   if (rule.min_peers != 0 && e.peers.size() >= rule.min_peers) return false;
   if (rule.min_prefixes != 0 && e.prefix_count >= rule.min_prefixes) return false;
   if (rule.quiet.count() == 0) return true;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 #include "detectors/event_text.h"
 #include "detectors/evidence.h"
@@ -12,6 +13,8 @@ namespace lapwing::detectors {
 namespace {
 
 constexpr std::uint8_t kOutageFormat = 1;
+
+std::string of_as(Asn as) { return as == 0 ? std::string() : fmt::format(" of AS{}", as); }
 
 }  // namespace
 
@@ -161,14 +164,19 @@ void Visibility::lose(Asn origin, const std::vector<Nlri>& prefixes) {
     by_origin_[origin].last = shown(prefixes);
     return;
   }
+  tell_lost(origin, prefixes, shown(prefixes), first ? Action::kRaise : Action::kUpdate);
+}
+
+void Visibility::tell_lost(Asn origin, const std::vector<Nlri>& prefixes, const Shown& shown,
+                           Action action) {
+  const auto* outage = outages_.find(origin);
   const std::uint32_t visible = by_origin_[origin].visible;
   // Of an origin that is not watched itself, only a part is looked at.
   const bool whole_origin = visible == 0 && watch_.origin(origin);
   const bool all_covered = std::all_of(prefixes.begin(), prefixes.end(),
                                        [this](const Nlri& nlri) { return covered(nlri); });
-  Event e = make_event("visibility-lost", first ? Action::kRaise : Action::kUpdate, origin,
-                       outage->since, prefixes.front());
-  fill(e, shown(prefixes));
+  Event e = make_event("visibility-lost", action, origin, outage->since, prefixes.front());
+  fill(e, shown);
   e.severity = all_covered    ? Severity::kNotice
                : whole_origin ? Severity::kError
                               : Severity::kWarning;
@@ -180,7 +188,7 @@ void Visibility::lose(Asn origin, const std::vector<Nlri>& prefixes) {
                ? "the last route of a neighbour that is heard was withdrawn or changed"
                : fmt::format("at most {} % of its routes are left", settings_.lost_percent);
   e.summary = fmt::format(
-      "{} of AS{} {} lost{}", join_prefixes(e.prefixes, e.prefix_count), origin,
+      "{}{} {} lost{}", join_prefixes(e.prefixes, e.prefix_count), of_as(origin),
       e.prefix_count == 1 ? "is" : "are",
       whole_origin ? fmt::format(": nothing of AS{} is visible any more", origin)
       : visible == 0 ? "; no other of it is watched and visible"
@@ -225,7 +233,9 @@ void Visibility::regain(Asn origin, const std::vector<Nlri>& prefixes) {
     by_origin_[origin].last = shown(prefixes);
     return;
   }
-  const std::vector<Asn> others = other_origins(origin, prefixes);
+  // Of a path that ended in an AS_SET nobody knows whose it was.
+  const std::vector<Asn> others =
+      origin == 0 ? std::vector<Asn>{} : other_origins(origin, prefixes);
   Event e = make_event("visibility-regained", left == 0 ? Action::kClear : Action::kUpdate, origin,
                        began, prefixes.front());
   e.ends = "visibility-lost";
@@ -247,7 +257,7 @@ void Visibility::regain(Asn origin, const std::vector<Nlri>& prefixes) {
   std::vector<std::string> names;
   for (const Asn as : others) names.push_back(fmt::format("AS{}", as));
   e.summary = fmt::format(
-      "{} of AS{} visible again after {}{}{}{}", join_prefixes(e.prefixes, e.prefix_count), origin,
+      "{}{} visible again after {}{}{}{}", join_prefixes(e.prefixes, e.prefix_count), of_as(origin),
       format_duration(duration),
       others.empty() ? "" : fmt::format(", but originated by {} now", join_names(names, names.size())),
       whole_origin ? fmt::format("; nothing of AS{} was visible for {}", origin, format_duration(dark))
@@ -331,7 +341,19 @@ void Visibility::on_timer(std::uint64_t key) {
   emit_flap(as, Action::kClear);
   o.damped = false;
   o.folded = 0;
-  o.last = {};
+  Shown last = std::exchange(o.last, {});
+  const auto* outage = outages_.find(as);
+  if (outage == nullptr) return;
+  // What is lost since before the end of damping was told by nobody.
+  std::vector<Nlri> prefixes;
+  last.prefixes.clear();
+  for (const auto& [nlri, since] : outage->inside) {
+    prefixes.push_back(nlri);
+    insert_bounded(last.prefixes, nlri.prefix, Event::kMaxPrefixes);
+  }
+  last.prefix_count = static_cast<std::uint32_t>(prefixes.size());
+  last.by.last_known.reset();
+  tell_lost(as, prefixes, last, Action::kRaise);
 }
 
 /// Key: origin | prefix. Value: format | outage since | lost since | peak. Absent: not lost.

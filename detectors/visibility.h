@@ -87,6 +87,7 @@ class Visibility final : public Detector {
   void set_lost(Subject& subject, bool lost);
   bool is_lost(const Subject& subject) const;
   void lose(Asn origin, const std::vector<Nlri>& prefixes);
+  void tell_lost(Asn origin, const std::vector<Nlri>& prefixes, const Shown& shown, Action action);
   void regain(Asn origin, const std::vector<Nlri>& prefixes);
   void note_dark(Asn as);
   bool damp(Asn as, const std::vector<Nlri>& prefixes);

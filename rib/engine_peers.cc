@@ -69,7 +69,7 @@ void Engine::renumber(Peer& peer, const bgp::PeerDetail& detail) {
   RouteChange change;
   change.peer = info.id;
   change.cause = options_.replay ? Cause::kReplay : Cause::kLive;
-  change.baseline = change.renumbered = true;
+  change.baseline = true;
   std::vector<PrefixId> held;
   if (info.local_as != detail.local_as || info.internal != internal) {
     peer.rib.for_each([&](PrefixId id, PathId path, bool) {
@@ -216,7 +216,7 @@ void Engine::remove_peer(std::string_view name) {
   Peer* peer = find_peer(name);
   if (peer == nullptr) return;
   RouteChange change;
-  change.baseline = true;
+  change.baseline = change.peer_removed = true;
   for (const PrefixId id : routes_in_order(*peer)) remove_route(*peer, id, change, false);
   update_end();
   PeerChange removed;

@@ -148,6 +148,15 @@ TEST_CASE("show upstreams: when each was active, and who shows it") {
       " AS20485  2017-10-01 12:21:55Z  2017-10-02 07:56:39Z  19h34m     3\n");
 }
 
+TEST_CASE("show upstreams: what nobody who is heard shows is unobserved, not gone") {
+  const std::string text = *show_upstreams(
+      R"([{"as":4837,"first_seen":"2010-12-01T00:00:00Z","last_seen":"2017-10-01T11:00:00Z",)"
+      R"("active":true,"unobserved":true,"prefixes":4,"peers":["edge1"],"activations":1,)"
+      R"("intervals":[{"from":"2010-12-01T00:00:00Z","to":null}]}])",
+      screen());
+  CHECK(text.find("  AS4837  unobserved         4 ") != std::string::npos);
+}
+
 TEST_CASE("show upstreams: prefixes as a number or as a list") {
   CHECK_EQ(
       show_upstreams(

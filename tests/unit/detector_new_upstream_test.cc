@@ -298,6 +298,41 @@ TEST_CASE("a lost neighbour: nothing is gone, nothing returns") {
   CHECK(s.host.state.size() == 2);
 }
 
+TEST_CASE("what a first table takes back again is not active, and does not count for single-homed") {
+  UpstreamScene s;
+  const PeerId c = s.host.add_peer("c", 3);
+  s.host.table(c, {"10.0.2.0/24"}, "3 30 100");
+  s.host.change(c, "10.0.2.0/24", std::nullopt, true, std::nullopt);
+  s.host.end();
+  CHECK(s.host.taken().empty());
+  const std::string json = *s.host.detector().query("upstreams", "100");
+  CHECK(json.find("\"active\":false", json.find("\"as\":30,")) != std::string::npos);
+  s.host.withdraw(s.a, {"10.0.0.0/24", "10.0.1.0/24"});
+  CHECK(s.host.taken() == Texts{"upstream-gone 100 10", "single-homed 100 20"});
+  s.host.announce(c, {"10.0.2.0/24"}, "3 30 100");
+  CHECK(s.host.taken() == Texts{"upstream-returned 100 30", "single-homed 100 30 clear"});
+}
+
+TEST_CASE("what only a lost neighbour shows is unobserved until it is back") {
+  UpstreamScene s;
+  const auto unobserved = [&s] {
+    const std::string json = *s.host.detector().query("upstreams", "100");
+    const auto ten = json.find("\"as\":10,"), twenty = json.find("\"as\":20,");
+    const auto at = json.find("\"unobserved\":true");
+    CHECK((at == std::string::npos || (ten < at && at < twenty)));
+    return at != std::string::npos;
+  };
+  CHECK_FALSE(unobserved());
+  s.host.down(s.a);
+  CHECK(unobserved());
+  s.host.up(s.a);
+  CHECK(unobserved());
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 100");
+  CHECK_FALSE(unobserved());
+  s.host.withdraw(s.a, {"10.0.0.0/24", "10.0.1.0/24"});
+  CHECK_FALSE(unobserved());
+}
+
 TEST_CASE("what only a lost neighbour shows was last seen when it was lost") {
   UpstreamScene s;
   s.host.down(s.a);
@@ -363,7 +398,7 @@ TEST_CASE("a neighbour that is removed takes its sightings along, without any ev
   CHECK(s.host.events.empty());
   const auto json = *s.host.detector().query("upstreams", "100");
   CHECK(json.find(R"("as":10,)") != std::string::npos);
-  CHECK(json.find(R"("active":true,"prefixes":0)") != std::string::npos);
+  CHECK(json.find(R"("active":true,"unobserved":true,"prefixes":0)") != std::string::npos);
   // Unobserved, not gone: another neighbour that shows it again says nothing new.
   s.host.announce(s.b, {"10.0.0.0/24"}, "2 10 100");
   CHECK(s.host.taken().empty());

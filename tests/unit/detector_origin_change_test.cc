@@ -53,6 +53,25 @@ TEST_CASE("origin-change: the end is told, with the duration, when nobody shows 
   CHECK(s.host.taken() == Texts{"origin-change 666"});
 }
 
+TEST_CASE("origin-change: what has left by the end of the window is no news, and ids differ") {
+  OriginScene s;
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 666");
+  s.host.after(seconds(10));
+  s.host.announce(s.a, {"10.0.1.0/24"}, "1 10 666");
+  s.host.after(seconds(20));
+  s.host.announce(s.a, {"10.0.1.0/24"}, "1 10 100");
+  CHECK(s.host.taken() == Texts{"origin-change 666", "origin-change 666"});
+  s.host.after(seconds(600));
+  CHECK(s.host.taken().empty());
+  // It leaves in the second in which the window ends.
+  s.host.announce(s.a, {"10.0.1.0/24"}, "1 10 666");
+  s.host.after(seconds(60));
+  s.host.announce(s.a, {"10.0.1.0/24"}, "1 10 100");
+  REQUIRE(s.host.taken() == Texts{"origin-change 666", "origin-change 666"});
+  CHECK(s.host.events[2].time == s.host.events[3].time);
+  CHECK(s.host.duplicate_events == 0);
+}
+
 TEST_CASE("origin-change: with one feed the old origin is gone, and coming back is no news") {
   FakeHost host("origin-change");
   const PeerId a = host.add_peer("a", 1);

@@ -147,6 +147,19 @@ TEST_CASE("suppression: what was suppressed or held back is known by incident an
   }
 }
 
+TEST_CASE("suppression: a window goes by when it happened, not by when it is told") {
+  SuppressionRule window = rule("window");
+  window.from = time_of("2024-01-01T01:00:00Z");
+  window.until = time_of("2024-01-01T02:00:00Z");
+  Filter f({window});
+  f.host.at("2024-01-01T02:00:30Z");
+  Event e = an_event("share", Action::kUpdate, 1, 1);
+  e.time = time_of("2024-01-01T01:59:59Z");
+  CHECK_FALSE(f.suppression->admit("test", e));
+  e.time = time_of("2024-01-01T00:59:59Z");
+  CHECK(f.suppression->admit("test", e));
+}
+
 TEST_CASE("suppression: a clear that ends other types is told if one of them was") {
   SuppressionRule down = rule("down"), blind = rule("blind");
   down.types = {"down"};
@@ -204,6 +217,7 @@ TEST_CASE("suppression: an ignore list hides the end of what was told only where
     e.prefixes.push_back(prefix_of("192.0.2.0/24"));
     REQUIRE(f.send(e));
     e = an_event("y", Action::kClear, 1, 2);
+    e.fields.push_back({"now_origins", std::vector<Asn>{777}});
     e.ends = "x";
     return f.send(e);
   };
@@ -214,6 +228,9 @@ TEST_CASE("suppression: an ignore list hides the end of what was told only where
   CHECK(told(r));
   r.types = {"y"};
   CHECK_FALSE(told(r));
+  r = rule("r");
+  r.ases = {777};  // which only the end names
+  CHECK(told(r));
   r = rule("r");
   r.prefixes = {prefix_of("10.0.0.0/8")};
   CHECK(told(r));

@@ -186,6 +186,38 @@ TEST_CASE("visibility: withdrawn and back within one UPDATE, or by path identifi
   CHECK(host.taken() == Texts{"visibility-lost 100"});
 }
 
+TEST_CASE("visibility: what is lost when damping ends is told then") {
+  VisibilityScene s;
+  for (int i = 0; i < 5; ++i) {
+    s.withdraw(kBoth);
+    s.host.after(seconds(10));
+    if (i < 4) s.host.announce(s.a, kBoth, "1 10 100");
+    s.host.after(seconds(10));
+  }
+  s.host.taken();
+  s.host.after(hours(2));
+  REQUIRE(s.host.taken() == Texts{"visibility-flap 100 clear", "visibility-lost 100"});
+  const Event lost = s.host.events.back();
+  CHECK(lost.action == Action::kRaise);
+  CHECK(lost.severity == Severity::kError);
+  CHECK(prefix_texts(lost) == kBoth);
+  CHECK_FALSE(lost.evidence.empty());
+  s.host.announce(s.a, kBoth, "1 10 100");
+  REQUIRE(s.host.taken() == Texts{"visibility-regained 100 clear"});
+  CHECK(s.host.events.back().incident == lost.incident);
+}
+
+TEST_CASE("visibility: an origin that nobody knows is not called AS0") {
+  VisibilityScene s(watch_prefixes({"10.0.2.0/24"}));
+  s.host.table(s.a, {"10.0.2.0/24"}, "1 10 {100 101}");
+  s.host.withdraw(s.a, {"10.0.2.0/24"});
+  REQUIRE(s.host.taken() == Texts{"visibility-lost"});
+  CHECK(s.host.events.back().summary.starts_with("10.0.2.0/24 is lost"));
+  s.host.announce(s.a, {"10.0.2.0/24"}, "1 10 100");
+  REQUIRE(s.host.taken() == Texts{"visibility-regained clear"});
+  CHECK(s.host.events.back().severity == Severity::kNotice);
+}
+
 TEST_CASE("visibility: lost is named after the route that went, back after those that came") {
   VisibilityScene s(watch_prefixes({"10.0.0.0/24"}));
   const Texts prefix{"10.0.0.0/24"};

@@ -230,6 +230,7 @@ class FakeHost final : public Host {
     c.after = attributes ? intern_path(*attributes) : kNoPath;
     c.cause = cause;
     c.baseline = baseline;
+    c.peer_removed = removing_;
     c.last_known = last_known;
     if (old != routes.end()) old->second.stale = false;
     if (c.before == c.after) return;
@@ -257,7 +258,7 @@ class FakeHost final : public Host {
   void renumber(PeerId p, Asn local_as) {
     RouteChange c;
     c.peer = p;
-    c.baseline = c.renumbered = true;
+    c.baseline = true;
     for (const bool comes : {false, true}) {
       for (const auto& [prefix, routes] : routes_)
         if (const auto it = routes.find(p); it != routes.end()) {
@@ -285,7 +286,9 @@ class FakeHost final : public Host {
     std::vector<Nlri> held;
     for (const auto& [prefix, routes] : routes_)
       if (routes.contains(p)) held.push_back(prefixes_.at(prefix));
+    removing_ = true;
     for (const Nlri& nlri : held) change(p, nlri, std::nullopt, true, std::nullopt);
+    removing_ = false;
     end();
     tell(p, PeerEvent::kRemoved, std::nullopt);
   }
@@ -342,6 +345,7 @@ class FakeHost final : public Host {
   }
 
  private:
+  bool removing_ = false;
   struct Route {
     PathId path = kNoPath;
     bool stale = false;

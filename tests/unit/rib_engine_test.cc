@@ -64,7 +64,8 @@ class Recorder : public Detector {
     std::string line = host_->peer(c.peer).name + " " + prefix(c.prefix) + " " + path(c.before) +
                        " -> " + path(c.after) + " " + std::string(to_string(c.cause));
     if (c.baseline) line += " baseline";
-    if (c.renumbered) line += " renumbered by " + std::to_string(host_->peer(c.peer).local_as);
+    if (c.peer_removed) line += " removed";
+    if (const Asn as = host_->peer(c.peer).local_as; as != 64512) line += " to " + std::to_string(as);
     if (c.last_known) line += " since " + std::to_string(unix_micros(*c.last_known) / 1000000);
     log_.lines.push_back(line);
     if (path(c.after) == "666") throw std::runtime_error("six six six");
@@ -866,12 +867,12 @@ TEST_CASE("a neighbour whose local AS changes: routes of one hop are judged anew
             .announce(2, "10.0.3.0/24", {})
             .end_of_rib(3));
   const Lines lines = b.run(Batch().declare(4, "r", false, 64513));
-  CHECK(lines == Lines{"r 10.0.0.0/24 3333 -> none live baseline renumbered by 64512",
-                       "r 10.0.2.0/24 3333 3333 -> none live baseline renumbered by 64512",
-                       "r 10.0.3.0/24  -> none live baseline renumbered by 64512",
-                       "r 10.0.0.0/24 none -> 3333 live baseline renumbered by 64513",
-                       "r 10.0.2.0/24 none -> 3333 3333 live baseline renumbered by 64513",
-                       "r 10.0.3.0/24 none ->  live baseline renumbered by 64513", "end"});
+  CHECK(lines == Lines{"r 10.0.0.0/24 3333 -> none live baseline",
+                       "r 10.0.2.0/24 3333 3333 -> none live baseline",
+                       "r 10.0.3.0/24  -> none live baseline",
+                       "r 10.0.0.0/24 none -> 3333 live baseline to 64513",
+                       "r 10.0.2.0/24 none -> 3333 3333 live baseline to 64513",
+                       "r 10.0.3.0/24 none ->  live baseline to 64513", "end"});
   CHECK(b.routes() == 4);
   CHECK(b.run(Batch().declare(5, "r", false, 64513)).empty());
   // After a restart with another configuration, too.
@@ -886,8 +887,8 @@ TEST_CASE("a neighbour whose local AS changes: routes of one hop are judged anew
   REQUIRE(again.engine.restore_route(0, key_of("10.0.0.0/24"), 7));
   again.start();
   CHECK(again.run(Batch().declare(4, "r", false, 64513)) ==
-        Lines{"r 10.0.0.0/24 3333 -> none live baseline renumbered by 64512",
-              "r 10.0.0.0/24 none -> 3333 live baseline renumbered by 64513", "end"});
+        Lines{"r 10.0.0.0/24 3333 -> none live baseline",
+              "r 10.0.0.0/24 none -> 3333 live baseline to 64513", "end"});
 }
 
 /// Ids of what it says and when: a coming is 1, a going 2. Says a coming `repeat` times.
@@ -1049,7 +1050,7 @@ TEST_CASE("ids return only after the commit that released them is durable") {
 TEST_CASE("a removed neighbour's routes teach their absence silently") {
   Bench b;
   remove_after_first_table(b);
-  CHECK(b.log.take() == Lines{"edge1 192.0.2.0/24 1 -> none live baseline", "end", "removed"});
+  CHECK(b.log.take() == Lines{"edge1 192.0.2.0/24 1 -> none live baseline removed", "end", "removed"});
   CHECK(b.commits.list.back().removed_peers == std::vector<PeerId>{0});
   CHECK(b.commits.list.back().routes.empty());
   CHECK(b.engine.peer_names().empty());
