@@ -58,7 +58,7 @@ void PathFindings::on_route_change(const RouteChange& change) {
   if (before != nullptr) {
     --before->second.routes;
     if (!change.baseline) {
-      if (touched_.insert(before->first).second) before->second.went = {};
+      touched_.insert(before->first);
       if (before->second.raised) gather(before->second.went, change);
     }
   }
@@ -100,6 +100,7 @@ void PathFindings::decide(Entry& entry) {
     }
     return;
   }
+  s.went = {};  // others show it still
   if (s.gone_due) {
     s.gone_due.reset();
     set_timer(entry);

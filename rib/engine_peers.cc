@@ -402,6 +402,7 @@ void Engine::DetectorHost::emit(Event&& event) {
     engine_.call(*filter, [&](Detector&) { admitted = engine_.filter_->admit(name(), event); });
     if (!admitted) return;
   }
+  event.ends.clear();  // the filter's: what is kept and told has no such member
   event.id = engine_.id_in_moment(event);
   engine_.commit_.events.push_back(std::move(event));
   if (engine_.spent_.size() > kSpentKept) engine_.spent_.pop_back();  // one by one: no pause
