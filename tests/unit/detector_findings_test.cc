@@ -213,6 +213,19 @@ TEST_CASE("findings: raised at once, more routes together, gone only when it sta
   CHECK(field<std::int64_t>(*again, "times") == 2);
 }
 
+TEST_CASE("findings: an end shows the routes that went last, not those that went before") {
+  LeakScene s;
+  s.begin();
+  s.host.announce(s.a, {"10.0.0.0/24", "10.0.1.0/24"}, "1 3356 64 1299 100");
+  s.host.withdraw(s.a, {"10.0.0.0/24"});
+  s.host.withdraw(s.a, {"10.0.1.0/24"});
+  s.host.after(seconds(60));
+  const Event& end = s.host.events.back();
+  REQUIRE(end.action == Action::kClear);
+  CHECK(prefix_texts(end) == Texts{"10.0.1.0/24"});
+  CHECK(end.evidence.size() == 1);
+}
+
 TEST_CASE("findings: a lost neighbour ends nothing; a gap has its interval; path ids are reused") {
   LeakScene s;
   s.begin();
