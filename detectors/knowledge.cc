@@ -6,8 +6,7 @@ namespace lapwing::detectors {
 namespace {
 
 constexpr std::uint8_t kKnowledgeFormat = 2;  // 1: without gaps
-constexpr std::uint8_t kOpen = 1, kRaised = 2, kDamped = 4, kFlapReported = 8,
-                       kUntold = 16;
+constexpr std::uint8_t kOpen = 1, kRaised = 2, kDamped = 4, kFlapReported = 8, kUntold = 16;
 
 /// Makes one interval of two: those with the shortest absence between them, of several the oldest.
 void close_shortest_gap(std::vector<Interval>& past) {

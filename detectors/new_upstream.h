@@ -240,11 +240,11 @@ class NewUpstream final : public Detector {
   /// Of those that show it: sorted, at most `most`.
   void lowest_prefixes(std::uint32_t adjacency, std::size_t most,
                        std::vector<Prefix>& lowest) const;
-  /// The smallest Event::kMaxPrefixes prefixes that show it now, and the names, sorted, of at most
-  /// kMaxPeers neighbours.
   void name_removed(const Touch& t, std::vector<Prefix>& prefixes) const;
   void show_routes(std::uint32_t adjacency, bool came, Event& e);
   void find_routes(std::uint32_t adjacency, std::vector<Sighted>& out) const;
+  /// The smallest Event::kMaxPrefixes prefixes that show it now, and the names, sorted, of at most
+  /// kMaxPeers neighbours.
   Shown show(std::uint32_t adjacency, std::vector<Prefix>& prefixes,
              std::vector<std::string>& names) const;
   bool shows(const RouteView& route, std::uint32_t adjacency) const;

@@ -101,10 +101,7 @@ void OriginChange::departed(const Nlri& nlri, Asn origin, const RouteChange& cha
 
 void OriginChange::gather(News& news, const Nlri& nlri, const RouteChange& change) {
   insert_bounded(news.prefixes, nlri.prefix, kMaxPrefixes);
-  if (news.peers.size() < kMaxNames) news.peers.insert(host_->peer(change.peer).name);
-  add_evidence(news.evidence, *host_, change);
-  merge_last_known(news.last_known, change);
-  news.cause = change.cause;
+  news.by.add(*host_, change);
   news.watched = news.watched || watch_.change(change);
 }
 
@@ -166,13 +163,10 @@ Event OriginChange::make_event(const Key& key, Action action, Timestamp since,
 }
 
 void OriginChange::fill(Event& e, const News& news) const {
-  e.cause = news.cause;
   e.prefix_count = static_cast<std::uint32_t>(news.prefixes.size());
   e.prefixes = news.prefixes;
   if (e.prefixes.size() > Event::kMaxPrefixes) e.prefixes.resize(Event::kMaxPrefixes);
-  e.peers.assign(news.peers.begin(), news.peers.end());
-  e.evidence = news.evidence;
-  if (news.last_known) e.changed_between = TimeRange{*news.last_known, host_->now()};
+  news.by.put_into(e, host_->now());
 }
 
 void OriginChange::raise(const Key& key, News& news, Action action) {
@@ -238,7 +232,7 @@ void OriginChange::clear(const Key& key, const Gone& gone) {
     News& news = waiting->second;
     for (const Prefix& prefix : gone.news.prefixes) {
       std::erase(news.prefixes, prefix);
-      std::erase_if(news.evidence, [&](const Evidence& s) { return s.prefix == prefix; });
+      std::erase_if(news.by.evidence, [&](const Evidence& s) { return s.prefix == prefix; });
     }
     if (standing == 0 || news.prefixes.empty()) {
       host_->cancel_timer(news.timer);

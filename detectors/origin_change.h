@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "detectors/evidence.h"
 #include "detectors/id_table.h"
 #include "detectors/matters.h"
 #include "detectors/past_origins.h"
@@ -68,10 +69,7 @@ class OriginChange final : public Detector {
     std::uint64_t timer = 0;  // 0: told at the end of this UPDATE
     std::vector<Prefix> prefixes;
     std::set<Asn> origins;  // all that its prefixes have now
-    std::set<std::string> peers;
-    std::vector<Evidence> evidence;
-    std::optional<Timestamp> last_known;
-    Cause cause = Cause::kLive;
+    Witnesses by;
     bool watched = false;
     bool first = false;  // the matter began with it
     std::uint32_t times = 1;
@@ -107,7 +105,6 @@ class OriginChange final : public Detector {
   static constexpr std::size_t kMaxStanding = 100000;
   static constexpr std::size_t kMaxPast = 65536;
   static constexpr std::size_t kMaxPrefixes = 4096;
-  static constexpr std::size_t kMaxNames = 64;
   static constexpr std::uint32_t kFlapTimes = 3;
 
   const OriginChangeSettings settings_;

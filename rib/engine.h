@@ -263,7 +263,7 @@ class Engine final : public Dictionary {
   bool restore_route(PeerId peer, const bgp::NlriKey& key, std::uint64_t hash, PathId path);
   void process_record(const bgp::RecordBatch& batch, const bgp::Record& record);
   void fire_timers(Timestamp until);
-  void renumber(Peer& peer, const bgp::PeerDetail& detail);
+  void renumber_as(Peer& peer, const bgp::PeerDetail& detail);
   bool is_one_hop(PathId path);
   void declare_peer(std::uint32_t source_number, const bgp::PeerDetail& detail);
   void peer_up(Peer& peer, const bgp::SessionDetail& detail);

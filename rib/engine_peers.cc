@@ -53,7 +53,7 @@ void Engine::declare_peer(std::uint32_t source_number, const bgp::PeerDetail& de
   }
   sources_[source_number] = {peer->info.id, detail};
   peer->info.address = detail.address;
-  renumber(*peer, detail);
+  renumber_as(*peer, detail);
   peer->max_prefix = detail.max_prefix;
   peer->max_attributes = detail.max_attributes;
   peer->attributes_allowed = detail.max_attributes;
@@ -63,7 +63,7 @@ void Engine::declare_peer(std::uint32_t source_number, const bgp::PeerDetail& de
 
 /// What a route of at most one hop says depends on the AS that the neighbour peers with: detectors take
 /// back what they made of it, and judge it anew.
-void Engine::renumber(Peer& peer, const bgp::PeerDetail& detail) {
+void Engine::renumber_as(Peer& peer, const bgp::PeerDetail& detail) {
   PeerInfo& info = peer.info;
   const bool internal = detail.local_as != 0 && detail.as == detail.local_as;
   RouteChange change;
