@@ -62,10 +62,12 @@ void Engine::declare_peer(std::uint32_t source_number, const bgp::PeerDetail& de
 }
 
 /// What a route of at most one hop says depends on the AS that the neighbour peers with: detectors take
-/// back what they made of it, and judge it anew.
+/// back what they made of it, and judge it anew. A session that was internal and is external shows each
+/// path with another AS in front, or back: it has nothing to be compared with.
 void Engine::renumber_as(Peer& peer, const bgp::PeerDetail& detail) {
   PeerInfo& info = peer.info;
   const bool internal = detail.local_as != 0 && detail.as == detail.local_as;
+  if (info.local_as != 0 && detail.local_as != 0 && info.internal != internal) forget_table(peer);
   RouteChange change;
   change.peer = info.id;
   change.cause = options_.replay ? Cause::kReplay : Cause::kLive;
@@ -212,13 +214,25 @@ void Engine::sweep(Peer& peer, FamilyState& family) {
   update_end();
 }
 
+/// Drops what it showed, as nobody said that it is gone; its next table is a first one.
+void Engine::forget_table(Peer& peer) {
+  drop_routes(peer, true);
+  commit_.record_history |= !commit_.routes.empty();
+  peer.families.clear();
+}
+
+void Engine::drop_routes(Peer& peer, bool write) {
+  RouteChange change;
+  change.baseline = change.peer_removed = true;
+  if (options_.replay) change.cause = Cause::kReplay;
+  for (const PrefixId id : routes_in_order(peer)) remove_route(peer, id, change, write);
+  update_end();
+}
+
 void Engine::remove_peer(std::string_view name) {
   Peer* peer = find_peer(name);
   if (peer == nullptr) return;
-  RouteChange change;
-  change.baseline = change.peer_removed = true;
-  for (const PrefixId id : routes_in_order(*peer)) remove_route(*peer, id, change, false);
-  update_end();
+  drop_routes(*peer, false);
   PeerChange removed;
   removed.peer = peer->info.id;
   removed.event = PeerEvent::kRemoved;

@@ -891,6 +891,35 @@ TEST_CASE("a neighbour whose local AS changes: routes of one hop are judged anew
               "r 10.0.0.0/24 none -> 3333 live baseline to 64513", "end"});
 }
 
+TEST_CASE("a neighbour that becomes internal, or external: dropped, and its next table is a first one") {
+  Bench b;
+  b.start();
+  b.run(Batch()
+            .declare(1, "r")
+            .up(2)
+            .announce(2, "10.0.1.0/24", {3333, 100})
+            .announce(2, "10.0.0.0/24", {3333})
+            .end_of_rib(3)
+            .down(4));
+  CHECK(b.run(Batch().declare(5, "r", false, 3333)) ==
+        Lines{"r 10.0.0.0/24 3333 -> none live baseline removed",
+              "r 10.0.1.0/24 3333 100 -> none live baseline removed", "end"});
+  CHECK(b.routes() == 0);
+  CHECK(b.commits.list.back().record_history);
+  CHECK(b.commits.list.back().routes.size() == 2);
+  const Lines table = b.run(Batch()
+                                .declare(6, "r", false, 3333)
+                                .up(7)
+                                .announce(7, "10.0.1.0/24", {100})
+                                .end_of_rib(8));
+  CHECK(table == Lines{"up", "r 10.0.1.0/24 none -> 100 live baseline to 3333", "end",
+                       "baseline-done"});
+  // Where it was not known what it is, nothing speaks against what was shown.
+  CHECK(b.run(Batch().declare(9, "r", false, 0)).size() == 3);
+  CHECK(b.run(Batch().declare(10, "r", false, 64512)).size() == 3);
+  CHECK(b.routes() == 1);
+}
+
 /// Ids of what it says and when: a coming is 1, a going 2. Says a coming `repeat` times.
 class Alternating : public Detector {
  public:
