@@ -223,7 +223,8 @@ void OriginChange::clear(const Key& key, const Gone& gone) {
   e.fields.push_back({"old_origin", std::int64_t{key.from}});
   e.fields.push_back({"standing", static_cast<std::int64_t>(standing)});
   e.fields.push_back({"duration_seconds", whole_seconds(duration)});
-  e.rule = "the last route that showed this origin was withdrawn or changed";
+  e.rule = gone.unseen ? "at the start no neighbour has a route any more that shows this origin"
+                       : "the last route that showed this origin was withdrawn or changed";
   e.summary = fmt::format("{} no longer originated by AS{}, after {}",
                           join_prefixes(e.prefixes, e.prefix_count), key.to,
                           format_duration(duration));
@@ -270,10 +271,33 @@ void OriginChange::restore_state(std::string_view name, std::string_view value) 
   if (!known || !k.at_end() || !v.at_end())
     throw std::runtime_error("origin-change: stored state is damaged or of a newer format");
   standing_.restore(key, nlri, matter_since, since);
-  matter_of_.emplace(Claim(nlri, key.to), Standing{key, 1});
+  matter_of_.emplace(Claim(nlri, key.to), Standing{key, 1, false});
 }
 
-void OriginChange::restore_route(const RouteView& route) { groups_.note(route.prefix); }
+void OriginChange::restore_route(const RouteView& route) {
+  groups_.note(route.prefix);
+  if (matter_of_.empty()) return;
+  const Asn origin = origins_.origin(route.path, route.peer);
+  const auto standing = matter_of_.find({without_path_id(host_->nlri(route.prefix)), origin});
+  if (standing != matter_of_.end()) standing->second.shown = true;
+}
+
+/// What stands and left while the detector was off ends now.
+void OriginChange::start_up() {
+  std::vector<Claim> left;
+  for (const auto& [claim, standing] : matter_of_)
+    if (!standing.shown) left.push_back(claim);
+  std::sort(left.begin(), left.end());
+  for (const Claim& claim : left) {
+    const auto at = matter_of_.find(claim);
+    Gone& gone = gone_[at->second.key];
+    gone.unseen = true;
+    gone.nlri.push_back(claim.first);
+    insert_bounded(gone.news.prefixes, claim.first.prefix, kMaxPrefixes);
+    matter_of_.erase(at);
+  }
+  on_update_end();
+}
 
 void OriginChange::path_released(PathId path) {
   origins_.path_released(path);

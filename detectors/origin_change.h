@@ -46,6 +46,7 @@ class OriginChange final : public Detector {
   }
   void restore_state(std::string_view key, std::string_view value) override;
   void restore_route(const RouteView& route) override;
+  void start_up() override;
   void on_route_change(const RouteChange& change) override;
   void on_update_end() override;
   void on_timer(std::uint64_t key) override;
@@ -77,10 +78,12 @@ class OriginChange final : public Detector {
   struct Gone {
     News news;
     std::vector<Nlri> nlri;
+    bool unseen = false;  // while the detector was off
   };
   struct Standing {
     Key key;
     std::uint32_t times = 1;
+    bool shown = true;  // by a route; while restoring: by one that was restored
   };
   /// A prefix and one of its origins.
   using Claim = std::pair<Nlri, Asn>;

@@ -10,8 +10,9 @@
 namespace lapwing::detectors {
 namespace {
 
-constexpr std::uint8_t kPairFormat = 1;
-constexpr std::uint8_t kPairRaised = 1;
+constexpr std::uint8_t kPairFormat = 2;
+constexpr std::uint8_t kWithoutStanding = 1;  // format: what was raised may stand
+constexpr std::uint8_t kPairRaised = 1, kPairStanding = 2;
 
 }  // namespace
 
@@ -93,24 +94,28 @@ void PrefixWatch::on_update_end() {
       known.seen = true;
       // The watched prefix itself is no more-specific; who originates it is `origin-change`'s matter.
       const auto within = watch_.covering(pair.nlri.prefix);
-      known.raised = touch.live && (!within || *within != pair.nlri.prefix);
+      known.raised = known.standing = touch.live && (!within || *within != pair.nlri.prefix);
       known.times = known.raised ? 1 : 0;
       if (known.raised) appeared[matter_of(pair)].push_back(pair);
       store(pair, known);
     } else if (came && known.raised && touch.live) {
       ++known.times;
+      known.standing = true;
       appeared[matter_of(pair)].push_back(pair);
       store(pair, known);
-    } else if (left && known.raised && touch.live) {
+    } else if (left && known.standing && touch.live) {
+      known.standing = false;
       went[matter_of(pair)].push_back(pair);
+      store(pair, known);
     }
   }
-  for (const auto& [matter, pairs] : appeared) report(matter, pairs, true);
-  for (const auto& [matter, pairs] : went) report(matter, pairs, false);
+  for (const auto& [matter, pairs] : appeared) report(matter, pairs, News::kAppeared);
+  for (const auto& [matter, pairs] : went) report(matter, pairs, News::kLeft);
   touched_.clear();
 }
 
-void PrefixWatch::report(const Matter& m, const std::vector<Pair>& pairs, bool appeared) {
+void PrefixWatch::report(const Matter& m, const std::vector<Pair>& pairs, News news) {
+  const bool appeared = news == News::kAppeared;
   const Timestamp now = host_->now();
   const bool first = standing_.find(m) == nullptr;
   std::optional<Timestamp> entered;
@@ -143,9 +148,10 @@ void PrefixWatch::report(const Matter& m, const std::vector<Pair>& pairs, bool a
   e.origin_as = m.origin;
   std::set<std::string> peers;
   for (const Pair& pair : pairs) {
+    insert_bounded(e.prefixes, pair.nlri.prefix, Event::kMaxPrefixes);
+    if (news == News::kLeftUnseen) continue;
     const Touch& t = touched_.at(pair);
     e.cause = t.cause;
-    insert_bounded(e.prefixes, pair.nlri.prefix, Event::kMaxPrefixes);
     peers.insert(t.peer);
     if (t.last_known && (!e.changed_between || *t.last_known < e.changed_between->from))
       e.changed_between = TimeRange{*t.last_known, now};
@@ -158,7 +164,9 @@ void PrefixWatch::report(const Matter& m, const std::vector<Pair>& pairs, bool a
   e.fields.push_back({"standing", static_cast<std::int64_t>(standing)});
   if (appeared) e.fields.push_back({"times", std::int64_t{known_.at(pairs.front()).times}});
   if (!appeared) e.fields.push_back({"duration_seconds", whole_seconds(now - *entered)});
-  if (!appeared)
+  if (news == News::kLeftUnseen)
+    e.rule = "at the start no neighbour has a route any more of a prefix that had appeared";
+  else if (!appeared)
     e.rule = "the last route of a prefix that had appeared is gone";
   else if (m.within)
     e.rule = own ? "a prefix within a watched one, never seen before"
@@ -166,11 +174,10 @@ void PrefixWatch::report(const Matter& m, const std::vector<Pair>& pairs, bool a
                    "originate the watched one";
   else
     e.rule = "a prefix that this watched origin never had before";
-  const std::string where = m.within ? fmt::format(", within {}", format_prefix(*m.within)) : "";
-  e.summary = fmt::format("{} {} by AS{}{}, seen by {}",
-                          join_prefixes(e.prefixes, e.prefix_count),
-                          appeared ? "newly announced" : "no longer announced", m.origin, where,
-                          join_names(e.peers, e.peers.size()));
+  e.summary = fmt::format("{} {} by AS{}", join_prefixes(e.prefixes, e.prefix_count),
+                          appeared ? "newly announced" : "no longer announced", m.origin);
+  if (m.within) e.summary += fmt::format(", within {}", format_prefix(*m.within));
+  if (!e.peers.empty()) e.summary += fmt::format(", seen by {}", join_names(e.peers, e.peers.size()));
   standing_.forget_if_empty(m);
   host_->emit(std::move(e));
 }
@@ -181,7 +188,8 @@ void PrefixWatch::store(const Pair& pair, const Known& known) {
   put_nlri(key, pair.nlri);
   put_u32(key, pair.origin);
   put_u8(value, kPairFormat);
-  put_u8(value, known.raised ? kPairRaised : 0);
+  put_u8(value, static_cast<std::uint8_t>((known.raised ? kPairRaised : 0) |
+                                          (known.standing ? kPairStanding : 0)));
   put_u32(value, known.times);
   put_time(value, host_->now());
   host_->put_state(key, value);
@@ -192,17 +200,19 @@ void PrefixWatch::restore_state(std::string_view key, std::string_view value) {
   Pair pair;
   pair.nlri = k.nlri();
   pair.origin = k.u32();
-  const bool format_known = v.u8() == kPairFormat;
+  const std::uint8_t format = v.u8(), flags = v.u8();
   Known known;
   known.seen = true;
-  known.raised = (v.u8() & kPairRaised) != 0;
+  known.raised = (flags & kPairRaised) != 0;
+  known.standing = (flags & kPairStanding) != 0;
   known.times = v.u32();
   const Timestamp since = v.time();
+  const bool format_known = format == kPairFormat || format == kWithoutStanding;
   if (!format_known || !k.at_end() || !v.at_end())
     throw std::runtime_error("prefix-watch: stored state is damaged or of a newer format");
+  if (format == kWithoutStanding) known.standing = known.raised;
   known_.emplace(pair, known);
-  // Whether it stands is known when the routes are there; see `restore_route`.
-  if (known.raised) standing_.restore(matter_of(pair), pair.nlri, since, since);
+  if (known.standing) standing_.restore(matter_of(pair), pair.nlri, since, since);
 }
 
 void PrefixWatch::restore_route(const RouteView& route) {
@@ -219,12 +229,16 @@ void PrefixWatch::restore_route(const RouteView& route) {
   }
 }
 
+/// What stands and left while the detector was off ends now.
 void PrefixWatch::start_up() {
-  for (const auto& [pair, known] : known_) {
-    if (!known.raised || known.routes != 0) continue;
-    standing_.leave(matter_of(pair), pair.nlri);
-    standing_.forget_if_empty(matter_of(pair));
+  std::map<Matter, std::vector<Pair>> went;
+  for (auto& [pair, known] : known_) {
+    if (!known.standing || known.routes != 0) continue;
+    known.standing = false;
+    went[matter_of(pair)].push_back(pair);
+    store(pair, known);
   }
+  for (const auto& [matter, pairs] : went) report(matter, pairs, News::kLeftUnseen);
 }
 
 void PrefixWatch::path_released(PathId path) {

@@ -49,6 +49,7 @@ class PrefixWatch final : public Detector {
     std::uint32_t routes = 0;
     bool seen = false;    // ever, so that its state is stored
     bool raised = false;  // its first sight was an event
+    bool standing = false;  // …that has not ended yet
     std::uint32_t times = 0;
   };
   /// What one event is about: prefixes of one origin within one watched prefix, or within none.
@@ -70,7 +71,8 @@ class PrefixWatch final : public Detector {
   Matter matter_of(const Pair& pair) const;
   bool expected(const Matter& matter, const Nlri& nlri) const;
   void note(const Pair& pair, const RouteChange& change, bool added);
-  void report(const Matter& matter, const std::vector<Pair>& pairs, bool appeared);
+  enum class News { kAppeared, kLeft, kLeftUnseen };
+  void report(const Matter& matter, const std::vector<Pair>& pairs, News news);
   void store(const Pair& pair, const Known& known);
 
   static constexpr std::size_t kMaxKnown = 200000;

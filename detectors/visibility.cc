@@ -12,7 +12,7 @@
 namespace lapwing::detectors {
 namespace {
 
-constexpr std::uint8_t kOutageFormat = 1;
+constexpr std::uint8_t kOutageFormat = 1, kDampingFormat = 1;
 
 std::string of_as(Asn as) { return as == 0 ? std::string() : fmt::format(" of AS{}", as); }
 
@@ -141,7 +141,8 @@ bool Visibility::damp(Asn as, const std::vector<Nlri>& prefixes) {
   o.outages.push_back(host_->now());
   if (o.outages.size() > settings_.flap_threshold + 1) o.outages.pop_front();
   if (!o.damped && o.outages.size() <= settings_.flap_threshold) return false;
-  host_->set_timer(as, host_->now() + settings_.flap_window);
+  o.calm_at = host_->now() + settings_.flap_window;
+  host_->set_timer(as, o.calm_at);
   ++o.folded;
   if (!o.damped) {
     o.damped = true;
@@ -149,6 +150,7 @@ bool Visibility::damp(Asn as, const std::vector<Nlri>& prefixes) {
     o.last = shown(prefixes);
     emit_flap(as, Action::kRaise);
   }
+  store_damping(as);
   return true;
 }
 
@@ -341,6 +343,7 @@ void Visibility::on_timer(std::uint64_t key) {
   emit_flap(as, Action::kClear);
   o.damped = false;
   o.folded = 0;
+  store_damping(as);
   Shown last = std::exchange(o.last, {});
   const auto* outage = outages_.find(as);
   if (outage == nullptr) return;
@@ -373,9 +376,35 @@ void Visibility::store(Asn origin, const Nlri& nlri) {
   host_->put_state(key, value);
 }
 
+/// Key: origin. Value: format | damped since | calm at | folded. Absent: not damped.
+void Visibility::store_damping(Asn as) {
+  const Origin& o = by_origin_[as];
+  std::string key, value;
+  put_u32(key, as);
+  if (!o.damped) return host_->erase_state(key);
+  put_u8(value, kDampingFormat);
+  put_time(value, o.damped_since);
+  put_time(value, o.calm_at);
+  put_u64(value, o.folded);
+  host_->put_state(key, value);
+}
+
+void Visibility::restore_damping(Asn as, std::string_view value) {
+  StateReader v(value);
+  const bool known = v.u8() == kDampingFormat;
+  Origin& o = by_origin_[as];
+  o.damped = true;
+  o.damped_since = v.time();
+  o.calm_at = v.time();
+  o.folded = v.u64();
+  if (!known || !v.at_end())
+    throw std::runtime_error("visibility: stored state is damaged or of a newer format");
+}
+
 void Visibility::restore_state(std::string_view key, std::string_view value) {
   StateReader k(key), v(value);
   const Asn origin = k.u32();
+  if (k.at_end()) return restore_damping(origin, value);
   const Nlri nlri = k.nlri();
   const bool known = v.u8() == kOutageFormat;
   const Timestamp outage_since = v.time(), since = v.time();
@@ -391,24 +420,39 @@ void Visibility::restore_state(std::string_view key, std::string_view value) {
 
 void Visibility::restore_route(const RouteView& route) {
   if (!counts(route.path, route.peer, route.prefix)) return;
-  add(without_path_id(host_->nlri(route.prefix)), origins_.origin(route.path, route.peer));
+  const Nlri nlri = without_path_id(host_->nlri(route.prefix));
+  add(nlri, origins_.origin(route.path, route.peer));
+  if (const auto it = subjects_.find(nlri); it == subjects_.end() || !it->second.lost) return;
+  RouteChange shown;  // what ends its outage, if it does
+  shown.peer = route.peer;
+  shown.prefix = route.prefix;
+  shown.after = route.path;
+  touched_[nlri].by.add(*host_, shown);
 }
 
-/// Stored outages of what the settings or [watch] no longer call lost or watched end in silence.
+/// Stored outages of what is no longer watched end in silence. What is visible again, since the
+/// detector was off or has other settings now, is told.
 void Visibility::start_up() {
+  for (const auto& [as, origin] : by_origin_)
+    if (origin.damped) host_->set_timer(as, origin.calm_at);
+  for (const auto& [nlri, s] : subjects_)
+    if (s.lost) note_dark(s.lost_origin);
+  Batch back;
   for (auto it = subjects_.begin(); it != subjects_.end();) {
     auto& [nlri, s] = *it;
-    const bool watched = watch_.covering(nlri.prefix) || watch_.origin(s.lost_origin);
-    if (s.lost && (!watched || !is_lost(s))) {
+    if (s.lost && !watch_.covering(nlri.prefix) && !watch_.origin(s.lost_origin)) {
       set_lost(s, false);
       outages_.leave(s.lost_origin, nlri);
       store(s.lost_origin, nlri);
       outages_.forget_if_empty(s.lost_origin);
+    } else if (s.lost && !is_lost(s)) {
+      set_lost(s, false);
+      back[s.lost_origin].push_back(nlri);
     }
     it = s.routes == 0 && !s.lost ? subjects_.erase(it) : std::next(it);
   }
-  for (const auto& [nlri, s] : subjects_)
-    if (s.lost) note_dark(s.lost_origin);
+  for (const auto& [origin, prefixes] : back) regain(origin, prefixes);
+  touched_.clear();
 }
 
 void Visibility::path_released(PathId path) {

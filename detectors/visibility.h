@@ -75,7 +75,7 @@ class Visibility final : public Detector {
     bool dark = false;                  // nothing of it is visible any more
     bool damped = false;
     std::uint64_t folded = 0;           // outages since it was damped
-    Timestamp damped_since;
+    Timestamp damped_since, calm_at;    // begin and end of damping, where `damped`
     Shown last;                         // what was folded last
   };
   using Batch = std::map<Asn, std::vector<Nlri>>;  // by origin, in order of prefix
@@ -96,6 +96,8 @@ class Visibility final : public Detector {
   Shown shown(const std::vector<Nlri>& prefixes) const;
   void fill(Event& e, const Shown& shown) const;
   void store(Asn origin, const Nlri& nlri);
+  void store_damping(Asn as);
+  void restore_damping(Asn as, std::string_view value);
   Event make_event(std::string_view type, Action action, Asn origin, Timestamp since,
                    const Nlri& of) const;
   void emit_flap(Asn as, Action action);

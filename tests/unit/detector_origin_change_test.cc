@@ -53,6 +53,25 @@ TEST_CASE("origin-change: the end is told, with the duration, when nobody shows 
   CHECK(s.host.taken() == Texts{"origin-change 666"});
 }
 
+TEST_CASE("origin-change: what left while it was switched off ends when it is on again") {
+  OriginScene s;
+  s.host.announce(s.a, {"10.0.0.0/24", "10.0.1.0/24"}, "1 10 666");
+  REQUIRE(s.host.taken() == Texts{"origin-change 666"});
+  s.host.after(seconds(7));
+  s.host.off_while([&] { s.host.withdraw(s.a, {"10.0.0.0/24"}); });
+  REQUIRE(s.host.taken() == Texts{"origin-change 666"});
+  CHECK(s.host.events.back().action == Action::kUpdate);
+  CHECK(field<std::int64_t>(s.host.events.back(), "standing") == 1);
+  s.host.restart();
+  CHECK(s.host.taken().empty());
+  s.host.off_while([&] { s.host.announce(s.a, {"10.0.1.0/24"}, "1 10 100"); });
+  REQUIRE(s.host.taken() == Texts{"origin-change 666 clear"});
+  CHECK(s.host.events.back().incident == s.host.events.front().incident);
+  CHECK(prefix_texts(s.host.events.back()) == Texts{"10.0.1.0/24"});
+  CHECK(field<std::int64_t>(s.host.events.back(), "duration_seconds") == 7);
+  CHECK(s.host.state.empty());
+}
+
 TEST_CASE("origin-change: what has left by the end of the window is no news, and ids differ") {
   OriginScene s;
   s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 666");

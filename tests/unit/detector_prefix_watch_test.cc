@@ -57,6 +57,31 @@ TEST_CASE("prefix-watch: told once, however many see it, and its end with the du
   CHECK(field<std::int64_t>(s.host.events[3], "times") == 2);
 }
 
+TEST_CASE("prefix-watch: what left, or came back, while it was switched off") {
+  PrefixScene s(the_24());
+  s.host.announce(s.a, {"10.0.0.0/25", "10.0.0.128/25"}, "1 10 666");
+  s.host.taken();
+  s.host.after(seconds(10));
+  s.host.off_while([&] { s.host.withdraw(s.a, {"10.0.0.0/25"}); });
+  REQUIRE(s.host.taken() == Texts{"more-specific 666"});
+  CHECK(s.host.events.back().action == Action::kUpdate);
+  CHECK(prefix_texts(s.host.events.back()) == Texts{"10.0.0.0/25"});
+  CHECK(s.host.events.back().peers.empty());
+  s.host.restart();
+  CHECK(s.host.taken().empty());
+  s.host.off_while([&] { s.host.withdraw(s.a, {"10.0.0.128/25"}); });
+  REQUIRE(s.host.taken() == Texts{"more-specific 666 clear"});
+  CHECK(s.host.events.back().incident == s.host.events.front().incident);
+  CHECK(field<std::int64_t>(s.host.events.back(), "duration_seconds") == 10);
+  // What came back is nothing that was told: its end is none.
+  s.host.off_while([&] { s.host.announce(s.a, {"10.0.0.0/25"}, "1 10 666"); });
+  s.host.withdraw(s.a, {"10.0.0.0/25"});
+  CHECK(s.host.taken().empty());
+  s.host.announce(s.a, {"10.0.0.0/25"}, "1 10 666");
+  CHECK(s.host.taken() == Texts{"more-specific 666"});
+  CHECK(s.host.events.back().action == Action::kRaise);
+}
+
 TEST_CASE("prefix-watch: what first tables showed is known for good") {
   PrefixScene s(the_24());
   const PeerId c = s.host.add_peer("c", 3);

@@ -114,6 +114,23 @@ TEST_CASE("visibility: an outage survives a restart, and its end has the true du
   CHECK(field<std::int64_t>(s.host.events[1], "duration_seconds") == 200);
 }
 
+TEST_CASE("visibility: what is back when it is switched on again is told") {
+  VisibilityScene s;
+  s.host.withdraw(s.a, {"10.0.0.0/24"});
+  s.host.withdraw(s.b, {"10.0.0.0/24"});
+  s.host.taken();
+  s.host.after(seconds(30));
+  s.host.off_while([&] { s.host.announce(s.b, {"10.0.0.0/24"}, "2 20 100"); });
+  REQUIRE(s.host.taken() == Texts{"visibility-regained 100 clear"});
+  const Event& e = s.host.events.back();
+  CHECK(field<std::int64_t>(e, "duration_seconds") == 30);
+  CHECK(e.peers == Texts{"b"});
+  CHECK(e.evidence.at(0).new_path == "2 20 100");
+  CHECK(s.host.state.empty());
+  s.host.restart();
+  CHECK(s.host.taken().empty());
+}
+
 TEST_CASE("visibility: a more-specific is missed less where the watched prefix is there") {
   VisibilityScene s(watch_prefixes({"10.0.0.0/16"}));
   s.host.announce(s.a, {"10.0.0.0/16"}, "1 10 100");
@@ -167,6 +184,30 @@ TEST_CASE("visibility: outage after outage becomes one report, with an end") {
   CHECK(shows(s.host.events.back()));
   CHECK(field<std::int64_t>(s.host.events.back(), "folded") == 4);
   CHECK(field<std::string>(s.host.events.back(), "state") == "visible");
+}
+
+TEST_CASE("visibility: damping outlives a restart, and ends at its time") {
+  VisibilityScene s;
+  for (int i = 0; i < 6; ++i) {
+    s.withdraw(kBoth);
+    s.host.announce(s.a, kBoth, "1 10 100");
+    s.host.after(minutes(1));
+  }
+  REQUIRE(s.host.events.back().type == "visibility-flap");
+  const EventId incident = s.host.events.back().incident;
+  s.host.taken();
+  s.host.restart();
+  s.host.after(minutes(30));
+  s.withdraw(kBoth);
+  s.host.announce(s.a, kBoth, "1 10 100");
+  s.host.restart();
+  s.host.after(minutes(59));
+  CHECK(s.host.taken().empty());
+  s.host.after(minutes(1));
+  REQUIRE(s.host.taken() == Texts{"visibility-flap 100 clear"});
+  CHECK(s.host.events.back().incident == incident);
+  CHECK(field<std::int64_t>(s.host.events.back(), "folded") == 3);
+  CHECK(s.host.state.empty());
 }
 
 TEST_CASE("visibility: withdrawn and back within one UPDATE, or by path identifiers, is nothing") {

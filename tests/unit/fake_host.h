@@ -174,6 +174,18 @@ class FakeHost final : public Host {
     detector();
   }
 
+  /// Switched off: `meanwhile` changes routes of which it is told nothing; then on again.
+  template <typename Fn>
+  void off_while(Fn&& meanwhile) {
+    detector();
+    timers_.clear();
+    const RouteInterest interest = std::exchange(interest_, RouteInterest::kNone);
+    meanwhile();
+    interest_ = interest;
+    detector_.reset();
+    detector();
+  }
+
   void at(std::string_view time) { at(time_of(time)); }
   void at(Timestamp time) {
     detector();
