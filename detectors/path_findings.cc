@@ -57,6 +57,7 @@ void PathFindings::on_route_change(const RouteChange& change) {
   if (before == after) return;
   if (before != nullptr) {
     --before->second.routes;
+    if (before->second.gathered != 0) left_again(*before, change);
     if (!change.baseline) {
       touched_.insert(before->first);
       if (before->second.raised) gather(before->second.went, change);
@@ -81,6 +82,21 @@ void PathFindings::on_route_change(const RouteChange& change) {
 void PathFindings::gather(Shown& shown, const RouteChange& change) const {
   insert_bounded(shown.prefixes, host_->nlri(change.prefix).prefix, kMaxPrefixes);
   shown.by.add(*host_, change);
+}
+
+/// What left within the window is no news at its end, unless another neighbour shows it.
+void PathFindings::left_again(Entry& entry, const RouteChange& change) {
+  bool shown = false;
+  host_->for_each_route(change.prefix, [&](const RouteView& route) {
+    shown = finding_of(route.path, route.prefix) == &entry;
+    return !shown;
+  });
+  Shown& came = entry.second.came;
+  const Prefix prefix = host_->nlri(change.prefix).prefix;
+  const std::string& peer = host_->peer(change.peer).name;
+  std::erase_if(came.by.evidence,
+                [&](const Evidence& e) { return e.prefix == prefix && e.peer.view() == peer; });
+  if (!shown) std::erase(came.prefixes, prefix);
 }
 
 void PathFindings::on_update_end() {
@@ -140,7 +156,9 @@ void PathFindings::on_timer(std::uint64_t key) {
 void PathFindings::after_window(Entry& entry) {
   State& s = entry.second;
   s.window_due.reset();
-  if (s.gathered != 0 && s.routes != 0) emit(entry, Action::kUpdate);  // else its end is told
+  if (!s.came.prefixes.empty()) return emit(entry, Action::kUpdate);
+  s.came = {};
+  s.gathered = 0;
 }
 
 void PathFindings::after_gone(Entry& entry) {

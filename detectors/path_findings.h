@@ -86,7 +86,7 @@ class PathFindings : public Detector {
     std::optional<Timestamp> window_due, gone_due;
     Timestamp gone_at;
     std::uint64_t gathered = 0;    // routes that came within the window
-    Shown came;                    // in the present UPDATE, or in the window
+    Shown came;                    // in the present UPDATE, or in the window; what left again is not
     Shown went;                    // in the last UPDATE that took such a route away
   };
   using Findings = std::map<Finding, State>;
@@ -99,6 +99,7 @@ class PathFindings : public Detector {
   Entry* finding_of(PathId path, PrefixId prefix);
   Judged look_up(PathId path);
   void gather(Shown& shown, const RouteChange& change) const;
+  void left_again(Entry& entry, const RouteChange& change);
   void decide(Entry& entry);
   void emit(Entry& entry, Action action);
   void store(const Entry& entry);

@@ -213,6 +213,36 @@ TEST_CASE("findings: raised at once, more routes together, gone only when it sta
   CHECK(field<std::int64_t>(*again, "times") == 2);
 }
 
+TEST_CASE("findings: what left within the window is no news at its end") {
+  LeakScene s;
+  const PeerId b = s.host.add_peer("b", 2);
+  s.begin();
+  REQUIRE(s.announce("1 3356 64 1299 100").has_value());
+  s.host.after(seconds(1));
+  s.host.announce(s.a, {"10.0.1.0/24", "10.0.2.0/24", "10.0.3.0/24"}, "1 3356 64 1299 100");
+  s.host.announce(b, {"10.0.2.0/24"}, "2 3356 64 1299 100");
+  s.host.withdraw(s.a, {"10.0.1.0/24", "10.0.2.0/24"});
+  s.host.after(seconds(60));
+  const Event& e = s.host.events.back();
+  REQUIRE(e.action == Action::kUpdate);
+  CHECK(prefix_texts(e) == Texts{"10.0.2.0/24", "10.0.3.0/24"});
+  REQUIRE(e.evidence.size() == 2);
+  CHECK(e.evidence[0].peer == "a");
+  CHECK(format_prefix(e.evidence[0].prefix) == "10.0.3.0/24");
+  CHECK(e.evidence[1].peer == "b");
+  // All of it: nothing is told, now or with what comes later.
+  s.host.announce(s.a, {"10.0.1.0/24"}, "1 3356 64 1299 100");
+  s.host.announce(s.a, {"10.0.1.0/24"}, "1 3356 1299 100");
+  const std::size_t told = s.host.events.size();
+  s.host.after(seconds(100));
+  CHECK(s.host.events.size() == told);
+  s.host.announce(s.a, {"10.0.4.0/24"}, "1 3356 64 1299 100");
+  s.host.after(seconds(60));
+  REQUIRE(s.host.events.size() == told + 1);
+  CHECK(prefix_texts(s.host.events.back()) == Texts{"10.0.4.0/24"});
+  CHECK(s.host.events.back().peers == Texts{"a"});
+}
+
 TEST_CASE("findings: an end shows the routes that went last, not those that went before") {
   LeakScene s;
   s.begin();
