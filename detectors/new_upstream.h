@@ -309,7 +309,6 @@ class NewUpstream final : public Detector {
   std::uint32_t details_used_ = 0;
   mutable std::vector<std::uint32_t> known_scratch_;  // of `known_upstreams`
   mutable std::vector<PeerId> peers_scratch_;         // of `show`
-  Toggles gone_scratch_;                              // of `emit_gone`
   std::string value_scratch_;  // of what is stored
   EvidenceTexts texts_;
   std::vector<OriginTouch> origins_touched_;

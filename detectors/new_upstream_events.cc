@@ -195,13 +195,16 @@ void NewUpstream::emit_gone(Touch& t) {
   const AdjacencyRecord& r = knowledge_[t.adjacency];
   if (!admit(kGone, r)) return close_window(t.adjacency, false);
   std::uint32_t count = t.prefixes_before;
-  Toggles& toggles = gone_scratch_;
-  toggles.clear();
+  std::vector<Toggle> left;  // sorted
   if (ShareWindow* const w = window_of(t.adjacency)) {
     // Prefixes that left moments ago and are not reported yet went with it.
-    std::swap(toggles, w->toggles);
+    left = w->toggles.net();
+    std::erase_if(left, [](const Toggle& toggle) { return toggle.added; });
     count = std::max(w->old_count, count);
     Details& d = details(t);
+    std::erase_if(w->evidence, [&](const Evidence& e) {
+      return !std::ranges::binary_search(left, e.prefix, {}, &Toggle::prefix);
+    });
     for (const Evidence& e : d.evidence)
       if (w->evidence.size() < Event::kMaxEvidence) w->evidence.push_back(e);
     d.evidence = std::move(w->evidence);
@@ -211,8 +214,7 @@ void NewUpstream::emit_gone(Touch& t) {
   e.ends = r.untold ? Event::kEndsNothing : r.activations == 1 ? "new-upstream" : "upstream-returned";
   fill_from_touch(e, t);
   const Details& d = details(t);
-  for (const Toggle& toggle : toggles.net())
-    if (!toggle.added) insert_bounded(e.prefixes, toggle.prefix, Event::kMaxPrefixes);
+  for (const Toggle& toggle : left) insert_bounded(e.prefixes, toggle.prefix, Event::kMaxPrefixes);
   name_removed(t, e.prefixes);
   e.prefix_count = std::max(count, static_cast<std::uint32_t>(e.prefixes.size()));
   name_peers(d.peers, e.peers);

@@ -374,6 +374,12 @@ TEST_CASE("gone names what the UPDATE took, also what came a moment before") {
   REQUIRE(gone != nullptr);
   CHECK(prefix_texts(*gone) == Texts{"10.0.0.0/24", "10.0.1.0/24", "10.0.2.0/24"});
   CHECK(gone->prefix_count == 3);
+  // And shows these, not what came.
+  REQUIRE(gone->evidence.size() == 1);
+  for (const Evidence& e : gone->evidence) {
+    CHECK(e.old_path == "1 10 100");
+    CHECK_FALSE(e.new_path.has_value());
+  }
 }
 
 TEST_CASE("single-homed that a first table ends shows that table") {
