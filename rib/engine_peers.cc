@@ -410,14 +410,15 @@ Event Engine::DetectorHost::blank_event() {
 void Engine::DetectorHost::emit(Event&& event) {
   // What a timer or a neighbour's state makes a detector say is of a file, too.
   if (engine_.options_.replay && event.cause == Cause::kLive) event.cause = Cause::kReplay;
+  // Before the filter: ids are the same whatever it holds back.
   DetectorHost* const filter = engine_.filter_host_;
+  if (filter != this) event.id = engine_.id_in_moment(event);
   if (filter != nullptr && filter != this && filter->enabled()) {
     bool admitted = true;
     engine_.call(*filter, [&](Detector&) { admitted = engine_.filter_->admit(name(), event); });
     if (!admitted) return;
   }
   event.ends.clear();  // the filter's: what is kept and told has no such member
-  event.id = engine_.id_in_moment(event);
   engine_.commit_.events.push_back(std::move(event));
   if (engine_.spent_.size() > kSpentKept) engine_.spent_.pop_back();  // one by one: no pause
   engine_.counters_.events.fetch_add(1, std::memory_order_relaxed);
