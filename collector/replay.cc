@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "collector/apart.h"
 #include "collector/engine_thread.h"
 #include "collector/mrt_source.h"
 #include "collector/progress.h"
@@ -42,11 +43,12 @@ constexpr std::size_t kMaxDecodedOctets = 512u << 10;
 /// Thread: main, but for the members of CommitSink (engine), and `wake` (any).
 class Printer final : public rib::CommitSink {
  public:
-  Printer(std::optional<Timestamp> from, Progress& progress)
-      : from_(from), progress_(progress), terminal_(::isatty(STDOUT_FILENO) != 0) {}
+  Printer(std::optional<Timestamp> from, Progress& progress, Apart& apart)
+      : from_(from), progress_(progress), apart_(apart), terminal_(::isatty(STDOUT_FILENO) != 0) {}
 
   void submit(rib::Commit&& commit) override {
     last_ = commit.sequence;
+    apart_.here(Apart::kEngine);
     if (commit.events.empty()) return;
     bool enough = false;
     {
@@ -79,7 +81,12 @@ class Printer final : public rib::CommitSink {
     for (bool more = true; more;) {
       {
         std::unique_lock lock(mutex_);
-        work_.wait(lock, [this] { return woken_ || waiting_.size() >= enough_; });
+        const auto ready = [this] { return woken_ || waiting_.size() >= enough_; };
+        if (!ready()) {
+          apart_.begin_wait(Apart::kDecoder);
+          work_.wait(lock, ready);
+          apart_.end_wait(Apart::kDecoder);
+        }
         more = !std::exchange(woken_, false);
       }
       print_waiting();
@@ -132,10 +139,11 @@ class Printer final : public rib::CommitSink {
 
   const std::optional<Timestamp> from_;
   Progress& progress_;
+  Apart& apart_;
   const bool terminal_;
   /// Commits for which the engine wakes the thread that prints: that costs it some time. A person
   /// waits for each.
-  const std::size_t enough_ = terminal_ ? 1 : 4;
+  const std::size_t enough_ = terminal_ ? 1 : 16;
   std::uint64_t last_ = 0;  // engine thread
   // Main thread.
   std::string text_;
@@ -285,7 +293,8 @@ int replay(const std::optional<Config>& given, const ReplayOptions& options) {
   append(config->watch.ases, options.watch.ases);
   ReadCount read(options.files);
   Progress progress(read.total());
-  Printer printer(options.from, progress);
+  Apart apart;
+  Printer printer(options.from, progress, apart);
   rib::Engine engine(engine_options(*config, true), printer);
   for (auto& detector : make_detectors(*config, diagnostics))
     engine.add_detector(std::move(detector));
@@ -295,6 +304,8 @@ int replay(const std::optional<Config>& given, const ReplayOptions& options) {
   engine.end_restore();
 
   RecordQueue queue(kMaxDecodedOctets);
+  apart.here(Apart::kDecoder);
+  queue.post([&apart] { apart.step_aside(Apart::kEngine); });
   EngineThread thread(engine, queue);
   thread.start([&] {
     engine.finish();

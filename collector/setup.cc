@@ -127,11 +127,16 @@ void check_settings(const Config& config, std::vector<Diagnostic>& diagnostics) 
 }
 
 rib::EngineOptions engine_options(const Config& config, bool replay) {
+  // No store to make room in: some megabytes more, and what flaps need not be judged anew.
+  constexpr std::size_t kPathsKeptInReplay = 1 << 16;
   rib::EngineOptions options;
   options.replay = replay;
   options.watch = config.watch;
   options.route_server_ases = config.route_server_ases;
-  if (!replay) options.stopwatch = steady_nanoseconds;
+  if (replay)
+    options.paths_kept = kPathsKeptInReplay;
+  else
+    options.stopwatch = steady_nanoseconds;
   return options;
 }
 

@@ -48,15 +48,10 @@ void NewUpstream::on_route_change(const RouteChange& change) {
 
 std::uint32_t NewUpstream::adjacency_of(PathId path, PeerId peer, std::uint32_t likely) {
   if (path == kNoPath) return kNoNumber;
-  if (path == memo_path_ && peer == memo_peer_) return memo_;
-  std::uint32_t number = by_path_[path];
-  if (number == kUnset || number == kByPeer) number = look_up(path, peer, likely);
-  if (number == kNothing) number = kNoNumber;
-  if (by_path_[path] == kByPeer) return number;  // another one, once the neighbour is renumbered
-  memo_path_ = path;
-  memo_peer_ = peer;
-  memo_ = number;
-  return number;
+  const std::uint32_t known = by_path_[path];
+  if (known < kByPeer) return known;
+  const std::uint32_t number = known == kNothing ? known : look_up(path, peer, likely);
+  return number == kNothing ? kNoNumber : number;
 }
 
 std::uint32_t NewUpstream::look_up(PathId path, PeerId peer, std::uint32_t likely) {
@@ -341,7 +336,6 @@ void NewUpstream::prefetch(PrefixId prefix, PathId before, int step) const noexc
 void NewUpstream::path_released(PathId path) {
   by_path_.reset(path);
   texts_.path_released(path);
-  if (path == memo_path_) memo_path_ = kNoPath;
 }
 
 void NewUpstream::prefix_released(PrefixId prefix) { sightings_.release(prefix); }

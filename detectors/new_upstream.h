@@ -297,9 +297,6 @@ class NewUpstream final : public Detector {
   static constexpr std::uint32_t kNothing = 0xfffffffe;
   static constexpr std::uint32_t kByPeer = 0xfffffffd;  // depends on who shows it
   ById<std::uint32_t, kUnset> by_path_;
-  PathId memo_path_ = kNoPath;
-  PeerId memo_peer_ = 0;
-  std::uint32_t memo_ = kNoNumber;
   Counters counters_;  // distinct paths, not routes
 
   std::vector<Touch> touched_;  // by the present UPDATE

@@ -42,8 +42,7 @@ PathFindings::Judged PathFindings::look_up(PathId path) {
   return Judged::kFound;
 }
 
-PathFindings::Entry* PathFindings::finding_of(PathId path, PrefixId prefix) {
-  if (path == kNoPath) return nullptr;
+PathFindings::Entry* PathFindings::finding_or_new(PathId path, PrefixId prefix) {
   Judged judged = by_path_[path];
   if (judged == Judged::kNotYet) by_path_.set(path, judged = look_up(path));
   if (judged == Judged::kNothing) return nullptr;

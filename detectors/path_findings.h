@@ -96,7 +96,11 @@ class PathFindings : public Detector {
   static constexpr std::size_t kMaxFindings = 65536;
   static constexpr std::size_t kMaxPrefixes = 4096;
 
-  Entry* finding_of(PathId path, PrefixId prefix);
+  Entry* finding_of(PathId path, PrefixId prefix) {
+    if (path == kNoPath || by_path_[path] == Judged::kNothing) return nullptr;
+    return finding_or_new(path, prefix);
+  }
+  Entry* finding_or_new(PathId path, PrefixId prefix);
   Judged look_up(PathId path);
   void gather(Shown& shown, const RouteChange& change) const;
   void left_again(Entry& entry, const RouteChange& change);

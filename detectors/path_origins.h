@@ -18,11 +18,8 @@ class PathOrigins {
   /// The AS of an empty path on iBGP is the local one (RFC 4271 5.1.2).
   Asn origin(PathId path, PeerId peer) {
     if (path == kNoPath) return kNone;
-    Asn as = by_path_[path];
-    if (as == kUnset) by_path_.set(path, as = judge(path));
-    if (as != kEmpty) return as;
-    const PeerInfo& info = host_->peer(peer);
-    return info.internal ? info.local_as : kNone;
+    const Asn as = by_path_[path];
+    return as != kUnset && as != kEmpty ? as : origin_of_other(path, peer, as);
   }
 
   void prefetch(PathId path) const { by_path_.prefetch(path); }
@@ -32,6 +29,14 @@ class PathOrigins {
   // Reserved by RFC 7300 and never an origin; a path that ends in one has no origin that we tell.
   static constexpr Asn kUnset = 0xffffffff;
   static constexpr Asn kEmpty = 0xffff;
+
+  /// Seldom, and therefore not inline: one seen first, or an empty one.
+  [[gnu::noinline]] Asn origin_of_other(PathId path, PeerId peer, Asn as) {
+    if (as == kUnset) by_path_.set(path, as = judge(path));
+    if (as != kEmpty) return as;
+    const PeerInfo& info = host_->peer(peer);
+    return info.internal ? info.local_as : kNone;
+  }
 
   Asn judge(PathId path) const {
     const PathEnd end = read_path_end(host_->path(path).as_path(), host_->route_server_ases());

@@ -2,11 +2,20 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 #include <new>
 #include <utility>
 
 namespace lapwing::rib {
+namespace {
+
+/// Without a branch, so that the compiler compares sixteen at once.
+bool stands(const RoutePages::Numbers& numbers, std::uint8_t number) {
+  std::uint8_t found = 0;
+  for (const std::uint8_t other : numbers) found |= other == number ? 1 : 0;
+  return found != 0;
+}
+
+}  // namespace
 
 std::uint32_t RoutePages::take() {
   std::uint32_t page = free_;
@@ -21,29 +30,35 @@ std::uint32_t RoutePages::take() {
   return page;
 }
 
+// Not every place is looked at: a path that has two numbers takes four octets more, and no harm.
 PathId RoutePages::exchange(std::uint32_t page, PrefixId id, PathId path) {
   Numbers& numbers = numbers_[page];
   Marks& marks = marks_[page];
-  std::uint8_t& number = numbers[id % kPageSize];
-  PathId before = kNoPath;
-  if (number != 0) {
-    before = path_at(marks, number);
-    const std::uint8_t was = std::exchange(number, std::uint8_t{0});
-    if (std::memchr(numbers.data(), was, kPageSize) == nullptr) empty(marks, was);
+  const std::size_t at = id % kPageSize;
+  const std::uint8_t was = std::exchange(numbers[at], std::uint8_t{0});
+  const PathId before = was == 0 ? kNoPath : path_at(marks, was);
+  unsigned number = path == kNoPath ? 0 : number_beside(numbers, marks, at, path);
+  if (was != 0 && !stands(numbers, was)) {
+    if (path != kNoPath && number == 0)
+      path_at(marks, number = was) = path;
+    else
+      empty(marks, was);
   }
-  if (path != kNoPath) number = static_cast<std::uint8_t>(number_for(page, id, path));
+  if (path != kNoPath && number == 0) number = new_number(marks, path);
+  numbers[at] = static_cast<std::uint8_t>(number);
   return before;
 }
 
-// Not every place is looked at: a path that has two numbers takes four octets more, and no harm.
-unsigned RoutePages::number_for(std::uint32_t page, PrefixId id, PathId path) {
-  const Numbers& numbers = numbers_[page];
-  Marks& marks = marks_[page];
-  const std::size_t at = id % kPageSize;
-  // Prefixes that come together stand together.
+// Prefixes that come together stand together.
+unsigned RoutePages::number_beside(const Numbers& numbers, const Marks& marks, std::size_t at,
+                                   PathId path) const {
   for (const std::size_t beside : {at - 1, at + 1})
     if (beside < kPageSize && numbers[beside] != 0 && path_at(marks, numbers[beside]) == path)
       return numbers[beside];
+  return 0;
+}
+
+unsigned RoutePages::new_number(Marks& marks, PathId path) {
   if (marks.empty == 0) return grow(marks, path);
   const unsigned number = marks.empty;
   PathId& place = path_at(marks, number);
@@ -56,8 +71,8 @@ unsigned RoutePages::grow(Marks& marks, PathId path) {
   for (unsigned number = marks.quads * kQuadSize; number != 0; --number)
     if (path_at(marks, number) == path) return number;
   const std::uint32_t first = take_quads(marks.quads + std::size_t{1});
-  for (unsigned quad = 0; quad < marks.quads; ++quad)
-    quads_[first + quad] = quads_[marks.paths + quad];
+  for (unsigned place = 0; place < marks.quads * kQuadSize; ++place)
+    quads_[first * kQuadSize + place] = quads_[marks.paths * kQuadSize + place];
   if (marks.quads != 0) give_back_quads(marks);
   marks.paths = first;
   ++marks.quads;
@@ -69,19 +84,19 @@ unsigned RoutePages::grow(Marks& marks, PathId path) {
 
 std::uint32_t RoutePages::take_quads(std::size_t count) {
   if (const std::uint32_t first = free_quads_[count]; first != kNone) {
-    free_quads_[count] = quads_[first][0];
+    free_quads_[count] = quads_[first * kQuadSize];
     return first;
   }
   if (quads_used_ % kQuadsOfChunk + count > kQuadsOfChunk)
     quads_used_ += kQuadsOfChunk - quads_used_ % kQuadsOfChunk;
   const std::uint32_t first = quads_used_;
-  if (!quads_.grow_to(first + count - 1)) throw std::bad_alloc();
+  if (!quads_.grow_to((first + count) * kQuadSize - 1)) throw std::bad_alloc();
   quads_used_ += static_cast<std::uint32_t>(count);
   return first;
 }
 
 void RoutePages::give_back_quads(const Marks& marks) {
-  quads_[marks.paths][0] = std::exchange(free_quads_[marks.quads], marks.paths);
+  quads_[marks.paths * kQuadSize] = std::exchange(free_quads_[marks.quads], marks.paths);
 }
 
 RoutePages::Holders::iterator RoutePages::holder_of(std::size_t block, PeerId peer) {

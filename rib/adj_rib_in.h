@@ -79,7 +79,7 @@ class RoutePages {
   const Marks& marks(std::uint32_t page) const { return marks_[page]; }
   /// What the page takes.
   std::uint64_t footprint(std::uint32_t page) const {
-    return sizeof(Numbers) + sizeof(Marks) + sizeof(Holder) + marks_[page].quads * sizeof(Quad);
+    return sizeof(Numbers) + sizeof(Marks) + sizeof(Holder) + marks_[page].quads * kQuadSize * sizeof(PathId);
   }
   /// What all pages take, those that are free included.
   std::uint64_t footprint() const {
@@ -89,7 +89,6 @@ class RoutePages {
  private:
   static constexpr unsigned kQuadSize = 4;
   static constexpr std::size_t kMaxQuads = kPageSize / kQuadSize;
-  using Quad = std::array<PathId, kQuadSize>;
   static constexpr PathId kEmpty = PathTable::kEndOfIds;  // and the number of the next empty place
 
   /// A neighbour that has a page for a block of prefixes, and which routes stand in it.
@@ -105,13 +104,15 @@ class RoutePages {
   Holders::iterator holder_of(std::size_t block, PeerId peer);
 
   const PathId& path_at(const Marks& marks, unsigned number) const {
-    return quads_[marks.paths + (number - 1) / kQuadSize][(number - 1) % kQuadSize];
+    return quads_[marks.paths * kQuadSize + number - 1];
   }
   PathId& path_at(const Marks& marks, unsigned number) {
-    return quads_[marks.paths + (number - 1) / kQuadSize][(number - 1) % kQuadSize];
+    return quads_[marks.paths * kQuadSize + number - 1];
   }
-  /// A number for this path of `id`: one that its neighbours have, else one of its own.
-  unsigned number_for(std::uint32_t page, PrefixId id, PathId path);
+  /// Of this path, if the prefix before or after has it; else 0.
+  unsigned number_beside(const Numbers& numbers, const Marks& marks, std::size_t at,
+                         PathId path) const;
+  unsigned new_number(Marks& marks, PathId path);
   unsigned grow(Marks& marks, PathId path);
   void empty(Marks& marks, unsigned number) {
     path_at(marks, number) = kEmpty | marks.empty;
@@ -127,7 +128,7 @@ class RoutePages {
   std::uint32_t free_ = kNone;
   static constexpr unsigned kQuadBits = 17;
   static constexpr std::uint32_t kQuadsOfChunk = 1u << kQuadBits;
-  ChunkedArray<Quad, kQuadBits, 12> quads_;
+  ChunkedArray<PathId, kQuadBits + 2, 12> quads_;  // kQuadSize paths each
   std::uint32_t quads_used_ = 1;  // number 0 says that there are none
   std::array<std::uint32_t, kMaxQuads + 1> free_quads_{};  // by count: head of a list through them
   LargeVector<Holders> blocks_;  // each in ascending order of peer

@@ -91,7 +91,7 @@ class Engine::DetectorHost final : public Host {
 template <typename Fn>
 void Engine::call(DetectorHost& host, Fn&& fn) {
   if (!host.enabled()) return;
-  const bool timed = host.is_sample() && options_.stopwatch != nullptr;
+  const bool timed = options_.stopwatch != nullptr && host.is_sample();
   const std::uint64_t begin = timed ? options_.stopwatch() : 0;
   const DetectorCalls::value_type* const outer = running_.load(std::memory_order_relaxed);
   running_.store(&host.named(), std::memory_order_relaxed);

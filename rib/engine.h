@@ -72,7 +72,8 @@ struct EngineOptions {
   std::function<void(const LimitReport&)> on_limit;
   /// Attribute sets kept beyond their last route: what flaps comes back, and is found as it was.
   std::size_t paths_kept = 1 << 14;
-  /// Nanoseconds from anywhere, to measure detectors with; nothing else depends on it. May be null.
+  /// Nanoseconds from anywhere, to count and measure calls of detectors with; nothing else depends on
+  /// it. Null: neither is done.
   std::uint64_t (*stopwatch)() = nullptr;
   /// While the disk takes nothing: octets of released ids from which on they are looked through.
   std::uint64_t squeeze_from = 8u << 20;
@@ -315,7 +316,12 @@ class Engine final : public Dictionary {
   Peer& peer_of(std::uint32_t source_number);
   Peer& add_peer(PeerId id, const std::string& name);
   Peer* find_peer(std::string_view name);
-  FamilyState& family_of(Peer& peer, Family family);
+  FamilyState& family_of(Peer& peer, Family family) {
+    for (FamilyState& state : peer.families)
+      if (state.family == family) return state;
+    return add_family(peer, family);
+  }
+  FamilyState& add_family(Peer& peer, Family family);
   void write_peer(const Peer& peer);
   void flush(bool even_if_empty);
   void recycle();

@@ -34,9 +34,7 @@ Engine::Peer& Engine::peer_of(std::uint32_t source_number) {
   return *peers_[source.peer];
 }
 
-Engine::FamilyState& Engine::family_of(Peer& peer, Family family) {
-  for (FamilyState& state : peer.families)
-    if (state.family == family) return state;
+Engine::FamilyState& Engine::add_family(Peer& peer, Family family) {
   peer.families.emplace_back().family = family;
   set_limit(peer, peer.families.back());
   return peer.families.back();

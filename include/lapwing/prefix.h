@@ -67,7 +67,9 @@ struct IpAddress {
   std::array<std::uint8_t, 16> bytes{};
 
   constexpr std::size_t size() const { return version == IpVersion::kV4 ? 4 : 16; }
-  friend constexpr bool operator==(const IpAddress&, const IpAddress&) = default;
+  friend constexpr bool operator==(const IpAddress& a, const IpAddress& b) {
+    return a.version == b.version && a.word(0) == b.word(0) && a.word(8) == b.word(8);
+  }
   /// By version, then octet by octet: eight at a time, for prefixes are sorted for each event.
   friend constexpr std::strong_ordering operator<=>(const IpAddress& a, const IpAddress& b) {
     if (const auto order = a.version <=> b.version; order != 0) return order;

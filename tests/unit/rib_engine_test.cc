@@ -1144,6 +1144,7 @@ TEST_CASE("other detectors in place of the present ones begin as after a restart
   others.push_back(std::make_unique<Recorder>(log));
   EngineOptions options;
   options.watch.origins = {131279};
+  options.stopwatch = [] { return std::uint64_t{0}; };
   CHECK(b.engine.submit_open() == b.commits.list.back().sequence);
   b.engine.replace_detectors(options, std::move(others), [](const Engine::StateFn& fn) {
     fn("recorder", "a", "b");

@@ -5,8 +5,10 @@
 #include <cstdlib>
 #include <functional>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "collector/apart.h"
 #include "collector/calm.h"
 #include "collector/queues.h"
 #include "collector/removed_peers.h"
@@ -266,6 +268,40 @@ TEST_CASE("removed neighbours: dropped when they are down, not configured, and t
   removed.configure(config);
   CHECK(removed.drop(engine) == std::vector<std::string>{"kept", "lab-192.0.2.9"});
   CHECK(removed.drop(engine).empty());
+}
+
+TEST_CASE("who waits for the other thread does so on another processor, and runs anywhere again") {
+  const auto processors = [] {
+    cpu_set_t set;
+    REQUIRE(::sched_getaffinity(0, sizeof set, &set) == 0);
+    return set;
+  };
+  const cpu_set_t all = processors();
+  if (CPU_COUNT(&all) == 1) {
+    MESSAGE("not tested: there is one processor");
+    return;
+  }
+  Apart apart;
+  apart.begin_wait(Apart::kDecoder);  // the other side never said where it is
+  cpu_set_t now = processors();
+  CHECK(CPU_EQUAL(&now, &all));
+  int engine = -1;
+  std::thread([&] {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    for (engine = 0; !CPU_ISSET(static_cast<std::size_t>(engine), &all);) ++engine;
+    CPU_SET(static_cast<std::size_t>(engine), &one);
+    REQUIRE(::sched_setaffinity(0, sizeof one, &one) == 0);
+    apart.here(Apart::kEngine);
+  }).join();
+  apart.begin_wait(Apart::kDecoder);
+  now = processors();
+  CHECK(CPU_COUNT(&now) == CPU_COUNT(&all) - 1);
+  CHECK_FALSE(CPU_ISSET(static_cast<std::size_t>(engine), &now));
+  CHECK(::sched_getcpu() != engine);
+  apart.end_wait(Apart::kDecoder);
+  now = processors();
+  CHECK(CPU_EQUAL(&now, &all));
 }
 
 TEST_CASE("record queue: bounded, and where it tells of room a batch of any size finds it") {

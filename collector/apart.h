@@ -1,0 +1,46 @@
+// Keeps two threads that wait for each other on processors of their own.
+//
+// A thread is woken beside the one that wakes it unless another processor is known to be idle. In a
+// virtual machine an idle processor looks taken away (KVM), so two threads that work hand in hand
+// end up sharing one while the next stands idle: a replay took up to a half more time. So who waits says
+// before it does where it will not be woken. While it runs it may run anywhere: where others want the
+// processors, too, the kernel moves it as ever.
+// Thread: each side its own functions. Owns: nothing. Only a wish: without it all works as well.
+#pragma once
+
+#include <sched.h>
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+
+namespace lapwing::collector {
+
+class Apart {
+ public:
+  enum Side : std::size_t { kDecoder, kEngine };
+
+  /// Made on one of the two threads, whose processors both may use.
+  Apart();
+  /// Where this side runs, from time to time.
+  void here(Side side) {
+    if (several_) cpu_[side].store(::sched_getcpu(), std::memory_order_relaxed);
+  }
+  /// Until `end_wait` the calling thread is on any processor but the other side's.
+  void begin_wait(Side side) const;
+  void end_wait(Side side);
+  /// Away from the other side, once.
+  void step_aside(Side side) {
+    begin_wait(side);
+    end_wait(side);
+  }
+
+ private:
+  static constexpr Side other(Side side) { return side == kDecoder ? kEngine : kDecoder; }
+
+  cpu_set_t allowed_;
+  bool several_ = false;
+  std::array<std::atomic<int>, 2> cpu_{-1, -1};
+};
+
+}  // namespace lapwing::collector
