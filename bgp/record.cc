@@ -45,13 +45,20 @@ NlriKey to_key(const Nlri& nlri) {
   return key;
 }
 
+IpAddress to_address(IpVersion version, std::uint64_t high, std::uint64_t low) {
+  IpAddress address;
+  address.version = version;
+  write_word(address.bytes.data(), high);
+  write_word(address.bytes.data() + 8, low);
+  return address;
+}
+
 Nlri to_nlri(const NlriKey& key) {
   Nlri nlri;
   nlri.family = key.family();
   nlri.rd = key.rd;
-  nlri.prefix.address.version = key.afi == kAfiIpv4 ? IpVersion::kV4 : IpVersion::kV6;
-  write_word(nlri.prefix.address.bytes.data(), key.high);
-  write_word(nlri.prefix.address.bytes.data() + 8, key.low);
+  nlri.prefix.address =
+      to_address(key.afi == kAfiIpv4 ? IpVersion::kV4 : IpVersion::kV6, key.high, key.low);
   nlri.prefix.length = key.length;
   nlri.has_path_id = key.has_path_id != 0;
   nlri.path_id = key.path_id;

@@ -47,6 +47,8 @@ static_assert(sizeof(NlriKey) == 32);
 std::uint64_t hash_key(const NlriKey& key);
 NlriKey to_key(const Nlri& nlri);
 Nlri to_nlri(const NlriKey& key);
+/// Of the numbers of a key.
+IpAddress to_address(IpVersion version, std::uint64_t high, std::uint64_t low);
 
 enum class RecordKind : std::uint8_t {
   kPeerDeclare,   // detail: PeerDetail

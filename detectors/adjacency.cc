@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 namespace lapwing::detectors {
 namespace {
@@ -67,36 +68,40 @@ bool SequenceHops::read(AsPathView path, std::span<const Asn> route_servers) {
 
 namespace {
 
-/// Hops of an ordinary path, null for another one; they live until the next call. Several detectors
-/// read the path of a new attribute set one after the other: what was read last is remembered.
-const SequenceHops* ordinary_hops(AsPathView path, std::span<const Asn> route_servers) {
-  struct Last {
-    std::array<std::uint8_t, 64> path;
-    std::size_t size = SIZE_MAX;
-    SequenceHops hops;
-  };
-  static thread_local Last last;
+/// An ordinary path that was read.
+struct Ordinary {
+  std::array<std::uint8_t, 64> path;
+  std::size_t size = SIZE_MAX;
+  SequenceHops hops;
+  std::optional<PathEnd> end;
+};
+
+/// Null for another path; lives until the next call. Several detectors read the path of a new attribute
+/// set one after the other: what was read last is remembered.
+Ordinary* read_ordinary(AsPathView path, std::span<const Asn> route_servers) {
+  static thread_local Ordinary last;
   const Octets octets = path.octets();
   const bool of_path_alone = route_servers.empty();
   if (of_path_alone && octets.size() == last.size &&
       std::memcmp(last.path.data(), octets.data(), last.size) == 0)
-    return &last.hops;
+    return &last;
   last.size = SIZE_MAX;
+  last.end.reset();
   if (!last.hops.read(path, route_servers)) return nullptr;
   if (of_path_alone && octets.size() <= last.path.size()) {
     std::copy(octets.begin(), octets.end(), last.path.begin());
     last.size = octets.size();
   }
-  return &last.hops;
+  return &last;
 }
 
 }  // namespace
 
 CollapsedHops::CollapsedHops(AsPathView path, std::span<const Asn> route_servers) {
-  const SequenceHops* const ordinary = ordinary_hops(path, route_servers);
+  const Ordinary* const ordinary = read_ordinary(path, route_servers);
   ordinary_ = ordinary != nullptr;
   if (ordinary_) {
-    sequence_.copy(*ordinary);
+    sequence_.copy(ordinary->hops);
     return;
   }
   for_each_hop(path, route_servers, [&](Asn hop, AsPathSegment* set) {
@@ -104,23 +109,11 @@ CollapsedHops::CollapsedHops(AsPathView path, std::span<const Asn> route_servers
   });
 }
 
-PathEnd read_path_end(AsPathView path, std::span<const Asn> route_servers) {
-  std::size_t hops = 0;
-  Asn last = 0, before = 0;
-  const SequenceHops* const ordinary = ordinary_hops(path, route_servers);
-  if (ordinary != nullptr) {
-    const std::span<const Asn> all = ordinary->hops();
-    hops = all.size();
-    if (hops > 0) last = all[hops - 1];
-    if (hops > 1) before = all[hops - 2];
-  } else {
-    for_each_hop(path, route_servers, [&](Asn hop, AsPathSegment* set) {
-      if (hops != 0 && set == nullptr && hop == last) return;
-      before = last;
-      last = hop;
-      ++hops;
-    });
-  }
+namespace {
+
+/// `poisoned` is judged where it counts: `earlier` says if this AS also stands before the last run.
+template <typename Fn>
+PathEnd judge_end(std::size_t hops, Asn last, Asn before, Fn&& earlier) {
   PathEnd end;
   if (hops == 0) return end;
   end.origin = last;
@@ -135,10 +128,31 @@ PathEnd read_path_end(AsPathView path, std::span<const Asn> route_servers) {
   end.upstream = before;
   end.two_hops = hops == 2;
   end.shape = before == kSet || before == kAsTrans ? PathShape::kAmbiguous : PathShape::kLink;
-  end.poisoned = hops > 2 && (ordinary != nullptr
-                                  ? contains(ordinary->hops().first(hops - 1), last)
-                                  : stands_earlier(path, route_servers, last));
+  end.poisoned = hops > 2 && earlier(last);
   return end;
+}
+
+}  // namespace
+
+PathEnd read_path_end(AsPathView path, std::span<const Asn> route_servers) {
+  if (Ordinary* const ordinary = read_ordinary(path, route_servers)) {
+    const std::span<const Asn> all = ordinary->hops.hops();
+    const std::size_t hops = all.size();
+    if (!ordinary->end)
+      ordinary->end = judge_end(hops, hops > 0 ? all[hops - 1] : 0, hops > 1 ? all[hops - 2] : 0,
+                                [&](Asn as) { return contains(all.first(hops - 1), as); });
+    return *ordinary->end;
+  }
+  std::size_t hops = 0;
+  Asn last = 0, before = 0;
+  for_each_hop(path, route_servers, [&](Asn hop, AsPathSegment* set) {
+    if (hops != 0 && set == nullptr && hop == last) return;
+    before = last;
+    last = hop;
+    ++hops;
+  });
+  return judge_end(hops, last, before,
+                   [&](Asn as) { return stands_earlier(path, route_servers, as); });
 }
 
 Adjacency judge_adjacency(const PathEnd& end, const PeerInfo& peer) {

@@ -49,7 +49,7 @@ Evidence sighting(const Host& host, const RouteChange& change, const PeerInfo& p
   Evidence e;
   e.peer = std::move(name);
   e.peer_as = peer.as;
-  e.prefix = host.nlri(change.prefix).prefix;
+  e.prefix = host.prefix(change.prefix);
   e.time = host.now();
   if (change.before != kNoPath) e.old_path = path(change.before);
   if (change.after != kNoPath) e.new_path = path(change.after);

@@ -1,10 +1,12 @@
 // Detector `new-upstream`: what its events say. Types and members: docs/EVENTS.md.
 #include <algorithm>
 #include <array>
+#include <functional>
 
 #include "detectors/event_text.h"
 #include "detectors/evidence.h"
 #include "detectors/new_upstream.h"
+#include "lapwing/sort_unique.h"
 
 namespace lapwing::detectors {
 namespace {
@@ -440,18 +442,25 @@ bool NewUpstream::shows(const RouteView& route, std::uint32_t adjacency) const {
 void NewUpstream::lowest_prefixes(std::uint32_t adjacency, std::size_t most,
                                   std::vector<Prefix>& lowest) const {
   lowest.clear();
-  lowest.reserve(std::min<std::size_t>(most, sightings_.prefixes(adjacency)));
+  const std::size_t all = sightings_.prefixes(adjacency);
+  lowest.reserve(std::min(most, all));
   sightings_.for_each_prefix(adjacency, [&](std::span<const PrefixId> ids) {
-    insert_bounded(lowest, host_->nlri(ids[0]).prefix, most);
+    if (all <= most)
+      lowest.push_back(host_->prefix(ids[0]));
+    else
+      insert_bounded(lowest, host_->prefix(ids[0]), most);
     return true;
   });
+  if (all > most) return;
+  std::ranges::reverse(lowest);  // what came last stands first
+  if (std::ranges::adjacent_find(lowest, std::greater_equal<>()) != lowest.end()) sort_unique(lowest);
 }
 
 /// The prefixes that the UPDATE took away from it.
 void NewUpstream::name_removed(const Touch& t, std::vector<Prefix>& prefixes) const {
   for (std::uint32_t at = t.first; at != kNoNumber; at = seen_[at].next)
     if (!seen_[at].added)
-      insert_bounded(prefixes, host_->nlri(seen_[at].prefix).prefix, Event::kMaxPrefixes);
+      insert_bounded(prefixes, host_->prefix(seen_[at].prefix), Event::kMaxPrefixes);
 }
 
 /// Evidence where no change is at hand: the routes that show the adjacency now, or, where it is gone,
@@ -479,7 +488,7 @@ void NewUpstream::find_routes(std::uint32_t adjacency, std::vector<Sighted>& out
   std::vector<Prefix> lowest;
   lowest_prefixes(adjacency, Event::kMaxEvidence, lowest);
   sightings_.for_each_prefix(adjacency, [&](std::span<const PrefixId> ids) {
-    if (lowest.back() < host_->nlri(ids[0]).prefix) return true;
+    if (lowest.back() < host_->prefix(ids[0])) return true;
     for (const PrefixId id : ids)
       host_->for_each_route(id, [&](const RouteView& route) {
         if (!shows(route, adjacency)) return true;
@@ -500,7 +509,7 @@ NewUpstream::Shown NewUpstream::show(std::uint32_t adjacency, std::vector<Prefix
   std::vector<PeerId>& peers = peers_scratch_;
   peers.clear();
   sightings_.for_each_prefix(adjacency, [&](std::span<const PrefixId> ids) {
-    if (out.sampled && prefixes.back() < host_->nlri(ids[0]).prefix) return true;
+    if (out.sampled && prefixes.back() < host_->prefix(ids[0])) return true;
     for (const PrefixId id : ids)
       host_->for_each_route(id, [&](const RouteView& route) {
         if (shows(route, adjacency)) insert_bounded(peers, route.peer, 65536);

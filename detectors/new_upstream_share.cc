@@ -94,7 +94,7 @@ void NewUpstream::note_share(Touch& t) {
 void NewUpstream::add_toggles(const Touch& t, Toggles& to) const {
   if (to.overflow) return;  // no more are noted
   for (std::uint32_t at = t.first; at != kNoNumber; at = seen_[at].next)
-    to.add(host_->nlri(seen_[at].prefix).prefix, seen_[at].added);
+    to.add(host_->prefix(seen_[at].prefix), seen_[at].added);
   to.overflow = to.overflow || t.overflow;
 }
 

@@ -120,7 +120,7 @@ void PathChange::fold(const RouteChange& change, const PathDifference& d, const 
   if (!f.mixed_origin) merge(f.origin, f.mixed_origin, shown.origin, first);
   if (!f.mixed_upstream) merge(f.upstream, f.mixed_upstream, shown.upstream, first);
   if (!f.mixed_at) merge(f.at, f.mixed_at, d.at, first);
-  const Prefix prefix = host_->nlri(change.prefix).prefix;
+  const Prefix prefix = host_->prefix(change.prefix);
   if (f.prefixes.size() < kMaxPrefixSet)
     f.prefixes.insert(prefix);
   else if (!f.prefixes.contains(prefix))

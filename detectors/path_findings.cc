@@ -79,7 +79,7 @@ void PathFindings::on_route_change(const RouteChange& change) {
 }
 
 void PathFindings::gather(Shown& shown, const RouteChange& change) const {
-  insert_bounded(shown.prefixes, host_->nlri(change.prefix).prefix, kMaxPrefixes);
+  insert_bounded(shown.prefixes, host_->prefix(change.prefix), kMaxPrefixes);
   shown.by.add(*host_, change);
 }
 
@@ -91,7 +91,7 @@ void PathFindings::left_again(Entry& entry, const RouteChange& change) {
     return !shown;
   });
   Shown& came = entry.second.came;
-  const Prefix prefix = host_->nlri(change.prefix).prefix;
+  const Prefix prefix = host_->prefix(change.prefix);
   const std::string& peer = host_->peer(change.peer).name;
   std::erase_if(came.by.evidence,
                 [&](const Evidence& e) { return e.prefix == prefix && e.peer.view() == peer; });

@@ -63,7 +63,7 @@ bool WatchList::prefix(PrefixId prefix) {
   if (prefixes_.empty()) return false;
   Watched watched = by_prefix_[prefix];
   if (watched == Watched::kUnset)
-    by_prefix_.set(prefix, watched = covering(host_->nlri(prefix).prefix) ? Watched::kYes
+    by_prefix_.set(prefix, watched = covering(host_->prefix(prefix)) ? Watched::kYes
                                                                           : Watched::kNo);
   return watched == Watched::kYes;
 }

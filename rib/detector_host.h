@@ -49,6 +49,7 @@ class Engine::DetectorHost final : public Host {
   Timestamp now() const override { return engine_.now_; }
   PathView path(PathId id) const override { return engine_.path_view(id); }
   Nlri nlri(PrefixId id) const override { return bgp::to_nlri(engine_.prefixes_.key(id)); }
+  Prefix prefix(PrefixId id) const override { return engine_.prefixes_.prefix(id); }
   bool has_path_id(PrefixId id) const override { return engine_.prefixes_.has_path_id(id); }
   const PeerInfo& peer(PeerId id) const override { return engine_.peers_[id]->info; }
   const Watch& watch() const override { return engine_.options_.watch; }

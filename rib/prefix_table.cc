@@ -85,6 +85,16 @@ bgp::NlriKey PrefixTable::key(PrefixId id) const {
   return key;
 }
 
+Prefix PrefixTable::prefix(PrefixId id) const {
+  const Record& record = records_[id];
+  if (record.kind == Kind::kExtended) return bgp::to_nlri(extended_[record.high]).prefix;
+  Prefix prefix;
+  prefix.address = bgp::to_address(record.kind == Kind::kIpv4 ? IpVersion::kV4 : IpVersion::kV6,
+                                   record.high, 0);
+  prefix.length = record.length;
+  return prefix;
+}
+
 Family PrefixTable::family(PrefixId id) const {
   const Record& record = records_[id];
   if (record.kind == Kind::kIpv4) return kIpv4Unicast;

@@ -37,6 +37,7 @@ class PrefixTable {
   /// Finds or adds it, without a reference. kNone only when 2^32 - 1 ids are in use.
   PrefixId intern(const bgp::NlriKey& key, std::uint64_t hash);
   bgp::NlriKey key(PrefixId id) const;
+  Prefix prefix(PrefixId id) const;
   Family family(PrefixId id) const;
   /// Sorts by NLRI. Ids are given again when the store is done with them: their own order is an
   /// accident of time, and must not be seen in any result.

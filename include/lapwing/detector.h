@@ -113,6 +113,8 @@ class Host {
   /// kept by its id.
   virtual PathView path(PathId) const = 0;
   virtual Nlri nlri(PrefixId) const = 0;
+  /// The prefix of its NLRI; cheaper than the whole.
+  virtual Prefix prefix(PrefixId id) const { return nlri(id).prefix; }
   /// Its NLRI has a path identifier (RFC 7911); cheaper than the whole.
   virtual bool has_path_id(PrefixId id) const { return nlri(id).has_path_id; }
   virtual const PeerInfo& peer(PeerId) const = 0;

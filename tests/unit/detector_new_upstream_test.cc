@@ -363,6 +363,18 @@ TEST_CASE("a change found after a gap alarms and says between when") {
   CHECK(s.host.events[1].changed_between->from == time_of("2024-01-02T00:00:01Z"));
 }
 
+TEST_CASE("prefixes of an event are sorted and named once, in whatever order and families they came") {
+  UpstreamScene s;
+  Nlri multicast = nlri_of("10.0.7.0/24");
+  multicast.family.safi = kSafiMulticast;
+  for (const auto& text : {"10.0.9.0/24", "10.0.7.0/24", "10.0.8.0/24"})
+    s.host.change(s.a, text, attributes_of("1 77 100", 0), false, std::nullopt);
+  s.host.change(s.a, multicast, attributes_of("1 77 100", 0), false, std::nullopt);
+  s.host.end();
+  REQUIRE(s.host.events.size() == 1);
+  CHECK(prefix_texts(s.host.events[0]) == Texts{"10.0.7.0/24", "10.0.8.0/24", "10.0.9.0/24"});
+}
+
 TEST_CASE("gone names what the UPDATE took, also what came a moment before") {
   UpstreamScene s;
   s.host.announce(s.a, {"10.0.2.0/24"}, "1 10 100");

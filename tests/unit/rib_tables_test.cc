@@ -76,6 +76,7 @@ TEST_CASE("PrefixTable: every kind of NLRI has one id and gives its key back") {
     CHECK(intern(table, key) == id);
     CHECK(table.key(id) == key);
     CHECK(table.family(id) == key.family());
+    CHECK(table.prefix(id) == bgp::to_nlri(key).prefix);
     CHECK(bgp::to_key(bgp::to_nlri(key)) == key);
   }
   CHECK(table.size() == keys.size());
