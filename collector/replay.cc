@@ -83,9 +83,13 @@ class Printer final : public rib::CommitSink {
         std::unique_lock lock(mutex_);
         const auto ready = [this] { return woken_ || waiting_.size() >= enough_; };
         if (!ready()) {
-          apart_.begin_wait(Apart::kDecoder);
+          lock.unlock();
+          apart_.begin_wait(Apart::kDecoder);  // takes some time where it moves
+          lock.lock();
           work_.wait(lock, ready);
+          lock.unlock();
           apart_.end_wait(Apart::kDecoder);
+          lock.lock();
         }
         more = !std::exchange(woken_, false);
       }
