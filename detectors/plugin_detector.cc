@@ -133,7 +133,8 @@ void PluginDetector::on_route_change(const RouteChange& change) {
                                change.after,
                                static_cast<std::uint8_t>(change.cause),
                                static_cast<std::uint8_t>(change.baseline ? 1 : 0),
-                               to_c(change.last_known)};
+                               to_c(change.last_known),
+                               static_cast<std::uint8_t>(change.peer_removed ? 1 : 0)};
   call(table_.on_route_change, &c);
 }
 

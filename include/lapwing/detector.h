@@ -59,7 +59,8 @@ struct RouteChange {
   /// This neighbour's first table, a prefix of which we cannot know what it was before, or a
   /// neighbour that is removed: it teaches, it does not alarm.
   bool baseline = false;
-  /// With `baseline`: the neighbour is no longer configured. Nobody said that the route is gone.
+  /// With `baseline`: the neighbour is no longer configured, or its session became internal or external.
+  /// Nobody said that the route is gone.
   bool peer_removed = false;
   /// Set when the change was found after a gap: the last time at which `before` was known to hold.
   /// (`changed_between` is then [last_known, Host::now()].)

@@ -74,6 +74,7 @@ typedef struct lapwing_route_change {
   uint8_t cause;
   uint8_t baseline;   /* 1: a first table; it teaches, it does not alarm */
   int64_t last_known; /* LAPWING_NO_TIME, or the change was found after a gap that began then */
+  uint8_t peer_removed; /* 1, with `baseline`: nobody said that it is gone, it is heard no more */
 } lapwing_route_change;
 
 enum {

@@ -19,6 +19,7 @@ class QuietPeer {
   }
 
   void heard(const lapwing_route_change& change) {
+    if (change.peer_removed != 0) return;
     if (mode_ == "throw") throw std::runtime_error("out of a plugin");
     if (mode_ == "fail") host_->fail(host_, "gave up");
     if (mode_ == "bad-event") {

@@ -92,6 +92,13 @@ TEST_CASE("plugin in C++: timers, routes, the watch list, fields of every kind")
   CHECK(field<std::string>(e, "name") == "a");
   CHECK(field<Timestamp>(e, "at") == time_of("2024-01-01T01:00:00Z"));
   CHECK(e.ends.empty());
+  const PeerId gone = s.host.add_peer("gone", 2);
+  s.host.table(gone, {"10.0.0.0/24"}, "2 100");
+  s.host.after(seconds(3600));
+  REQUIRE(s.host.events.size() == 2);
+  s.host.remove_peer(gone);  // is not heard
+  REQUIRE(s.host.events.size() == 2);
+  s.host.events.pop_back();
   s.host.announce(s.a, {"10.0.1.0/24"}, "1 100");
   REQUIRE(s.host.events.size() == 2);
   CHECK(s.host.events[1].action == Action::kClear);
