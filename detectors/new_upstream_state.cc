@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
@@ -133,11 +134,18 @@ void NewUpstream::restore_route(const RouteView& route) {
 
 void NewUpstream::start_up() {
   // Routes without knowledge: this detector was switched on after they were stored. They teach.
+  std::map<Asn, std::uint32_t> back;  // by origin: one that this shows to have several
   for (std::uint32_t n = 0; n < knowledge_.size(); ++n) {
     if (knowledge_[n].open || sightings_.prefixes(n) == 0) continue;
     knowledge_.open(n, host_->now());
     knowledge_.note_transit(n);
     store(n);
+    if (!knowledge_[n].damped) back.emplace(knowledge_[n].origin, n);
+  }
+  for (const auto& [as, n] : back) {
+    const std::uint32_t number = knowledge_[n].origin_number;
+    const OriginRecord& origin = knowledge_.origin(number);
+    if (origin.open >= 2 && origin.single_homed_after) clear_single_homed(number, n, nullptr);
   }
   // Timers of one time fire in the order in which they are set; this order is that of the keys.
   std::vector<std::uint32_t> order(knowledge_.size());

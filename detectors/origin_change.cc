@@ -34,7 +34,8 @@ void OriginChange::attach(Host& host) {
 
 void OriginChange::on_route_change(const RouteChange& change) {
   if (change.before == kNoPath) groups_.note(change.prefix);
-  if (change.baseline) return;
+  // A first table is no news; but one that comes in place of what was kept may end what stands.
+  if (change.baseline && (change.peer_removed || matter_of_.empty())) return;
   const Asn before = origins_.origin(change.before, change.peer);
   const Asn after = origins_.origin(change.after, change.peer);
   if (before == after) return;
@@ -52,7 +53,7 @@ void OriginChange::on_route_change(const RouteChange& change) {
     return std::binary_search(others.begin(), others.end(), as);
   };
   const Nlri nlri = without_path_id(host_->nlri(change.prefix));
-  if (after != PathOrigins::kNone && !shown(after)) {
+  if (!change.baseline && after != PathOrigins::kNone && !shown(after)) {
     const std::optional<PastOrigins::Past> past = past_.take(nlri, after);
     const bool raised = past && past->raised;
     const std::uint32_t times = past ? past->times : 0;
@@ -64,7 +65,9 @@ void OriginChange::on_route_change(const RouteChange& change) {
     else if (from && *from != after && (!past || raised))
       arrived(nlri, *from, after, others, change, times + 1);
   }
-  if (before != PathOrigins::kNone && !shown(before)) departed(nlri, before, change);
+  if (before != PathOrigins::kNone && !shown(before) &&
+      (!change.baseline || matter_of_.contains({nlri, before})))
+    departed(nlri, before, change);
 }
 
 void OriginChange::arrived(const Nlri& nlri, Asn from, Asn to, std::span<const Asn> others,

@@ -57,7 +57,8 @@ void PathFindings::on_route_change(const RouteChange& change) {
   if (before != nullptr) {
     --before->second.routes;
     if (before->second.gathered != 0) left_again(*before, change);
-    if (!change.baseline) {
+    // A first table that comes in place of what was kept says that this is gone, too.
+    if (!change.peer_removed) {
       touched_.insert(before->first);
       if (before->second.raised) gather(before->second.went, change);
     }
@@ -71,7 +72,9 @@ void PathFindings::on_route_change(const RouteChange& change) {
       gather(s.came, change);
     }
     touched_.insert(after->first);
-  } else if (!s.taught && !s.raised) {
+  } else if (s.raised) {
+    touched_.insert(after->first);  // it may have been about to end
+  } else if (!s.taught) {
     s.taught = true;
     if (s.first_seen == Timestamp{}) s.first_seen = host_->now();
     store(*after);
@@ -93,9 +96,19 @@ void PathFindings::left_again(Entry& entry, const RouteChange& change) {
   Shown& came = entry.second.came;
   const Prefix prefix = host_->prefix(change.prefix);
   const std::string& peer = host_->peer(change.peer).name;
+  const bool all_at_hand = came.by.evidence.size() < Event::kMaxEvidence;
   std::erase_if(came.by.evidence,
                 [&](const Evidence& e) { return e.prefix == prefix && e.peer.view() == peer; });
-  if (!shown) std::erase(came.prefixes, prefix);
+  if (!all_at_hand) {
+    if (!shown) std::erase(came.prefixes, prefix);
+    return;
+  }
+  came.prefixes.clear();
+  came.by.peers.clear();
+  for (const Evidence& e : came.by.evidence) {
+    insert_bounded(came.prefixes, e.prefix, kMaxPrefixes);
+    insert_bounded(came.by.peers, std::string(e.peer.view()), kMaxEventPeers);
+  }
 }
 
 void PathFindings::on_update_end() {
@@ -163,6 +176,7 @@ void PathFindings::after_window(Entry& entry) {
 void PathFindings::after_gone(Entry& entry) {
   State& s = entry.second;
   s.gone_due.reset();
+  if (s.routes != 0) return;
   s.window_due.reset();
   s.raised = false;
   emit(entry, Action::kClear);

@@ -74,8 +74,9 @@ void PrefixWatch::note(const Pair& pair, const RouteChange& change, bool added) 
     ++known.routes;
   else if (known.routes != 0)
     --known.routes;
-  if (change.baseline) return;
-  t.live = true;
+  t.said = t.said || !change.peer_removed;
+  if (change.baseline && (added || change.peer_removed)) return;
+  t.live = t.live || !change.baseline;
   t.cause = change.cause;
   merge_last_known(t.last_known, change);
   if (t.evidence) return;
@@ -103,7 +104,7 @@ void PrefixWatch::on_update_end() {
       known.standing = true;
       appeared[matter_of(pair)].push_back(pair);
       store(pair, known);
-    } else if (left && known.standing && touch.live) {
+    } else if (left && known.standing && touch.said) {
       known.standing = false;
       went[matter_of(pair)].push_back(pair);
       store(pair, known);

@@ -60,6 +60,7 @@ class PrefixWatch final : public Detector {
   };
   struct Touch {
     bool live = false;
+    bool said = false;  // by the neighbour itself, in a first table or after it
     std::uint32_t routes_before = 0;
     Cause cause = Cause::kLive;
     std::optional<Timestamp> last_known;

@@ -265,8 +265,6 @@ class Engine final : public Dictionary {
   void process_record(const bgp::RecordBatch& batch, const bgp::Record& record);
   void fire_timers(Timestamp until);
   void renumber_as(Peer& peer, const bgp::PeerDetail& detail);
-  void forget_table(Peer& peer);
-  void drop_routes(Peer& peer, bool write);
   bool is_one_hop(PathId path);
   void declare_peer(std::uint32_t source_number, const bgp::PeerDetail& detail);
   void peer_up(Peer& peer, const bgp::SessionDetail& detail);

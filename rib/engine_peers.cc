@@ -61,11 +61,12 @@ void Engine::declare_peer(std::uint32_t source_number, const bgp::PeerDetail& de
 
 /// What a route of at most one hop says depends on the AS that the neighbour peers with: detectors take
 /// back what they made of it, and judge it anew. A session that was internal and is external shows each
-/// path with another AS in front, or back: it has nothing to be compared with.
+/// path with another AS in front, or back: its next table teaches, and what is kept of one hop, which would
+/// mean something else, is dropped as if its neighbour were removed. The rest is kept until then.
 void Engine::renumber_as(Peer& peer, const bgp::PeerDetail& detail) {
   PeerInfo& info = peer.info;
   const bool internal = detail.local_as != 0 && detail.as == detail.local_as;
-  if (info.local_as != 0 && detail.local_as != 0 && info.internal != internal) forget_table(peer);
+  const bool turns = info.local_as != 0 && detail.local_as != 0 && info.internal != internal;
   RouteChange change;
   change.peer = info.id;
   change.cause = options_.replay ? Cause::kReplay : Cause::kLive;
@@ -77,6 +78,17 @@ void Engine::renumber_as(Peer& peer, const bgp::PeerDetail& detail) {
     });
     prefixes_.sort(held);
     update_end();
+  }
+  if (turns) {
+    for (FamilyState& state : peer.families) state.baseline_done = false;
+    change.peer_removed = true;
+    for (const PrefixId prefix : std::exchange(held, {})) {
+      FamilyState& state = family_of(peer, prefixes_.family(prefix));
+      --state.routes;
+      if (state.kept != 0) --state.kept;
+      remove_route(peer, prefix, change, true);
+      commit_.record_history = true;
+    }
   }
   for (const PrefixId prefix : held) {
     change.prefix = prefix;
@@ -212,25 +224,13 @@ void Engine::sweep(Peer& peer, FamilyState& family) {
   update_end();
 }
 
-/// Drops what it showed, as nobody said that it is gone; its next table is a first one.
-void Engine::forget_table(Peer& peer) {
-  drop_routes(peer, true);
-  commit_.record_history |= !commit_.routes.empty();
-  peer.families.clear();
-}
-
-void Engine::drop_routes(Peer& peer, bool write) {
-  RouteChange change;
-  change.baseline = change.peer_removed = true;
-  if (options_.replay) change.cause = Cause::kReplay;
-  for (const PrefixId id : routes_in_order(peer)) remove_route(peer, id, change, write);
-  update_end();
-}
-
 void Engine::remove_peer(std::string_view name) {
   Peer* peer = find_peer(name);
   if (peer == nullptr) return;
-  drop_routes(*peer, false);
+  RouteChange change;
+  change.baseline = change.peer_removed = true;
+  for (const PrefixId id : routes_in_order(*peer)) remove_route(*peer, id, change, false);
+  update_end();
   PeerChange removed;
   removed.peer = peer->info.id;
   removed.event = PeerEvent::kRemoved;
@@ -312,6 +312,7 @@ bool Engine::restore_peer(const PeerRecord& record) {
   if (record.last_change != Timestamp{}) {
     peer.blind_since = record.up ? std::max(now_, record.last_change) : record.last_change;
     peer.blind_reason = record.up ? "Lapwing was not running" : "the session was down";
+    peer.last_change = *peer.blind_since;  // it is not up since then: so the next start has to know it
   }
   for (const PeerFamilyRecord& family : record.families) {
     FamilyState& state = family_of(peer, family.family);

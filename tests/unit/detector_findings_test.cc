@@ -243,6 +243,37 @@ TEST_CASE("findings: what left within the window is no news at its end") {
   CHECK(s.host.events.back().peers == Texts{"a"});
 }
 
+TEST_CASE("findings: what a first table shows, too, does not end; what one in its place lacks does") {
+  LeakScene s;
+  const PeerId b = s.host.add_peer("b", 2);
+  s.begin();
+  REQUIRE(s.announce("1 3356 64 1299 100").has_value());
+  const std::size_t told = s.host.events.size();
+  s.host.withdraw(s.a, {"10.0.0.0/24"});
+  s.host.after(seconds(1));
+  s.host.table(b, {"10.0.0.0/24"}, "2 3356 64 1299 100");
+  s.host.after(seconds(600));
+  CHECK(s.host.events.size() == told);
+  s.host.change(b, "10.0.0.0/24", attributes_of("2 3356 1299 100", 0), true, std::nullopt);
+  s.host.end();
+  s.host.after(seconds(600));
+  REQUIRE(s.host.events.size() == told + 1);
+  CHECK(s.host.events.back().action == Action::kClear);
+  CHECK(s.host.events.back().peers == Texts{"b"});
+}
+
+TEST_CASE("findings: one more neighbour that came and left within the window is no news") {
+  LeakScene s;
+  const PeerId b = s.host.add_peer("b", 2);
+  s.begin();
+  REQUIRE(s.announce("1 3356 64 1299 100").has_value());
+  const std::size_t told = s.host.events.size();
+  s.host.announce(b, {"10.0.0.0/24"}, "2 3356 64 1299 100");
+  s.host.withdraw(b, {"10.0.0.0/24"});
+  s.host.after(seconds(100));
+  CHECK(s.host.events.size() == told);
+}
+
 TEST_CASE("findings: an end shows the routes that went last, not those that went before") {
   LeakScene s;
   s.begin();

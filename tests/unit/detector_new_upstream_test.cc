@@ -394,6 +394,17 @@ TEST_CASE("gone names what the UPDATE took, also what came a moment before") {
   }
 }
 
+TEST_CASE("single-homed that no longer holds when the detector is on again is cleared") {
+  UpstreamScene s;
+  s.host.withdraw(s.a, {"10.0.0.0/24", "10.0.1.0/24"});
+  REQUIRE(s.host.taken() == Texts{"upstream-gone 100 10", "single-homed 100 20"});
+  s.host.off_while([&] { s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 100"); });
+  REQUIRE(s.host.taken() == Texts{"single-homed 100 10 clear"});
+  CHECK(s.host.events.back().peers == Texts{"a"});
+  s.host.restart();
+  CHECK(s.host.taken().empty());
+}
+
 TEST_CASE("single-homed that a first table ends shows that table") {
   UpstreamScene s;
   s.host.withdraw(s.a, {"10.0.0.0/24", "10.0.1.0/24"});

@@ -72,6 +72,18 @@ TEST_CASE("origin-change: what left while it was switched off ends when it is on
   CHECK(s.host.state.empty());
 }
 
+TEST_CASE("origin-change: a first table in place of what was kept ends what it does not show") {
+  OriginScene s;
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 666");
+  REQUIRE(s.host.taken() == Texts{"origin-change 666"});
+  s.host.table(s.a, {"10.0.0.0/24"}, "1 10 100");
+  CHECK(s.host.taken() == Texts{"origin-change 666 clear"});
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 666");
+  s.host.taken();
+  s.host.remove_peer(s.a);  // nobody said so
+  CHECK(s.host.taken().empty());
+}
+
 TEST_CASE("origin-change: what has left by the end of the window is no news, and ids differ") {
   OriginScene s;
   s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 666");

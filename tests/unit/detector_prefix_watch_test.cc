@@ -82,6 +82,16 @@ TEST_CASE("prefix-watch: what left, or came back, while it was switched off") {
   CHECK(s.host.events.back().action == Action::kRaise);
 }
 
+TEST_CASE("prefix-watch: a first table in place of what was kept ends what it does not show") {
+  PrefixScene s(the_24());
+  s.host.announce(s.a, {"10.0.0.0/25"}, "1 10 666");
+  s.host.taken();
+  s.host.table(s.a, {"10.0.0.0/25"}, "1 10 100");
+  REQUIRE(s.host.taken() == Texts{"more-specific 666 clear"});
+  CHECK(s.host.events.back().peers == Texts{"a"});
+  CHECK(s.host.events.back().evidence.at(0).new_path == "1 10 100");
+}
+
 TEST_CASE("prefix-watch: what first tables showed is known for good") {
   PrefixScene s(the_24());
   const PeerId c = s.host.add_peer("c", 3);

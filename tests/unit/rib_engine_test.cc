@@ -891,33 +891,56 @@ TEST_CASE("a neighbour whose local AS changes: routes of one hop are judged anew
               "r 10.0.0.0/24 none -> 3333 live baseline to 64513", "end"});
 }
 
-TEST_CASE("a neighbour that becomes internal, or external: dropped, and its next table is a first one") {
+TEST_CASE("a neighbour that becomes internal, or external: its next table teaches") {
   Bench b;
   b.start();
   b.run(Batch()
             .declare(1, "r")
             .up(2)
             .announce(2, "10.0.1.0/24", {3333, 100})
+            .announce(2, "10.0.2.0/24", {3333, 100})
             .announce(2, "10.0.0.0/24", {3333})
             .end_of_rib(3)
             .down(4));
+  // A path of one hop would mean something else; the others are kept until the table has come.
   CHECK(b.run(Batch().declare(5, "r", false, 3333)) ==
-        Lines{"r 10.0.0.0/24 3333 -> none live baseline removed",
-              "r 10.0.1.0/24 3333 100 -> none live baseline removed", "end"});
-  CHECK(b.routes() == 0);
+        Lines{"r 10.0.0.0/24 3333 -> none live baseline removed", "end"});
+  CHECK(b.routes() == 2);
   CHECK(b.commits.list.back().record_history);
-  CHECK(b.commits.list.back().routes.size() == 2);
+  CHECK_FALSE(b.commits.list.back().peers.back().families.at(0).baseline_done);
   const Lines table = b.run(Batch()
                                 .declare(6, "r", false, 3333)
                                 .up(7)
                                 .announce(7, "10.0.1.0/24", {100})
                                 .end_of_rib(8));
-  CHECK(table == Lines{"up", "r 10.0.1.0/24 none -> 100 live baseline to 3333", "end",
+  CHECK(table == Lines{"up", "r 10.0.1.0/24 3333 100 -> 100 resync baseline to 3333 since 4", "end",
+                       "r 10.0.2.0/24 3333 100 -> none resync baseline to 3333 since 4", "end",
                        "baseline-done"});
   // Where it was not known what it is, nothing speaks against what was shown.
   CHECK(b.run(Batch().declare(9, "r", false, 0)).size() == 3);
   CHECK(b.run(Batch().declare(10, "r", false, 64512)).size() == 3);
   CHECK(b.routes() == 1);
+}
+
+TEST_CASE("a neighbour that was up when Lapwing ended is blind from then on, however many starts follow") {
+  PeerRecord record;
+  record.name = "r";
+  record.as = 3333;
+  record.up = true;
+  record.last_change = at(100);
+  Bench first;
+  first.engine.restore_meta(at(500));
+  REQUIRE(first.engine.restore_peer(record));
+  first.start();
+  first.run(Batch().declare(510, "r"));
+  const PeerRecord stored = first.commits.list.back().peers.back();
+  CHECK_FALSE(stored.up);
+  Bench second;
+  second.engine.restore_meta(at(510));
+  REQUIRE(second.engine.restore_peer(stored));
+  second.start();
+  REQUIRE(second.engine.peer_summaries().size() == 1);
+  CHECK(second.engine.peer_summaries()[0].blind_since == at(500));
 }
 
 /// Ids of what it says and when: a coming is 1, a going 2. Says a coming `repeat` times.
