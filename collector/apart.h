@@ -20,14 +20,10 @@ class Apart {
  public:
   enum Side : std::size_t { kDecoder, kEngine };
 
-  /// Made on one of the two threads, whose processors both may use.
-  Apart();
   /// Where this side runs, from time to time.
-  void here(Side side) {
-    if (several_) cpu_[side].store(::sched_getcpu(), std::memory_order_relaxed);
-  }
-  /// Until `end_wait` the calling thread is on any processor but the other side's.
-  void begin_wait(Side side) const;
+  void here(Side side) { sides_[side].cpu.store(::sched_getcpu(), std::memory_order_relaxed); }
+  /// Until `end_wait` the calling thread is on any processor that it may use but the other side's.
+  void begin_wait(Side side);
   void end_wait(Side side);
   /// Away from the other side, once.
   void step_aside(Side side) {
@@ -38,9 +34,13 @@ class Apart {
  private:
   static constexpr Side other(Side side) { return side == kDecoder ? kEngine : kDecoder; }
 
-  cpu_set_t allowed_;
-  bool several_ = false;
-  std::array<std::atomic<int>, 2> cpu_{-1, -1};
+  struct OneSide {
+    std::atomic<int> cpu{-1};
+    // Of its thread alone: which it may use; asked each time, for an operator may change it meanwhile.
+    cpu_set_t allowed;
+    bool excludes = false;
+  };
+  std::array<OneSide, 2> sides_;
 };
 
 }  // namespace lapwing::collector

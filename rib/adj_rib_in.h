@@ -79,7 +79,8 @@ class RoutePages {
   const Marks& marks(std::uint32_t page) const { return marks_[page]; }
   /// What the page takes.
   std::uint64_t footprint(std::uint32_t page) const {
-    return sizeof(Numbers) + sizeof(Marks) + sizeof(Holder) + marks_[page].quads * kQuadSize * sizeof(PathId);
+    return sizeof(Numbers) + sizeof(Marks) + sizeof(Holder) +
+           marks_[page].quads * kQuadSize * sizeof(PathId);
   }
   /// What all pages take, those that are free included.
   std::uint64_t footprint() const {

@@ -409,8 +409,8 @@ Event Engine::DetectorHost::blank_event() {
 void Engine::DetectorHost::emit(Event&& event) {
   // What a timer or a neighbour's state makes a detector say is of a file, too.
   if (engine_.options_.replay && event.cause == Cause::kLive) event.cause = Cause::kReplay;
-  // Before the filter: ids are the same whatever it holds back.
   DetectorHost* const filter = engine_.filter_host_;
+  // Before the filter: ids are the same whatever it holds back.
   if (filter != this) event.id = engine_.id_in_moment(event);
   if (filter != nullptr && filter != this && filter->enabled()) {
     bool admitted = true;

@@ -18,6 +18,12 @@ struct LeakScene {
     host.table(a, {"10.0.0.0/24", "10.0.1.0/24"}, "1 3356 1299 100");
     host.at("2024-01-02T00:00:00Z");
   }
+  /// With a leak that was told; the number of events then.
+  std::size_t begin_with_leak() {
+    begin();
+    REQUIRE(announce("1 3356 64 1299 100").has_value());
+    return host.events.size();
+  }
   /// Announces 10.0.0.0/24 so and says what comes of it.
   std::optional<Event> announce(std::string_view path) {
     const std::size_t had = host.events.size();
@@ -216,8 +222,7 @@ TEST_CASE("findings: raised at once, more routes together, gone only when it sta
 TEST_CASE("findings: what left within the window is no news at its end") {
   LeakScene s;
   const PeerId b = s.host.add_peer("b", 2);
-  s.begin();
-  REQUIRE(s.announce("1 3356 64 1299 100").has_value());
+  s.begin_with_leak();
   s.host.after(seconds(1));
   s.host.announce(s.a, {"10.0.1.0/24", "10.0.2.0/24", "10.0.3.0/24"}, "1 3356 64 1299 100");
   s.host.announce(b, {"10.0.2.0/24"}, "2 3356 64 1299 100");
@@ -246,9 +251,7 @@ TEST_CASE("findings: what left within the window is no news at its end") {
 TEST_CASE("findings: what a first table shows, too, does not end; what one in its place lacks does") {
   LeakScene s;
   const PeerId b = s.host.add_peer("b", 2);
-  s.begin();
-  REQUIRE(s.announce("1 3356 64 1299 100").has_value());
-  const std::size_t told = s.host.events.size();
+  const std::size_t told = s.begin_with_leak();
   s.host.withdraw(s.a, {"10.0.0.0/24"});
   s.host.after(seconds(1));
   s.host.table(b, {"10.0.0.0/24"}, "2 3356 64 1299 100");
@@ -265,9 +268,7 @@ TEST_CASE("findings: what a first table shows, too, does not end; what one in it
 TEST_CASE("findings: one more neighbour that came and left within the window is no news") {
   LeakScene s;
   const PeerId b = s.host.add_peer("b", 2);
-  s.begin();
-  REQUIRE(s.announce("1 3356 64 1299 100").has_value());
-  const std::size_t told = s.host.events.size();
+  const std::size_t told = s.begin_with_leak();
   s.host.announce(b, {"10.0.0.0/24"}, "2 3356 64 1299 100");
   s.host.withdraw(b, {"10.0.0.0/24"});
   s.host.after(seconds(100));

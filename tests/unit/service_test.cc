@@ -302,6 +302,15 @@ TEST_CASE("who waits for the other thread does so on another processor, and runs
   apart.end_wait(Apart::kDecoder);
   now = processors();
   CHECK(CPU_EQUAL(&now, &all));
+  // What an operator allows it meanwhile it keeps, were it the other's processor alone.
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(static_cast<std::size_t>(engine), &one);
+  REQUIRE(::sched_setaffinity(0, sizeof one, &one) == 0);
+  apart.step_aside(Apart::kDecoder);
+  now = processors();
+  CHECK(CPU_EQUAL(&now, &one));
+  REQUIRE(::sched_setaffinity(0, sizeof all, &all) == 0);
 }
 
 TEST_CASE("record queue: bounded, and where it tells of room a batch of any size finds it") {
