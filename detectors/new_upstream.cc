@@ -113,7 +113,7 @@ void NewUpstream::note(std::uint32_t adjacency, const RouteChange& change, bool 
   if (!changed) return;
   if (change.baseline) {
     t.baseline_delta += added ? 1 : -1;
-    t.taken_back = t.taken_back || (!added && !change.peer_removed);
+    if (!added && !change.peer_removed) note_taken_back(t, change);
     return;
   }
   (added ? t.added_live : t.removed_live) = true;
@@ -129,6 +129,16 @@ void NewUpstream::note(std::uint32_t adjacency, const RouteChange& change, bool 
   seen_.push_back({change.peer, change.prefix, change.before, change.after, kNoNumber, added});
   (t.last == kNoNumber ? t.first : seen_[t.last].next) = at;
   t.last = at;
+}
+
+void NewUpstream::note_taken_back(Touch& t, const RouteChange& change) {
+  t.taken_back = true;
+  const AdjacencyRecord& r = knowledge_[t.adjacency];
+  if (!r.open || r.untold || r.damped || sightings_.prefixes(t.adjacency) != 0) return;
+  if (!t.added_live && !t.removed_live) t.cause = change.cause;
+  merge_last_known(t.last_known, change);
+  t.last_taken = static_cast<std::uint32_t>(seen_.size());
+  seen_.push_back({change.peer, change.prefix, change.before, change.after, kNoNumber, false});
 }
 
 void NewUpstream::on_update_end() {
@@ -209,7 +219,7 @@ void NewUpstream::tell_outcomes() {
   for (std::size_t i = 0; i < ordered_.size(); ++i) {
     if (i + 4 < ordered_.size()) prefetch_window(ordered_[i + 4]->adjacency);
     Touch* const t = ordered_[i];
-    if (t->outcome == Outcome::kGone) emit_gone(*t);
+    if (t->outcome == Outcome::kGone || t->outcome == Outcome::kTakenBack) emit_gone(*t);
     if (t->outcome == Outcome::kUnobserved || t->outcome == Outcome::kForgotten)
       close_window(t->adjacency, false);
     if (t->outcome == Outcome::kFlapBegins) emit_flap_begins(*t);
@@ -263,8 +273,10 @@ void NewUpstream::vanish(Touch& t) {
   }
   touch_origin(knowledge_[t.adjacency].origin_number);
   knowledge_.close(t.adjacency, host_->now(), t.last_known.value_or(host_->now()));
-  if (!t.removed_live)
-    t.outcome = Outcome::kForgotten;
+  if (!t.removed_live && t.last_taken == kNoNumber)
+    t.outcome = Outcome::kForgotten;  // a raise that nobody told needs no end
+  else if (!t.removed_live)
+    t.outcome = Outcome::kTakenBack;
   else if (!damp(t))
     t.outcome = Outcome::kGone;
 }

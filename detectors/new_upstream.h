@@ -93,6 +93,7 @@ class NewUpstream final : public Detector {
     kNew,
     kReturned,
     kGone,
+    kTakenBack,
     kFlapBegins,
     kFolded
   };
@@ -118,6 +119,8 @@ class NewUpstream final : public Detector {
     std::uint32_t last = kNoNumber;
     std::uint32_t count = 0;
     std::uint32_t details = kNoNumber;  // in `details_`
+    // In `seen_`, of no list: a first table took the last prefix of an adjacency that was told.
+    std::uint32_t last_taken = kNoNumber;
     bool overflow = false;
     bool added_live = false;  // a prefix came, or left, outside the baseline
     bool removed_live = false;
@@ -198,6 +201,7 @@ class NewUpstream final : public Detector {
   std::uint32_t number_of(Asn origin, Asn upstream);
   Touch& touch(std::uint32_t adjacency);
   void note(std::uint32_t adjacency, const RouteChange& change, bool added);
+  void note_taken_back(Touch& t, const RouteChange& change);
   void note_shares();
   bool awaits_order(const Touch& t) const;
   void decide_in_order();

@@ -195,6 +195,11 @@ void NewUpstream::emit_returned(Touch& t) {
 
 void NewUpstream::emit_gone(Touch& t) {
   const AdjacencyRecord& r = knowledge_[t.adjacency];
+  const bool by_first_table = t.outcome == Outcome::kTakenBack;
+  if (by_first_table) {
+    t.first = t.last = t.last_taken;
+    t.count = 1;
+  }
   if (!admit(kGone, r)) return close_window(t.adjacency, false);
   std::uint32_t count = t.prefixes_before;
   std::vector<Toggle> left;  // sorted
@@ -225,7 +230,8 @@ void NewUpstream::emit_gone(Touch& t) {
   e.fields.push_back({"active_since", r.opened});
   e.fields.push_back({"times", static_cast<std::int64_t>(r.activations)});
   add_reserved(e, r);
-  e.rule = "the last route that showed this upstream was withdrawn or changed";
+  e.rule = by_first_table ? "a first table in place of what was known no longer shows this upstream"
+                          : "the last route that showed this upstream was withdrawn or changed";
   set_text(e.summary,
            FMT_COMPILE("AS{} no longer has upstream AS{}, after {}; it was seen for {}"), r.origin,
            r.upstream, format_duration(duration), join_prefixes(e.prefixes, e.prefix_count));

@@ -313,6 +313,36 @@ TEST_CASE("what a first table takes back again is not active, and does not count
   CHECK(s.host.taken() == Texts{"upstream-returned 100 30", "single-homed 100 30 clear"});
 }
 
+TEST_CASE("a first table in place of what was kept ends a new-upstream, and alarms of nothing") {
+  UpstreamScene s;
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 30 100");
+  REQUIRE(s.host.taken() == Texts{"new-upstream 100 30"});
+  // What no event told needs no end.
+  s.host.table(s.b, {"10.0.0.0/24", "10.0.1.0/24"}, "2 10 100");
+  CHECK(s.host.taken().empty());
+  s.host.after(seconds(600));
+  s.host.taken();
+  s.host.change(s.a, "10.0.0.0/24", attributes_of("1 10 100", 0), true,
+                s.host.now() - seconds(5));
+  s.host.end();
+  REQUIRE(s.host.taken() == Texts{"upstream-gone 100 30"});
+  const Event& gone = s.host.events.back();
+  CHECK(gone.ends == "new-upstream");
+  CHECK(gone.rule == "a first table in place of what was known no longer shows this upstream");
+  CHECK(gone.prefix_count == 1);
+  CHECK(prefix_texts(gone) == Texts{"10.0.0.0/24"});
+  CHECK(gone.peers == Texts{"a"});
+  REQUIRE(gone.evidence.size() == 1);
+  CHECK(gone.evidence[0].old_path == "1 30 100");
+  CHECK(gone.evidence[0].new_path == "1 10 100");
+  REQUIRE(gone.changed_between);
+  CHECK(gone.changed_between->from == gone.time - seconds(5));
+  CHECK(field<std::int64_t>(gone, "duration_seconds") == 600);
+  s.host.restart();
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 30 100");
+  CHECK(s.host.taken() == Texts{"upstream-returned 100 30"});
+}
+
 TEST_CASE("what only a lost neighbour shows is unobserved until it is back") {
   UpstreamScene s;
   const auto unobserved = [&s] {
