@@ -28,6 +28,17 @@ bool is_field_name(const char* name) {
          std::ranges::count(kOfAll, text) == 0;
 }
 
+}  // namespace
+
+bool is_hyphenated(std::string_view name) {
+  constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz";
+  constexpr std::string_view kAll = "abcdefghijklmnopqrstuvwxyz0123456789-";
+  return !name.empty() && kLetters.find(name.front()) != kLetters.npos && name.back() != '-' &&
+         name.find_first_not_of(kAll) == name.npos && name.find("--") == name.npos;
+}
+
+namespace {
+
 lapwing_text to_c(std::string_view text) { return {text.data(), text.size()}; }
 std::string_view from_c(lapwing_text text) {
   return text.data == nullptr ? std::string_view() : std::string_view(text.data, text.size);
@@ -225,11 +236,12 @@ void PluginDetector::fill_host_table() {
 void PluginDetector::emit(const lapwing_event& given) {
   lapwing_event event{};
   std::memcpy(&event, &given, std::min(given.size, sizeof event));
-  const bool fine = event.type != nullptr && *event.type != '\0' && event.id_part_count != 0 &&
+  const bool fine = event.type != nullptr && is_hyphenated(event.type) && event.id_part_count != 0 &&
                     event.action <= LAPWING_CLEAR && event.severity <= 7 &&
                     event.cause <= LAPWING_REPLAY;
   if (!fine) {
-    failure_ = "an event needs a type, parts of an id, and an action, a severity and a cause in range";
+    failure_ = "an event needs a type of lower-case words joined by hyphens, parts of an id, and an "
+               "action, a severity and a cause in range";
     return;
   }
   for (std::size_t i = 0; i < std::min(event.field_count, kMaxFields); ++i) {

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "detectors/watch_list.h"
@@ -12,6 +13,10 @@
 #include "lapwing/plugin.h"
 
 namespace lapwing::detectors {
+
+/// As names of detectors and types of events are: words of lower case letters and digits, joined by
+/// single hyphens, the first of a letter.
+bool is_hyphenated(std::string_view name);
 
 class PluginDetector final : public Detector {
  public:

@@ -44,6 +44,8 @@ class Engine::DetectorHost final : public Host {
   void add_time(std::uint64_t nanoseconds) { sampled_ns_ += nanoseconds; }
   /// It threw: no further call, no timer; an event tells the operator.
   void disable(const char* what);
+  /// It has started: if it had failed before, an event says that this is over.
+  void end_failure();
 
   // lapwing::Host
   Timestamp now() const override { return engine_.now_; }
@@ -77,6 +79,8 @@ class Engine::DetectorHost final : public Host {
   void emit(Event&& event) override;
 
  private:
+  void tell_state(Action action, const std::string& error);
+
   Engine& engine_;
   const std::uint32_t number_;
   std::unique_ptr<Detector> detector_;

@@ -463,7 +463,7 @@ void Engine::replace_detectors(EngineOptions options,
         call(*host, [&](Detector& d) { d.restore_route(view); });
     }
   }
-  for (const auto& host : detectors_) call(*host, [](Detector& d) { d.start_up(); });
+  start_detectors();
   flush(false);
 }
 

@@ -338,6 +338,8 @@ class Engine final : public Dictionary {
   PathView path_view(PathId id);
   void forget_unpacked();
 
+  void start_detectors();
+
   /// The id under which an event is kept: its own, or of what came again at one moment.
   EventId id_in_moment(const Event& event);
 
@@ -366,6 +368,10 @@ class Engine final : public Dictionary {
   // What the sink is done with: the memory of `blank_event`.
   std::vector<Event> spent_;
   std::vector<std::unique_ptr<DetectorHost>> detectors_;
+  // While detectors are restored: those that had failed, and why. Stored like the state of a detector
+  // that no configuration can name.
+  std::map<std::string, std::string, std::less<>> failed_detectors_;
+  static constexpr std::string_view kFailedDetectors = "failed detectors";
   std::vector<DetectorHost*> route_listeners_;  // of changes outside first tables
   EventFilter* filter_ = nullptr;
   DetectorHost* filter_host_ = nullptr;

@@ -7,26 +7,11 @@
 #include <string>
 #include <utility>
 
-#include "bgp/hash.h"
 #include "rib/detector_host.h"
 #include "rib/engine.h"
+#include "rib/event_id.h"
 
 namespace lapwing::rib {
-
-namespace {
-
-EventId limit_id(const std::string& text) {
-  EventId id;
-  for (std::size_t half = 0; half < 2; ++half) {
-    const std::uint64_t digest =
-        bgp::hash_octets(half, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
-    for (std::size_t i = 0; i < 8; ++i)
-      id.bytes[half * 8 + i] = static_cast<std::uint8_t>(digest >> 8 * i);
-  }
-  return id;
-}
-
-}  // namespace
 
 void Engine::set_limit(const Peer& peer, FamilyState& family) {
   family.limit = peer.max_prefix ? peer.max_prefix->limit_of(family.family) : 0;
@@ -102,14 +87,14 @@ void Engine::emit_limit(const Peer& peer, const FamilyState& family, LimitLevel 
                       (stop ? "; the session is ended until an operator clears it" : "");
       break;
   }
-  event.incident = limit_id("max-prefix " + who);
+  event.incident = event_id_of("max-prefix " + who);
   tell_limit(std::move(event));
 }
 
 void Engine::tell_limit(Event&& event) {
   event.time = now_;
   event.cause = options_.replay ? Cause::kReplay : Cause::kLive;
-  event.id = limit_id(event.summary + std::to_string(unix_micros(now_)));
+  event.id = event_id_of(event.summary + std::to_string(unix_micros(now_)));
   commit_.events.push_back(std::move(event));
   counters_.events.fetch_add(1, std::memory_order_relaxed);
 }
@@ -162,7 +147,7 @@ void Engine::emit_attributes(const Peer& peer, Action action) {
                    "; the session is ended until an operator clears it"
              : std::to_string(peer.attributes) + " octets of attributes, the limit is " +
                    std::to_string(peer.max_attributes));
-  event.incident = limit_id("max-attributes " + peer.info.name);
+  event.incident = event_id_of("max-attributes " + peer.info.name);
   tell_limit(std::move(event));
 }
 

@@ -5,6 +5,7 @@
 #include "bgp/hash.h"
 #include "rib/detector_host.h"
 #include "rib/engine.h"
+#include "rib/event_id.h"
 
 namespace lapwing::rib {
 
@@ -377,13 +378,22 @@ bool Engine::restore_route(PeerId peer, const bgp::NlriKey& key, std::uint64_t h
 
 void Engine::restore_state(std::string_view detector, std::string_view key,
                            std::string_view value) {
+  if (detector == kFailedDetectors) failed_detectors_.emplace(key, value);
   for (const auto& host : detectors_)
     if (host->name() == detector) call(*host, [&](Detector& d) { d.restore_state(key, value); });
 }
 
+void Engine::start_detectors() {
+  for (const auto& host : detectors_) {
+    call(*host, [](Detector& d) { d.start_up(); });
+    host->end_failure();
+  }
+  failed_detectors_.clear();
+}
+
 void Engine::end_restore() {
   paths_.finish_restore();
-  for (const auto& host : detectors_) call(*host, [](Detector& d) { d.start_up(); });
+  start_detectors();
   flush(false);
   publish();
 }
@@ -442,36 +452,41 @@ EventId Engine::id_in_moment(const Event& event) {
   if (times == 0 || said.last != event.id) ++times;
   said.last = event.id;
   if (times == 1) return event.id;
-  EventId id = event.id;
-  for (std::size_t half = 0; half < id.bytes.size(); half += 8) {
-    const std::uint64_t hash =
-        bgp::hash_octets(half + times, {event.id.bytes.data(), event.id.bytes.size()});
-    for (std::size_t i = 0; i < 8; ++i)
-      id.bytes[half + i] = static_cast<std::uint8_t>(hash >> 8 * i);
-  }
-  return id;
+  const auto* const octets = reinterpret_cast<const char*>(event.id.bytes.data());
+  return event_id_of({octets, event.id.bytes.size()}, 2 * times);
 }
 
 void Engine::DetectorHost::disable(const char* what) {
   enabled_ = false;
   engine_.timers_.cancel_all(number_);
+  if (keeps_state()) engine_.commit_.states.put(kFailedDetectors, name(), what);
+  tell_state(Action::kRaise, what);
+}
+
+void Engine::DetectorHost::end_failure() {
+  if (!enabled_) return;
+  const auto failure = engine_.failed_detectors_.find(name());
+  if (failure == engine_.failed_detectors_.end()) return;
+  engine_.commit_.states.erase(kFailedDetectors, name());
+  tell_state(Action::kClear, failure->second);
+}
+
+void Engine::DetectorHost::tell_state(Action action, const std::string& error) {
+  const bool failed = action == Action::kRaise;
   Event event;
   event.type = "detector-failed";
-  event.severity = Severity::kError;
+  event.action = action;
+  event.severity = failed ? Severity::kError : Severity::kNotice;
   event.time = engine_.now_;
-  event.cause = engine_.options_.replay ? Cause::kReplay : Cause::kLive;
   event.fields.push_back({"detector", name()});
-  event.fields.push_back({"error", std::string(what)});
-  event.rule = "a detector that throws is disabled until the next start";
-  event.summary = "detector " + name() + " failed and is disabled: " + what;
-  const std::uint64_t time = static_cast<std::uint64_t>(unix_micros(engine_.now_));
-  const std::uint64_t hash =
-      bgp::hash_octets(0, {reinterpret_cast<const std::uint8_t*>(name().data()), name().size()});
-  for (int i = 0; i < 8; ++i) {
-    event.id.bytes[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(hash >> 8 * i);
-    event.id.bytes[static_cast<std::size_t>(i) + 8] = static_cast<std::uint8_t>(time >> 8 * i);
-  }
-  event.incident = event.id;
+  event.fields.push_back({"error", error});
+  event.rule = failed ? "a detector that throws is disabled until the next start"
+                      : "a detector that had failed runs again";
+  event.summary = "detector " + name() +
+                  (failed ? " failed and is disabled: " : " runs again; it had failed: ") + error;
+  event.incident = event_id_of(event.type + ' ' + name());
+  event.id = event_id_of(event.type + ' ' + name() + ' ' + std::string(to_string(action)) +
+                         std::to_string(unix_micros(event.time)));
   emit(std::move(event));
 }
 

@@ -124,7 +124,7 @@ typedef struct lapwing_evidence {
 
 typedef struct lapwing_event {
   size_t size;
-  const char* type; /* "bad-prefix": lower case, words joined by hyphens */
+  const char* type; /* "bad-prefix": lower-case words joined by hyphens */
   uint8_t action;
   uint8_t severity; /* RFC 5424 6.2.1: 0 emergency … 7 debug */
   uint8_t cause;

@@ -22,11 +22,12 @@ class QuietPeer {
     if (change.peer_removed != 0) return;
     if (mode_ == "throw") throw std::runtime_error("out of a plugin");
     if (mode_ == "fail") host_->fail(host_, "gave up");
-    if (mode_ == "bad-event") {
+    if (mode_ == "no-type") {
       lapwing_event nothing{};
       nothing.size = sizeof nothing;
       host_->emit(host_, &nothing);
     }
+    if (mode_ == "bad-type") tell(change.peer, "Bad Type", LAPWING_RAISE, 1);
     if (mode_ == "bad-field" || mode_ == "no-field-name") {
       const std::uint64_t part = 1;
       lapwing_field field{};

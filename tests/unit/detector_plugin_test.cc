@@ -4,6 +4,7 @@
 #include <string>
 
 #include "detectors/plugin.h"
+#include "detectors/plugin_detector.h"
 #include "tests/unit/detector_scene.h"
 
 namespace lapwing::test {
@@ -109,8 +110,10 @@ TEST_CASE("plugin in C++: timers, routes, the watch list, fields of every kind")
 TEST_CASE("plugin that throws, fails, or makes no proper event: an exception for the engine") {
   for (const auto& [mode, text] :
        {std::pair("throw", "out of a plugin"), std::pair("fail", "gave up"),
-        std::pair("bad-event", "an event needs a type, parts of an id, and an action, a severity "
-                               "and a cause in range"),
+        std::pair("no-type", "an event needs a type of lower-case words joined by hyphens, parts of an "
+                             "id, and an action, a severity and a cause in range"),
+        std::pair("bad-type", "an event needs a type of lower-case words joined by hyphens, parts of an "
+                              "id, and an action, a severity and a cause in range"),
         std::pair("bad-field", "a member of an event needs a name in lower snake case that not "
                                "every event has"),
         std::pair("no-field-name", "a member of an event needs a name in lower snake case that not "
@@ -148,6 +151,14 @@ TEST_CASE("plugin: what cannot be used is refused with the reason, and nothing i
   CHECK(load(file("quiet_peer"), settings, detector)
             .find("its function `create` threw: no, thanks") != std::string::npos);
   CHECK(error_of("") == "plugin: must name a shared object\n");
+  for (const char* const name : {"", "My Own", "mine-", "-mine", "a--b", "1st"}) {
+    Settings unused;
+    CHECK(detectors::load_plugin(name, LAPWING_PLUGINS, unused) == nullptr);
+    const auto errors = unused.finish();
+    REQUIRE(errors.size() == 1);
+    CHECK(errors[0].message == "a detector is named in lower-case words joined by hyphens");
+  }
+  for (const char* const name : {"mine", "my-2nd-one", "x9"}) CHECK(detectors::is_hyphenated(name));
 }
 
 TEST_CASE("plugin: of a smaller table nothing beyond its size is called") {

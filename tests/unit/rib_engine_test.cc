@@ -650,7 +650,7 @@ TEST_CASE("a detector that is an event filter judges the events of the others") 
   CHECK(asked.find("recorder:seen recorder:detector-failed ") != std::string::npos);
   REQUIRE(b.commits.list.back().events.size() == 1);
   CHECK(b.commits.list.back().events[0].type == "detector-failed");
-  CHECK(b.commits.list.back().states.size() == 1);  // what the detector learnt is kept
+  CHECK(b.commits.list.back().states.size() == 2);  // what the detector learnt, and that it failed
 }
 
 /// What all neighbours show for the prefix that changed, as the detector is told of the change: the
@@ -1064,8 +1064,50 @@ TEST_CASE("a detector that throws is disabled and an event says so") {
   batch.declare(1, "edge1").up(2).announce(3, kP, {666}).announce(4, kQ, {1});
   CHECK(b.run(batch) == Lines{"up", "edge1 192.0.2.0/24 none -> 666 live baseline"});
   REQUIRE(b.commits.list.back().events.size() == 1);
-  CHECK(b.commits.list.back().events[0].type == "detector-failed");
+  const Event failed = b.commits.list.back().events[0];
+  CHECK(failed.type == "detector-failed");
+  CHECK(failed.action == Action::kRaise);
+  CHECK(failed.severity == Severity::kError);
   CHECK(b.engine.counters().routes == 2);
+  REQUIRE(b.commits.list.back().states.size() == 1);
+  const StateWrite kept = b.commits.list.back().states[0];
+
+  // The next start ends it, once.
+  Bench next;
+  next.engine.restore_meta(at(9));
+  next.engine.restore_state(kept.detector, kept.key, *kept.value);
+  next.engine.restore_state(kept.detector, "another", "gone since");
+  next.start();
+  REQUIRE(next.commits.list.back().events.size() == 1);
+  const Event& over = next.commits.list.back().events[0];
+  CHECK(over.summary == "detector recorder runs again; it had failed: six six six");
+  CHECK(over.action == Action::kClear);
+  CHECK(over.severity == Severity::kNotice);
+  CHECK(over.incident == failed.incident);
+  CHECK(over.id != failed.id);
+  REQUIRE(next.commits.list.back().states.size() == 1);
+  CHECK(next.commits.list.back().states[0].key == "recorder");
+  CHECK_FALSE(next.commits.list.back().states[0].value);
+}
+
+/// Fails again as soon as it starts.
+class Hopeless : public Recorder {
+ public:
+  using Recorder::Recorder;
+  void start_up() override { throw std::runtime_error("no hope"); }
+};
+
+TEST_CASE("a detector that fails anew when it starts is not said to run again") {
+  Log log;
+  Commits commits;
+  Engine engine{{}, commits};
+  engine.add_detector(std::make_unique<Hopeless>(log));
+  engine.restore_state("failed detectors", "recorder", "before");
+  engine.end_restore();
+  REQUIRE(commits.list.back().events.size() == 1);
+  CHECK(commits.list.back().events[0].action == Action::kRaise);
+  REQUIRE(commits.list.back().states.size() == 1);
+  CHECK(commits.list.back().states[0].value == "no hope");
 }
 
 TEST_CASE("restored routes are stale until announced again; identical ones are no change") {
