@@ -22,7 +22,6 @@ class PeerState final : public Detector {
   void attach(Host& host) override { host_ = &host; }
   RouteInterest route_interest() const override { return RouteInterest::kNone; }
   void restore_state(std::string_view key, std::string_view value) override;
-  void start_up() override;
   void on_route_change(const RouteChange&) override {}
   void on_peer_change(const PeerChange& change) override;
   void on_timer(std::uint64_t key) override;
@@ -31,20 +30,26 @@ class PeerState final : public Detector {
   struct Down {
     Timestamp since;
     std::string reason;
+    bool told_down = false;  // else Lapwing, or this detector, was not running when it was lost
     bool told_blind = false;
     std::uint64_t timer = 0;
   };
+  using DownByName = std::map<std::string, Down>;
 
   void lost(const std::string& peer, const PeerChange& change);
   void back(const std::string& peer, const PeerChange& change);
   void removed(const std::string& peer);
-  void watch_time(const std::string& peer, Down& down);
+  void stands(const std::string& peer, const PeerChange& change);
+  void came_back_unseen(DownByName::iterator it);
+  void forget(DownByName::iterator it);
+  /// `due`: when it is told as blind.
+  void watch_time(const std::string& peer, Down& down, Timestamp due);
   Event make_event(std::string_view type, Action action, const std::string& peer,
                    Timestamp since) const;
 
   const std::chrono::seconds blind_after_;
   Host* host_ = nullptr;
-  std::map<std::string, Down> down_;  // by name of the neighbour
+  DownByName down_;
   std::map<std::uint64_t, std::string> by_timer_;
   std::uint64_t next_timer_ = 1;
 };

@@ -49,6 +49,11 @@ void Engine::process(const bgp::RecordBatch& batch) {
   }
   ahead_.fill({});
   looks_ahead_ = prefixes_.size() >= kLookAheadFrom;
+  if (!standing_told_ && !batch.records.empty()) {
+    fire_timers(batch.records.front().time);
+    now_ = std::max(now_, batch.records.front().time);
+    tell_standing();
+  }
   bool tick = false;
   for (std::size_t i = 0; i < batch.records.size(); ++i) {
     const bgp::Record& record = batch.records[i];
@@ -464,6 +469,7 @@ void Engine::replace_detectors(EngineOptions options,
     }
   }
   start_detectors();
+  tell_standing();
   flush(false);
 }
 

@@ -339,6 +339,7 @@ class Engine final : public Dictionary {
   void forget_unpacked();
 
   void start_detectors();
+  void tell_standing();
 
   /// The id under which an event is kept: its own, or of what came again at one moment.
   EventId id_in_moment(const Event& event);
@@ -372,6 +373,7 @@ class Engine final : public Dictionary {
   // that no configuration can name.
   std::map<std::string, std::string, std::less<>> failed_detectors_;
   static constexpr std::string_view kFailedDetectors = "failed detectors";
+  bool standing_told_ = true;  // false after a restore, until the time is known
   std::vector<DetectorHost*> route_listeners_;  // of changes outside first tables
   EventFilter* filter_ = nullptr;
   DetectorHost* filter_host_ = nullptr;

@@ -391,9 +391,22 @@ void Engine::start_detectors() {
   failed_detectors_.clear();
 }
 
+void Engine::tell_standing() {
+  standing_told_ = true;
+  for (const auto& peer : peers_) {
+    if (!peer || peer->last_change == Timestamp{}) continue;
+    PeerChange change;
+    change.peer = peer->info.id;
+    change.event = PeerEvent::kStanding;
+    change.blind_since = peer->blind_since;
+    notify(change);
+  }
+}
+
 void Engine::end_restore() {
   paths_.finish_restore();
   start_detectors();
+  standing_told_ = false;
   flush(false);
   publish();
 }

@@ -73,6 +73,9 @@ enum class PeerEvent : std::uint8_t {
   kBaselineDone,  // first table of a family is complete
   kSynchronized,  // a family was compared after a gap; nothing of it is stale any more
   kRemoved,       // no longer configured; its routes were withdrawn before this, as `baseline` changes
+  kStanding,      // to a detector that has started, of a neighbour that had a session before: it is up,
+                  // or has none since `blind_since`. After a start of the process it is told when time is
+                  // known again, by the first record; else right after `start_up`
 };
 
 struct PeerChange {
@@ -81,7 +84,8 @@ struct PeerChange {
   Family family;          // of kBaselineDone and kSynchronized
   std::string reason;     // of kDown: for a person, from the wire where the neighbour said it; escaped
                           // by the sinks, not here
-  std::optional<Timestamp> blind_since;  // of kUp after a kDown or a restart: since when we were blind
+  std::optional<Timestamp> blind_since;  // of kUp after a kDown or a restart, and of kStanding: since
+                                         // when we were blind
 };
 
 /// What the operator watches ([watch] in the configuration).

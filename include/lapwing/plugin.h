@@ -82,7 +82,8 @@ enum {
   LAPWING_PEER_DOWN = 1,
   LAPWING_PEER_BASELINE_DONE = 2,
   LAPWING_PEER_SYNCHRONIZED = 3,
-  LAPWING_PEER_REMOVED = 4
+  LAPWING_PEER_REMOVED = 4,
+  LAPWING_PEER_STANDING = 5 /* told after the detector has started, see detector.h */
 };
 
 typedef struct lapwing_peer_change {

@@ -47,11 +47,13 @@ TEST_CASE("peer-state: one that stays away is blind, once, over a restart, too")
   s.host.after(seconds(299));
   CHECK(s.host.taken() == Texts{"peer-down"});
   s.host.restart();
+  s.host.standing(s.b, time_of("2024-01-02T00:00:00Z"));
   s.host.after(seconds(1));
   CHECK(s.host.taken() == Texts{"peer-blind"});
   CHECK(field<Timestamp>(s.host.events[1], "blind_since") == time_of("2024-01-02T00:00:00Z"));
   CHECK(s.host.events[1].incident == s.host.events[0].incident);
   s.host.restart();
+  s.host.standing(s.b, time_of("2024-01-02T00:00:00Z"));
   s.host.after(hours(10));
   CHECK(s.host.taken().empty());
   s.host.up(s.b, time_of("2024-01-02T00:00:00Z"));
@@ -63,10 +65,61 @@ TEST_CASE("peer-state: a gap that nobody saw begin is told when it ends") {
   PeerScene s;
   s.host.restart();
   s.host.at("2024-01-02T00:10:00Z");
+  s.host.standing(s.a, time_of("2024-01-02T00:00:00Z"));
+  s.host.after(seconds(299));
   s.host.up(s.a, time_of("2024-01-02T00:00:00Z"));
   CHECK(s.host.taken() == Texts{"peer-blind"});
   CHECK(s.host.events[0].action == Action::kUpdate);
-  CHECK(field<std::int64_t>(s.host.events[0], "duration_seconds") == 600);
+  CHECK(field<std::int64_t>(s.host.events[0], "duration_seconds") == 899);
+  s.host.after(hours(1));
+  CHECK(s.host.taken().empty());
+  CHECK(s.host.state.empty());
+}
+
+TEST_CASE("peer-state: one that was up when Lapwing ended and does not return is blind") {
+  PeerScene s;
+  s.host.restart();
+  s.host.at("2024-01-02T00:10:00Z");
+  s.host.standing(s.a, time_of("2024-01-02T00:00:00Z"));
+  s.host.after(seconds(299));
+  CHECK(s.host.taken().empty());
+  s.host.after(seconds(1));
+  REQUIRE(s.host.taken() == Texts{"peer-blind"});
+  CHECK(s.host.events[0].action == Action::kRaise);
+  CHECK(s.host.events[0].summary ==
+        "neighbour a has not been heard for 15 min 00 s: what it sees since then is not known");
+  s.host.restart();
+  s.host.standing(s.a, time_of("2024-01-02T00:00:00Z"));
+  s.host.after(hours(1));
+  CHECK(s.host.taken().empty());
+  s.host.up(s.a, time_of("2024-01-02T00:00:00Z"));
+  REQUIRE(s.host.taken() == Texts{"peer-up clear"});
+  CHECK(s.host.events[1].ends == "peer-blind");
+  CHECK(s.host.events[1].incident == s.host.events[0].incident);
+  CHECK(s.host.state.empty());
+}
+
+TEST_CASE("peer-state: what came back while it was off stands no longer when it is on again") {
+  PeerScene s;
+  s.host.down(s.a, "hold timer expired");
+  s.host.down(s.b);
+  s.host.after(seconds(300));
+  REQUIRE(s.host.taken() == Texts{"peer-down", "peer-down", "peer-blind", "peer-blind"});
+  s.host.restart();
+  s.host.at("2024-01-02T05:00:00Z");
+  s.host.standing(s.a, std::nullopt);  // it is up
+  REQUIRE(s.host.taken() == Texts{"peer-up clear"});
+  const Event& up = s.host.events.back();
+  CHECK(up.incident == s.host.events[0].incident);
+  CHECK(up.ends == "peer-down peer-blind");
+  CHECK(up.rule == "the neighbour came back while this detector was off");
+  s.host.standing(s.b, time_of("2024-01-02T04:59:00Z"));  // it was up, and is lost again
+  CHECK(s.host.taken() == Texts{"peer-up clear"});
+  CHECK(s.host.state.empty());
+  s.host.up(s.b, time_of("2024-01-02T04:59:00Z"));
+  CHECK(s.host.taken() == Texts{"peer-blind"});
+  CHECK(field<std::int64_t>(s.host.events.back(), "duration_seconds") == 60);
+  CHECK(s.host.events.back().rule == "Lapwing, or this detector, was not running when it began");
 }
 
 TEST_CASE("peer-state: a neighbour that is removed while it is down ends its incident") {

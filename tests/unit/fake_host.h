@@ -293,6 +293,10 @@ class FakeHost final : public Host {
   void up(PeerId p, std::optional<Timestamp> blind_since = std::nullopt) {
     tell(p, PeerEvent::kUp, blind_since);
   }
+  /// How a neighbour stands when the detector has started.
+  void standing(PeerId p, std::optional<Timestamp> blind_since) {
+    tell(p, PeerEvent::kStanding, blind_since);
+  }
   /// No longer configured: its routes go as in a first table.
   void remove_peer(PeerId p) {
     std::vector<Nlri> held;

@@ -78,8 +78,12 @@ class Recorder : public Detector {
   }
   void on_update_end() override { log_.lines.push_back("end"); }
   void on_peer_change(const PeerChange& c) override {
-    constexpr const char* kNames[] = {"up", "down", "baseline-done", "synchronized", "removed"};
-    log_.lines.push_back(std::string(kNames[static_cast<int>(c.event)]));
+    constexpr const char* kNames[] = {"up",      "down",    "baseline-done", "synchronized",
+                                      "removed", "standing"};
+    std::string line = kNames[static_cast<int>(c.event)];
+    if (c.event == PeerEvent::kStanding && c.blind_since)
+      line += " since " + std::to_string(unix_micros(*c.blind_since) / 1000000);
+    log_.lines.push_back(line);
   }
   void prefix_released(PrefixId) override { ++log_.released; }
   void on_timer(std::uint64_t key) override {
@@ -1144,9 +1148,13 @@ TEST_CASE("restored routes are stale until announced again; identical ones are n
       .announce(61, kQ, {1, 3})
       .end_of_rib(62);
   CHECK(b.run(batch) ==
-        Lines{"up", "edge1 198.51.100.0/24 1 2 -> 1 3 resync since 50", "end", "synchronized"});
+        Lines{"standing since 50", "up", "edge1 198.51.100.0/24 1 2 -> 1 3 resync since 50", "end",
+              "synchronized"});
   CHECK(b.commits.list.back().routes.size() == 1);
   CHECK(b.commits.list.back().blind[0].range == TimeRange{at(50), at(60)});
+  Batch later;  // it is told once
+  later.down(63).up(64);
+  CHECK(b.run(later) == Lines{"down", "up"});
 }
 
 TEST_CASE("ids return only after the commit that released them is durable") {
@@ -1215,7 +1223,7 @@ TEST_CASE("other detectors in place of the present ones begin as after a restart
     fn("recorder", "a", "b");
     fn("other", "c", "d");
   });
-  CHECK(log.take() == Lines{"state a=b", "restore edge1 192.0.2.0/24", "start"});
+  CHECK(log.take() == Lines{"state a=b", "restore edge1 192.0.2.0/24", "start", "standing"});
   Batch more;
   more.announce(9, kP, {2});
   CHECK(b.run(more).empty());  // nobody calls the former one, nor its timer
