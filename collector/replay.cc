@@ -249,7 +249,7 @@ void print_summary(const MrtStatistics& s, rib::Engine& engine, const Printer& p
   fmt::print(stderr, "treated_as_withdraw={} attributes_discarded={}\n", s.treated_as_withdraw,
              s.attributes_discarded);
   fmt::print(stderr, "peers={} prefixes={} routes={} paths={} changes={} duplicates={}\n",
-             engine.peer_names().size(), c.prefixes.load(), c.routes.load(), c.paths.load(),
+             engine.peer_names().size(), engine.distinct_prefixes(), c.routes.load(), c.paths.load(),
              c.changes.load(), c.duplicates.load());
   fmt::print(stderr, "events={}", c.events.load());
   for (const auto& [type, count] : printer.counts()) fmt::print(stderr, " {}={}", type, count);

@@ -189,6 +189,9 @@ class Engine final : public Dictionary {
     std::uint64_t routes = 0;
   };
   Footprint footprint() const;
+  /// Those that any neighbour has, each once, whatever path identifiers it has. Walks them all. Engine
+  /// thread.
+  std::uint64_t distinct_prefixes() const { return prefixes_.distinct_prefixes(); }
 
   // rib::Dictionary
   bgp::NlriKey nlri_key(PrefixId id) const override { return prefixes_.key(id); }

@@ -1,9 +1,9 @@
 #include "rib/prefix_table.h"
 
 #include <algorithm>
+#include <boost/unordered/unordered_flat_set.hpp>
 #include <tuple>
 #include <utility>
-
 
 namespace lapwing::rib {
 
@@ -206,6 +206,31 @@ void PrefixTable::erase_slot(std::uint64_t hash, PrefixId id) {
     hole = at;
   }
   index_[hole] = Slot{};
+}
+
+std::uint64_t PrefixTable::distinct_prefixes() const {
+  struct Hash {
+    using is_avalanching = void;
+    std::size_t operator()(const bgp::NlriKey& key) const { return hash(key); }
+  };
+  boost::unordered_flat_set<bgp::NlriKey, Hash> with_path_ids;
+  std::uint64_t others = 0;
+  for (PrefixId id = 0; id < next_; ++id) {
+    if (records_[id].kind == Kind::kFree || records_[id].references == 0) continue;
+    if (!has_path_id(id)) {
+      ++others;
+      continue;
+    }
+    bgp::NlriKey key = this->key(id);
+    key.path_id = 0;
+    key.has_path_id = 0;
+    with_path_ids.insert(key);
+  }
+  return others + static_cast<std::uint64_t>(std::ranges::count_if(
+                      with_path_ids, [this](const bgp::NlriKey& key) {
+                        const PrefixId id = find(key, hash(key));
+                        return id == kNone || records_[id].references == 0;
+                      }));
 }
 
 std::uint64_t PrefixTable::footprint() const {

@@ -68,6 +68,8 @@ class PrefixTable {
   std::uint64_t size() const { return size_; }
   /// Ids that are referred to.
   std::uint64_t referred() const { return referred_; }
+  /// Of these, each prefix once, whatever path identifiers it has. Walks the table.
+  std::uint64_t distinct_prefixes() const;
   std::uint64_t footprint() const;
 
  private:

@@ -23,7 +23,8 @@ void add_status(MetricsText& m, const HttpContext& context, const Status& status
   m.single("lapwing_peers_up", Kind::kGauge, "Neighbours whose session is established.",
            status.peers_up);
   m.single("lapwing_routes", Kind::kGauge, "Routes in all Adj-RIB-Ins.", status.routes);
-  m.single("lapwing_prefixes", Kind::kGauge, "Distinct prefixes.", status.prefixes);
+  m.single("lapwing_prefixes", Kind::kGauge,
+           "Distinct prefixes, with ADD-PATH each path identifier of them.", status.prefixes);
   m.single("lapwing_paths", Kind::kGauge, "Distinct attribute sets.", status.paths);
   m.single("lapwing_store_pending", Kind::kGauge, "Route changes that are not yet durable.",
            status.store_pending);

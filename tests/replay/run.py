@@ -202,6 +202,8 @@ def counts(scratch, args, config):
                replay.count("withdrawals"))
         if got != (routes, announced, withdrawn):
             wrong.append(f"{name}: got {got}, bgpdump says {(routes, announced, withdrawn)}")
+        if "add_path" in name and replay.count("prefixes") != replay.count("table_prefixes"):
+            wrong.append(f"{name}: prefixes: {replay.summary}")
     if wrong:
         raise LabError("\n".join(wrong))
     print(f"{len(BGPDUMP)} files: as bgpdump counts them")

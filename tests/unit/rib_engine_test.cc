@@ -406,6 +406,23 @@ TEST_CASE("a session with path identifiers after one without: what was hidden te
   CHECK(b.engine.counters().routes == 2);
 }
 
+TEST_CASE("a prefix counts once, with path identifiers, without and both; of several neighbours, too") {
+  Bench b;
+  b.start();
+  CHECK(b.engine.distinct_prefixes() == 0);
+  Batch batch;
+  batch.declare(1, "e").up(2).announce(3, kP + "#1", {1}).announce(3, kP + "#2", {2});
+  batch.announce(3, kP, {3}).announce(3, kQ + "#1", {1}).announce(3, kQ + "#2", {1});
+  batch.announce(3, "10.0.0.0/8", {1}).announce(3, "2001:db8::1/128", {1});
+  b.run(batch);
+  CHECK(b.engine.counters().prefixes == 7);
+  CHECK(b.engine.distinct_prefixes() == 4);
+  Batch gone;  // it stays known until the commit is durable
+  gone.update(4, {kP, kQ + "#1", "10.0.0.0/8"}, {}, {});
+  b.run(gone);
+  CHECK(b.engine.distinct_prefixes() == 3);
+}
+
 TEST_CASE("routes are told in order of NLRI, whatever ids they were given") {
   const Lines ordered{"10.0.0.0/8", "10.0.0.0/9", "192.0.2.0/24", "198.51.100.0/24"};
   const auto prefixes_of = [](const Lines& lines) {
