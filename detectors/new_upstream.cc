@@ -358,8 +358,8 @@ void NewUpstream::finish() {
   for (std::uint32_t n = 0; n < knowledge_.size(); ++n)
     if (knowledge_[n].damped) damped.push_back(n);
   std::sort(damped.begin(), damped.end(), [&](std::uint32_t a, std::uint32_t b) {
-    return adjacency_key(knowledge_[a].origin, knowledge_[a].upstream) <
-           adjacency_key(knowledge_[b].origin, knowledge_[b].upstream);
+    return std::tie(knowledge_[a].origin, knowledge_[a].upstream) <
+           std::tie(knowledge_[b].origin, knowledge_[b].upstream);
   });
   for (const std::uint32_t n : damped) emit_flap_state(n, Action::kUpdate);
   end_storm_minute();

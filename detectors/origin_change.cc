@@ -38,22 +38,24 @@ void OriginChange::on_route_change(const RouteChange& change) {
   if (change.baseline && (change.peer_removed || matter_of_.empty())) return;
   const Asn before = origins_.origin(change.before, change.peer);
   const Asn after = origins_.origin(change.after, change.peer);
-  if (before == after) return;
+  if (before == after || (change.baseline && before == PathOrigins::kNone)) return;
   if (!settings_.all && !watch_.change(change)) return;
   // What the other routes for the prefix show; the one that changed stands in the table already.
   std::vector<Asn>& others = others_;
   others.clear();
+  bool after_shown = after == PathOrigins::kNone, before_shown = before == PathOrigins::kNone;
   groups_.for_each_route(change.prefix, [&](const RouteView& route) {
-    if (route.peer == change.peer && route.prefix == change.prefix) return;
+    if (route.peer == change.peer && route.prefix == change.prefix) return true;
     const Asn as = origins_.origin(route.path, route.peer);
     if (as != PathOrigins::kNone) others.push_back(as);
+    after_shown = after_shown || as == after;
+    before_shown = before_shown || as == before;
+    return !after_shown || !before_shown;
   });
+  if (after_shown && before_shown) return;  // no origin came, none went
   sort_unique(others);
-  const auto shown = [&others](Asn as) {
-    return std::binary_search(others.begin(), others.end(), as);
-  };
   const Nlri nlri = without_path_id(host_->nlri(change.prefix));
-  if (!change.baseline && after != PathOrigins::kNone && !shown(after)) {
+  if (!change.baseline && !after_shown) {
     const std::optional<PastOrigins::Past> past = past_.take(nlri, after);
     const bool raised = past && past->raised;
     const std::uint32_t times = past ? past->times : 0;
@@ -65,7 +67,7 @@ void OriginChange::on_route_change(const RouteChange& change) {
     else if (from && *from != after && (!past || raised))
       arrived(nlri, *from, after, others, change, times + 1);
   }
-  if (before != PathOrigins::kNone && !shown(before) &&
+  if (!before_shown &&
       (!change.baseline || matter_of_.contains({nlri, before})))
     departed(nlri, before, change);
 }

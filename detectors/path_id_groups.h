@@ -33,16 +33,17 @@ class PathIdGroups {
     keys_.erase(key);
   }
 
-  /// The routes of all neighbours for the prefix, whatever their path identifier, in no useful order.
+  /// The routes of all neighbours for the prefix, whatever their path identifier, in no useful order,
+  /// until `fn` returns false.
   template <typename Fn>
   void for_each_route(PrefixId prefix, Fn&& fn) const {
     const auto key = keys_.find(prefix);
-    const auto all = [&fn](const RouteView& route) {
-      fn(route);
-      return true;
-    };
-    if (key == keys_.end()) return host_->for_each_route(prefix, all);
-    for (const PrefixId id : groups_.at(key->second)) host_->for_each_route(id, all);
+    if (key == keys_.end()) return host_->for_each_route(prefix, fn);
+    bool more = true;
+    for (const PrefixId id : groups_.at(key->second)) {
+      host_->for_each_route(id, [&](const RouteView& route) { return more = fn(route); });
+      if (!more) return;
+    }
   }
 
  private:

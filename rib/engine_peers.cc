@@ -441,6 +441,7 @@ void Engine::DetectorHost::emit(Event&& event) {
     if (!admitted) return;
   }
   event.ends.clear();  // the filter's: what is kept and told has no such member
+  if (engine_.options_.replay) engine_.commit_.events.reserve(kEventsOfReplay);
   engine_.commit_.events.push_back(std::move(event));
   if (engine_.spent_.size() > kSpentKept) engine_.spent_.pop_back();  // one by one: no pause
   engine_.counters_.events.fetch_add(1, std::memory_order_relaxed);
