@@ -46,6 +46,7 @@ struct PeerRecord {
   Asn local_as = 0;
   bool up = false;             // a session was established when this was written
   Timestamp last_change;       // of `up`
+  std::string blind_reason;    // where it is not up: why, or empty
   std::vector<PeerFamilyRecord> families;
   friend bool operator==(const PeerRecord&, const PeerRecord&) = default;
 };

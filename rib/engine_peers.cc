@@ -286,6 +286,7 @@ void Engine::write_peer(const Peer& peer) {
   record.local_as = peer.info.local_as;
   record.up = peer.up;
   record.last_change = peer.last_change;
+  if (!peer.up) record.blind_reason = peer.blind_reason;
   for (const FamilyState& state : peer.families)
     record.families.push_back({state.family, state.baseline_done});
   commit_.peers.push_back(std::move(record));
@@ -312,7 +313,8 @@ bool Engine::restore_peer(const PeerRecord& record) {
   // Up when the last commit was written: heard until then, blind from then on.
   if (record.last_change != Timestamp{}) {
     peer.blind_since = record.up ? std::max(now_, record.last_change) : record.last_change;
-    peer.blind_reason = record.up ? "Lapwing was not running" : "the session was down";
+    peer.blind_reason = record.up ? "Lapwing was not running" : record.blind_reason;
+    if (peer.blind_reason.empty()) peer.blind_reason = "the session was down";  // of an older version
     peer.last_change = *peer.blind_since;  // it is not up since then: so the next start has to know it
   }
   for (const PeerFamilyRecord& family : record.families) {

@@ -10,7 +10,7 @@ namespace {
 constexpr std::uint8_t kRecordVersion = 1;
 
 namespace peer_tag {
-enum : std::uint32_t { kId = 1, kName, kAddress, kAs, kLocalAs, kUp, kLastChange, kFamily };
+enum : std::uint32_t { kId = 1, kName, kAddress, kAs, kLocalAs, kUp, kLastChange, kFamily, kBlindReason };
 }
 namespace blind_tag {
 enum : std::uint32_t { kTo = 1, kReason };
@@ -200,6 +200,7 @@ std::string encode_peer(const PeerRecord& peer) {
   fields.number(peer_tag::kLocalAs, peer.local_as);
   fields.number(peer_tag::kUp, peer.up ? 1 : 0);
   fields.time(peer_tag::kLastChange, peer.last_change);
+  if (!peer.blind_reason.empty()) fields.text(peer_tag::kBlindReason, peer.blind_reason);
   for (const PeerFamilyRecord& family : peer.families) {
     std::string value;
     append_varint(value, family.family.afi);
@@ -242,6 +243,9 @@ bool read_peer_field(std::uint32_t tag, std::string_view value, PeerRecord& out)
       return read_time(value, out.last_change);
     case peer_tag::kFamily:
       return read_family(value, out.families.emplace_back());
+    case peer_tag::kBlindReason:
+      out.blind_reason = value;
+      return true;
     default:
       return true;
   }

@@ -962,6 +962,27 @@ TEST_CASE("a neighbour that was up when Lapwing ended is blind from then on, how
   second.start();
   REQUIRE(second.engine.peer_summaries().size() == 1);
   CHECK(second.engine.peer_summaries()[0].blind_since == at(500));
+  CHECK(second.engine.peer_summaries()[0].blind_reason == "Lapwing was not running");
+}
+
+TEST_CASE("why a neighbour was lost is known after a start; what an older version stored has no reason") {
+  Bench first;
+  first.start();
+  Batch batch;
+  batch.declare(1, "r").up(2).down(3);
+  batch.session_details.back().reason = "hold timer expired";
+  first.run(batch);
+  PeerRecord stored = first.commits.list.back().peers.back();
+  for (const char* const reason : {"hold timer expired", "the session was down"}) {
+    Bench next;
+    REQUIRE(next.engine.restore_peer(stored));
+    next.start();
+    CHECK(next.engine.peer_summaries()[0].blind_reason == reason);
+    next.run(Batch().declare(9, "r").up(10));
+    CHECK(next.commits.list.back().blind[0].reason == reason);
+    CHECK(next.commits.list.back().peers.back().blind_reason.empty());
+    stored.blind_reason.clear();
+  }
 }
 
 /// Ids of what it says and when: a coming is 1, a going 2. Says a coming `repeat` times.

@@ -215,6 +215,7 @@ TEST_CASE("peers and blind intervals round-trip; unknown tags are skipped") {
   peer.local_as = 64512;
   peer.up = true;
   peer.last_change = from_unix_micros(1'700'000'000'123'456);
+  peer.blind_reason = "hold timer expired";
   peer.families = {{kIpv4Unicast, true}, {kIpv6Unicast, false}};
   std::string octets = encode_peer(peer);
   CHECK(decode_peer(octets) == peer);
