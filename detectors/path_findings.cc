@@ -56,7 +56,7 @@ void PathFindings::on_route_change(const RouteChange& change) {
   if (before == after) return;
   if (before != nullptr) {
     --before->second.routes;
-    if (before->second.gathered != 0) left_again(*before, change);
+    if (before->second.gathered != 0) left_again(before->second, change);
     // A first table that comes in place of what was kept says that this is gone, too.
     if (!change.peer_removed) {
       touched_.insert(before->first);
@@ -67,10 +67,7 @@ void PathFindings::on_route_change(const RouteChange& change) {
   State& s = after->second;
   ++s.routes;
   if (!change.baseline) {
-    if (!s.taught) {
-      ++s.gathered;
-      gather(s.came, change);
-    }
+    if (!s.taught) arrived(s, change);
     touched_.insert(after->first);
   } else if (s.raised) {
     touched_.insert(after->first);  // it may have been about to end
@@ -86,29 +83,37 @@ void PathFindings::gather(Shown& shown, const RouteChange& change) const {
   shown.by.add(*host_, change);
 }
 
-/// What left within the window is no news at its end, unless another neighbour shows it.
-void PathFindings::left_again(Entry& entry, const RouteChange& change) {
-  bool shown = false;
-  host_->for_each_route(change.prefix, [&](const RouteView& route) {
-    shown = finding_of(route.path, route.prefix) == &entry;
-    return !shown;
+void PathFindings::arrived(State& s, const RouteChange& change) const {
+  ++s.gathered;
+  gather(s.came, change);
+  auto& routes = s.came.routes;
+  const std::pair came(host_->prefix(change.prefix), change.peer);
+  if (routes.size() == kMaxPrefixes) {
+    if (came >= routes.back()) return;
+    routes.pop_back();
+  }
+  routes.insert(std::ranges::upper_bound(routes, came), came);
+}
+
+/// What left within the window is no news at its end, unless it came by another route, too.
+void PathFindings::left_again(State& s, const RouteChange& change) const {
+  Shown& came = s.came;
+  auto& routes = came.routes;
+  const std::pair left(host_->prefix(change.prefix), change.peer);
+  const auto at = std::ranges::lower_bound(routes, left);
+  if (at == routes.end() || *at != left) return;
+  const auto next = routes.erase(at);
+  if (next != routes.end() && *next == left) return;  // by another path identifier
+  const auto of_prefix =
+      std::ranges::lower_bound(routes, left.first, {}, &std::pair<Prefix, PeerId>::first);
+  if (of_prefix == routes.end() || of_prefix->first != left.first)
+    std::erase(came.prefixes, left.first);
+  const std::string& peer = host_->peer(left.second).name;
+  std::erase_if(came.by.evidence, [&](const Evidence& e) {
+    return e.prefix == left.first && e.peer.view() == peer;
   });
-  Shown& came = entry.second.came;
-  const Prefix prefix = host_->prefix(change.prefix);
-  const std::string& peer = host_->peer(change.peer).name;
-  const bool all_at_hand = came.by.evidence.size() < Event::kMaxEvidence;
-  std::erase_if(came.by.evidence,
-                [&](const Evidence& e) { return e.prefix == prefix && e.peer.view() == peer; });
-  if (!all_at_hand) {
-    if (!shown) std::erase(came.prefixes, prefix);
-    return;
-  }
-  came.prefixes.clear();
-  came.by.peers.clear();
-  for (const Evidence& e : came.by.evidence) {
-    insert_bounded(came.prefixes, e.prefix, kMaxPrefixes);
-    insert_bounded(came.by.peers, std::string(e.peer.view()), kMaxEventPeers);
-  }
+  if (std::ranges::none_of(routes, [&](const auto& r) { return r.second == left.second; }))
+    std::erase(came.by.peers, peer);
 }
 
 void PathFindings::on_update_end() {

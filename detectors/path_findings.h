@@ -75,6 +75,8 @@ class PathFindings : public Detector {
   struct Shown {
     std::vector<Prefix> prefixes;  // sorted, at most kMaxPrefixes
     Witnesses by;
+    // One for each route that came, sorted, at most kMaxPrefixes; none of what went.
+    std::vector<std::pair<Prefix, PeerId>> routes;
   };
   struct State {
     std::uint64_t routes = 0;      // that show it
@@ -103,7 +105,8 @@ class PathFindings : public Detector {
   Entry* finding_or_new(PathId path, PrefixId prefix);
   Judged look_up(PathId path);
   void gather(Shown& shown, const RouteChange& change) const;
-  void left_again(Entry& entry, const RouteChange& change);
+  void arrived(State& s, const RouteChange& change) const;
+  void left_again(State& s, const RouteChange& change) const;
   void decide(Entry& entry);
   void emit(Entry& entry, Action action);
   void store(const Entry& entry);

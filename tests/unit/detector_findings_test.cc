@@ -275,6 +275,32 @@ TEST_CASE("findings: one more neighbour that came and left within the window is 
   CHECK(s.host.events.size() == told);
 }
 
+TEST_CASE("findings: what left within the window is no news, however many routes came with it") {
+  LeakScene s;
+  const PeerId b = s.host.add_peer("b", 2), c = s.host.add_peer("c", 3);
+  s.begin();
+  s.host.announce(b, {"10.0.99.0/24"}, "2 3356 64 1299 100");
+  s.host.after(seconds(1));
+  Texts many;
+  for (int i = 10; i < 30; ++i) many.push_back("10.0." + std::to_string(i) + ".0/24");
+  s.host.announce(s.a, many, "1 3356 64 1299 100");
+  s.host.announce(s.a, {"10.0.99.0/24"}, "1 3356 64 1299 100");
+  s.host.announce(c, {"10.0.98.0/24#1"}, "3 3356 64 1299 100");
+  s.host.announce(c, {"10.0.98.0/24#2", "10.0.97.0/24"}, "3 3356 64 1299 100");
+  // b has shown it before; it is no further prefix. Of 98 one path stays.
+  s.host.withdraw(s.a, {"10.0.99.0/24"});
+  s.host.withdraw(c, {"10.0.98.0/24#2", "10.0.97.0/24"});
+  s.host.withdraw(b, {"10.0.99.0/24"});  // came before the window
+  s.host.after(seconds(60));
+  const Event& e = s.host.events.back();
+  REQUIRE(e.action == Action::kUpdate);
+  CHECK(e.prefix_count == 21);
+  CHECK(e.peers == Texts{"a", "c"});
+  many.push_back("10.0.98.0/24");
+  many.resize(20);
+  CHECK(prefix_texts(e) == many);
+}
+
 TEST_CASE("findings: an end shows the routes that went last, not those that went before") {
   LeakScene s;
   s.begin();
