@@ -15,9 +15,11 @@
 #include <string_view>
 #include <tuple>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "detectors/by_id.h"
+#include "detectors/evidence.h"
 #include "detectors/watch_list.h"
 #include "lapwing/detector.h"
 
