@@ -67,8 +67,7 @@ void OriginChange::on_route_change(const RouteChange& change) {
     else if (from && *from != after && (!past || raised))
       arrived(nlri, *from, after, others, change, times + 1);
   }
-  if (!before_shown &&
-      (!change.baseline || matter_of_.contains({nlri, before})))
+  if (!before_shown && (!change.baseline || matter_of_.contains({nlri, before})))
     departed(nlri, before, change);
 }
 

@@ -95,11 +95,11 @@ std::optional<std::string> rehearse(const std::string& name, const std::string& 
 
 std::unique_ptr<Detector> load_plugin(const std::string& name, std::string_view directory,
                                       Settings& settings) {
+  std::string file = settings.text("plugin", "");
   if (!is_hyphenated(name)) {
     settings.error("plugin", "a detector is named in lower-case words joined by hyphens");
     return nullptr;
   }
-  std::string file = settings.text("plugin", "");
   if (file.empty()) {
     settings.error("plugin", "must name a shared object");
     return nullptr;

@@ -93,7 +93,7 @@ typedef struct lapwing_peer_change {
   uint16_t afi; /* of BASELINE_DONE and SYNCHRONIZED */
   uint8_t safi;
   lapwing_text reason; /* of DOWN */
-  int64_t blind_since; /* of UP, or LAPWING_NO_TIME */
+  int64_t blind_since; /* of UP and STANDING, or LAPWING_NO_TIME */
 } lapwing_peer_change;
 
 typedef struct lapwing_route {
