@@ -152,7 +152,7 @@ std::string ControlService::replace_detectors(const Config& config) {
                 },
                 wrong))
           return;
-        engine.replace_detectors(engine_options(config, false), std::move(detectors),
+        engine.replace_detectors(config.watch, config.route_server_ases, std::move(detectors),
                                  [&states](const rib::Engine::StateFn& fn) {
                                    for (const auto& [detector, key, value] : states)
                                      fn(detector, key, value);

@@ -16,14 +16,15 @@ namespace lapwing::collector {
 
 class RemovedPeers {
  public:
-  /// Before the speaker learns of the neighbours.
+  /// Before the engine and the speaker learn of the neighbours.
   void configure(const Config& config);
   /// Drops from the engine, on its thread, those that are not configured, are down, and ended
   /// longer ago than the configuration keeps them. Returns their names.
   std::vector<std::string> drop(rib::Engine& engine) const;
+  bool is_configured(std::string_view name) const;
 
  private:
-  bool is_configured(std::string_view name) const;
+  bool stands(std::string_view name) const;  // `mutex_` is held
 
   mutable std::mutex mutex_;
   std::vector<std::string> names_;   // guarded by mutex_

@@ -133,6 +133,8 @@ class Collector {
   bool start_engine() {
     rib::EngineOptions options = engine_options(config_, false);
     options.on_limit = [this](const rib::LimitReport& report) { on_limit(report); };
+    options.awaits = [this](std::string_view name) { return removed_.is_configured(name); };
+    removed_.configure(config_);
     engine_.emplace(std::move(options), *store_);
     std::vector<Diagnostic> diagnostics;
     for (auto& detector : make_engine_detectors(config_, updates_, diagnostics))
@@ -175,7 +177,6 @@ class Collector {
     const std::vector<std::string> errors = speaker_->listen();
     for (const std::string& error : errors) log().error("speaker", "{}", error);
     if (!errors.empty()) return false;
-    removed_.configure(config_);
     speaker_->configure(config_.neighbors);
     reader_->set_speaker(speaker_.get());
     control_.emplace(

@@ -443,11 +443,11 @@ void Engine::publish() {
   }
 }
 
-void Engine::replace_detectors(EngineOptions options,
+void Engine::replace_detectors(Watch watch, std::vector<Asn> route_server_ases,
                                std::vector<std::unique_ptr<Detector>> detectors,
                                const std::function<void(const StateFn&)>& stored) {
-  options.replay = options_.replay;
-  options_ = std::move(options);
+  options_.watch = std::move(watch);
+  options_.route_server_ases = std::move(route_server_ases);
   timers_ = EventTimers();
   route_listeners_.clear();
   prefetchers_.clear();

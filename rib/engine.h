@@ -70,6 +70,8 @@ struct EngineOptions {
   std::vector<Asn> route_server_ases;
   /// [Threading] engine; it must not block.
   std::function<void(const LimitReport&)> on_limit;
+  /// [Threading] engine; it must not block. Is a neighbour that is not up still configured? Null: yes.
+  std::function<bool(std::string_view name)> awaits;
   /// Attribute sets kept beyond their last route: what flaps comes back, and is found as it was.
   std::size_t paths_kept = 1 << 14;
   /// Nanoseconds from anywhere, to count and measure calls of detectors with; nothing else depends on
@@ -149,11 +151,12 @@ class Engine final : public Dictionary {
   /// Tells the detectors what was restored and starts them.
   void end_restore();
 
-  /// Other settings and detectors in place of the present ones, as a restart with them would have
-  /// it. `stored` tells what the store keeps of the detectors; what was submitted must be durable.
+  /// Other detectors in place of the present ones, with what they look at, as a restart with them would
+  /// have it. `stored` tells what the store keeps of the detectors; what was submitted must be durable.
   using StateFn =
       std::function<void(std::string_view detector, std::string_view key, std::string_view value)>;
-  void replace_detectors(EngineOptions options, std::vector<std::unique_ptr<Detector>> detectors,
+  void replace_detectors(Watch watch, std::vector<Asn> route_server_ases,
+                         std::vector<std::unique_ptr<Detector>> detectors,
                          const std::function<void(const StateFn&)>& stored);
   /// Submits what is open. Returns the number of the last commit.
   std::uint64_t submit_open();

@@ -397,6 +397,7 @@ void Engine::tell_standing() {
   standing_told_ = true;
   for (const auto& peer : peers_) {
     if (!peer || peer->last_change == Timestamp{}) continue;
+    if (!peer->up && options_.awaits && !options_.awaits(peer->info.name)) continue;
     PeerChange change;
     change.peer = peer->info.id;
     change.event = PeerEvent::kStanding;

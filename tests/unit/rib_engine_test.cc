@@ -129,6 +129,7 @@ struct Bench {
     EngineOptions o;
     o.on_limit = [this](const LimitReport& report) { limits.push_back(report); };
     o.paths_kept = paths_kept;
+    o.stopwatch = [] { return std::uint64_t{0}; };
     return o;
   }
   std::uint64_t routes() const { return engine.peer_counters().front()->routes; }
@@ -454,7 +455,7 @@ TEST_CASE("routes are told in order of NLRI, whatever ids they were given") {
   Log log;
   std::vector<std::unique_ptr<Detector>> others;
   others.push_back(std::make_unique<Recorder>(log));
-  reloaded->engine.replace_detectors({}, std::move(others), [](const Engine::StateFn&) {});
+  reloaded->engine.replace_detectors({}, {}, std::move(others), [](const Engine::StateFn&) {});
   CHECK(prefixes_of(log.take()) == ordered);
 }
 
@@ -1253,11 +1254,10 @@ TEST_CASE("other detectors in place of the present ones begin as after a restart
   Log log;
   std::vector<std::unique_ptr<Detector>> others;
   others.push_back(std::make_unique<Recorder>(log));
-  EngineOptions options;
-  options.watch.origins = {131279};
-  options.stopwatch = [] { return std::uint64_t{0}; };
+  Watch watch;
+  watch.origins = {131279};
   CHECK(b.engine.submit_open() == b.commits.list.back().sequence);
-  b.engine.replace_detectors(options, std::move(others), [](const Engine::StateFn& fn) {
+  b.engine.replace_detectors(watch, {100}, std::move(others), [](const Engine::StateFn& fn) {
     fn("recorder", "a", "b");
     fn("other", "c", "d");
   });
@@ -1268,6 +1268,35 @@ TEST_CASE("other detectors in place of the present ones begin as after a restart
   CHECK(log.take() == Lines{"edge1 192.0.2.0/24 1 -> 2 live", "end"});
   REQUIRE(b.engine.detector_summaries().size() == 1);
   CHECK(b.engine.detector_summaries()[0].calls >= 5);
+  CHECK(b.engine.detector_summaries()[0].name == "recorder");
+  // What the engine was made with stays.
+  b.run(Batch().declare_limited(10, 2, true).up(10).announce_many(11, 0, 10, {1}));
+  REQUIRE(b.limits.size() == 2);
+  CHECK(b.limits.back().what == LimitReport::What::kStop);
+}
+
+TEST_CASE("of a neighbour that is down and no longer awaited nothing is told when detectors start") {
+  Log log;
+  Commits commits;
+  EngineOptions options;
+  options.awaits = [](std::string_view name) { return name == "b"; };
+  Engine engine{options, commits};
+  engine.add_detector(std::make_unique<Recorder>(log));
+  PeerRecord record;
+  for (const char* const name : {"a", "b", "c"}) {
+    record.name = name;
+    record.last_change = at(name[0]);
+    REQUIRE(engine.restore_peer(record));
+    ++record.id;
+  }
+  engine.end_restore();
+  log.take();
+  engine.process(Batch().declare(200, "a").up(201));
+  CHECK(log.take() == Lines{"standing since 98", "up"});
+  std::vector<std::unique_ptr<Detector>> others;
+  others.push_back(std::make_unique<Recorder>(log));
+  engine.replace_detectors({}, {}, std::move(others), [](const Engine::StateFn&) {});
+  CHECK(log.take() == Lines{"start", "standing", "standing since 98"});
 }
 
 TEST_CASE("a summary says who is heard, since when not, and how many routes of each family") {
