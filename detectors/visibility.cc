@@ -192,7 +192,8 @@ void Visibility::tell_lost(Asn origin, const std::vector<Nlri>& prefixes, const 
   e.summary = fmt::format(
       "{}{} {} lost{}", join_prefixes(e.prefixes, e.prefix_count), of_as(origin),
       e.prefix_count == 1 ? "is" : "are",
-      whole_origin ? fmt::format(": nothing of AS{} is visible any more", origin)
+      whole_origin && settings_.lost_percent != 0 ? fmt::format(": AS{} is lost as a whole", origin)
+      : whole_origin ? fmt::format(": nothing of AS{} is visible any more", origin)
       : visible == 0 ? "; no other of it is watched and visible"
                    : fmt::format("; {} of it that {} watched still visible",
                                  count_of(visible, "prefix", "prefixes"), visible == 1 ? "is" : "are"));
@@ -262,8 +263,10 @@ void Visibility::regain(Asn origin, const std::vector<Nlri>& prefixes) {
       "{}{} visible again after {}{}{}{}", join_prefixes(e.prefixes, e.prefix_count), of_as(origin),
       format_duration(duration),
       others.empty() ? "" : fmt::format(", but originated by {} now", join_names(names, names.size())),
-      whole_origin ? fmt::format("; nothing of AS{} was visible for {}", origin, format_duration(dark))
-                   : "",
+      !whole_origin ? ""
+      : settings_.lost_percent != 0
+          ? fmt::format("; AS{} was lost as a whole for {}", origin, format_duration(dark))
+          : fmt::format("; nothing of AS{} was visible for {}", origin, format_duration(dark)),
       left == 0 ? "" : fmt::format("; {} still lost", left));
   host_->emit(std::move(e));
 }

@@ -153,6 +153,8 @@ TEST_CASE("visibility: lost-percent says how few routes count as none") {
   CHECK(host.taken().empty());
   host.withdraw(peers[17], {"10.0.0.0/24"});  // two of twenty are left
   CHECK(host.taken() == Texts{"visibility-lost 100"});
+  // Something is visible still.
+  CHECK(host.events.back().summary == "10.0.0.0/24 of AS100 is lost: AS100 is lost as a whole");
   host.withdraw(peers[18], {"10.0.0.0/24"});
   host.withdraw(peers[19], {"10.0.0.0/24"});
   host.announce(peers[0], {"10.0.0.0/24"}, "1 10 100");
@@ -160,6 +162,8 @@ TEST_CASE("visibility: lost-percent says how few routes count as none") {
   CHECK(host.taken().empty());
   host.announce(peers[2], {"10.0.0.0/24"}, "3 10 100");
   CHECK(host.taken() == Texts{"visibility-regained 100 clear"});
+  CHECK(host.events.back().summary ==
+        "10.0.0.0/24 of AS100 visible again after 0 s; AS100 was lost as a whole for 0 s");
 }
 
 TEST_CASE("visibility: outage after outage becomes one report, with an end") {
