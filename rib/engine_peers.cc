@@ -470,7 +470,7 @@ EventId Engine::id_in_moment(const Event& event) {
   said.last = event.id;
   if (times == 1) return event.id;
   const auto* const octets = reinterpret_cast<const char*>(event.id.bytes.data());
-  return event_id_of({octets, event.id.bytes.size()}, 2 * times);
+  return event_id_of({octets, event.id.bytes.size()}, {times, times + 8});
 }
 
 void Engine::DetectorHost::disable(const char* what) {

@@ -1,6 +1,8 @@
 // Ids of the engine's own events. Thread: any.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <string_view>
 
 #include "bgp/hash.h"
@@ -8,15 +10,14 @@
 
 namespace lapwing::rib {
 
-/// Derived from `octets`; another one for each `variant`.
-inline EventId event_id_of(std::string_view octets, std::uint64_t variant = 0) {
+/// Derived from `octets`: each half with its seed.
+inline EventId event_id_of(std::string_view octets, std::array<std::uint64_t, 2> seeds = {0, 1}) {
   EventId id;
-  for (std::size_t half = 0; half < id.bytes.size(); half += 8) {
-    const std::uint64_t digest =
-        bgp::hash_octets(half / 8 + variant,
-                         {reinterpret_cast<const std::uint8_t*>(octets.data()), octets.size()});
+  for (std::size_t half = 0; half < seeds.size(); ++half) {
+    const std::uint64_t digest = bgp::hash_octets(
+        seeds[half], {reinterpret_cast<const std::uint8_t*>(octets.data()), octets.size()});
     for (std::size_t i = 0; i < 8; ++i)
-      id.bytes[half + i] = static_cast<std::uint8_t>(digest >> 8 * i);
+      id.bytes[half * 8 + i] = static_cast<std::uint8_t>(digest >> 8 * i);
   }
   return id;
 }
