@@ -200,7 +200,9 @@ void PeerState::restore_state(std::string_view key, std::string_view value) {
 Event PeerState::make_event(std::string_view type, Action action, const std::string& peer,
                             Timestamp since) const {
   Event e;
-  const std::uint64_t parts[] = {id_part(since), static_cast<std::uint64_t>(action)};
+  // Two outages may begin at one time, if it has no finer steps.
+  const std::uint64_t parts[] = {id_part(since), static_cast<std::uint64_t>(action),
+                                 id_part(host_->now())};
   e.id = make_event_id(fmt::format("{} {}", type, peer), parts);
   e.incident = make_event_id("peer " + peer, std::span(parts).first(1));
   e.type = type;

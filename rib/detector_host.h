@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "rib/engine.h"
@@ -44,8 +45,8 @@ class Engine::DetectorHost final : public Host {
   void add_time(std::uint64_t nanoseconds) { sampled_ns_ += nanoseconds; }
   /// It threw: no further call, no timer; an event tells the operator.
   void disable(const char* what);
-  /// It has started: if it had failed before, an event says that this is over.
-  void end_failure();
+  /// It has started, or failed in that; an event says so where it is news.
+  void tell_start();
 
   // lapwing::Host
   Timestamp now() const override { return engine_.now_; }
@@ -87,6 +88,7 @@ class Engine::DetectorHost final : public Host {
   DetectorCalls::value_type& named_;  // in the engine, for good
   const std::uint64_t earlier_calls_;  // of a detector of this name, before a reload
   bool enabled_ = true;
+  std::optional<std::string> failure_at_start_;  // not told yet
   std::uint64_t samples_ = 0;
   std::uint64_t sampled_ns_ = 0;
   std::uint32_t until_sample_ = 1;

@@ -386,15 +386,13 @@ void Engine::restore_state(std::string_view detector, std::string_view key,
 }
 
 void Engine::start_detectors() {
-  for (const auto& host : detectors_) {
-    call(*host, [](Detector& d) { d.start_up(); });
-    host->end_failure();
-  }
-  failed_detectors_.clear();
+  for (const auto& host : detectors_) call(*host, [](Detector& d) { d.start_up(); });
 }
 
 void Engine::tell_standing() {
   standing_told_ = true;
+  for (const auto& host : detectors_) host->tell_start();
+  failed_detectors_.clear();
   for (const auto& peer : peers_) {
     if (!peer || peer->last_change == Timestamp{}) continue;
     if (!peer->up && options_.awaits && !options_.awaits(peer->info.name)) continue;
@@ -409,7 +407,6 @@ void Engine::tell_standing() {
 void Engine::end_restore() {
   paths_.finish_restore();
   start_detectors();
-  standing_told_ = false;
   flush(false);
   publish();
 }
@@ -477,14 +474,17 @@ void Engine::DetectorHost::disable(const char* what) {
   enabled_ = false;
   engine_.timers_.cancel_all(number_);
   if (keeps_state()) engine_.commit_.states.put(kFailedDetectors, name(), what);
-  tell_state(Action::kRaise, what);
+  if (engine_.standing_told_)
+    tell_state(Action::kRaise, what);
+  else
+    failure_at_start_ = what;
 }
 
-void Engine::DetectorHost::end_failure() {
-  if (!enabled_) return;
+void Engine::DetectorHost::tell_start() {
+  if (failure_at_start_) tell_state(Action::kRaise, *std::exchange(failure_at_start_, {}));
   const auto failure = engine_.failed_detectors_.find(name());
-  if (failure == engine_.failed_detectors_.end()) return;
-  engine_.commit_.states.erase(kFailedDetectors, name());
+  if (!enabled_ || failure == engine_.failed_detectors_.end()) return;
+  if (keeps_state()) engine_.commit_.states.erase(kFailedDetectors, name());
   tell_state(Action::kClear, failure->second);
 }
 

@@ -131,6 +131,21 @@ TEST_CASE("peer-state: a neighbour that is removed while it is down ends its inc
   CHECK(s.host.taken().empty());
 }
 
+TEST_CASE("peer-state: two outages that begin in one second have two ends, with two ids") {
+  PeerScene s;
+  const Timestamp began = s.host.now();
+  s.host.down(s.a);
+  s.host.up(s.a, began);
+  s.host.down(s.a);
+  s.host.after(seconds(100));
+  s.host.up(s.a, began);
+  // The engine makes ids of what comes again at one moment; this host knows the second one.
+  CHECK(s.host.duplicate_events == 1);
+  REQUIRE(s.host.taken() == Texts{"peer-down", "peer-up clear", "peer-up clear"});
+  CHECK(s.host.events[2].incident == s.host.events[1].incident);
+  CHECK(s.host.events[2].id != s.host.events[1].id);
+}
+
 TEST_CASE("peer-state: a reason from the wire is bounded and cut between characters") {
   PeerScene s;
   std::string reason(511, 'x');

@@ -1121,6 +1121,7 @@ TEST_CASE("a detector that throws is disabled and an event says so") {
   next.engine.restore_state(kept.detector, kept.key, *kept.value);
   next.engine.restore_state(kept.detector, "another", "gone since");
   next.start();
+  next.run(Batch().declare(10, "edge1"));
   REQUIRE(next.commits.list.back().events.size() == 1);
   const Event& over = next.commits.list.back().events[0];
   CHECK(over.summary == "detector recorder runs again; it had failed: six six six");
@@ -1128,6 +1129,7 @@ TEST_CASE("a detector that throws is disabled and an event says so") {
   CHECK(over.severity == Severity::kNotice);
   CHECK(over.incident == failed.incident);
   CHECK(over.id != failed.id);
+  CHECK(over.time == at(10));
   REQUIRE(next.commits.list.back().states.size() == 1);
   CHECK(next.commits.list.back().states[0].key == "recorder");
   CHECK_FALSE(next.commits.list.back().states[0].value);
@@ -1147,10 +1149,13 @@ TEST_CASE("a detector that fails anew when it starts is not said to run again") 
   engine.add_detector(std::make_unique<Hopeless>(log));
   engine.restore_state("failed detectors", "recorder", "before");
   engine.end_restore();
+  for (const Commit& commit : commits.list) CHECK(commit.events.empty());  // there is no time yet
+  engine.process(Batch().declare(10, "edge1"));
   REQUIRE(commits.list.back().events.size() == 1);
+  CHECK(commits.list.back().events[0].time == at(10));
   CHECK(commits.list.back().events[0].action == Action::kRaise);
-  REQUIRE(commits.list.back().states.size() == 1);
-  CHECK(commits.list.back().states[0].value == "no hope");
+  REQUIRE(commits.list.front().states.size() == 1);
+  CHECK(commits.list.front().states[0].value == "no hope");
 }
 
 TEST_CASE("restored routes are stale until announced again; identical ones are no change") {
