@@ -34,11 +34,15 @@ void OriginChange::attach(Host& host) {
 
 void OriginChange::on_route_change(const RouteChange& change) {
   if (change.before == kNoPath) groups_.note(change.prefix);
-  // A first table is no news; but one that comes in place of what was kept may end what stands.
-  if (change.baseline && (change.peer_removed || matter_of_.empty())) return;
+  if (change.baseline && matter_of_.empty()) return;
   const Asn before = origins_.origin(change.before, change.peer);
   const Asn after = origins_.origin(change.after, change.peer);
-  if (before == after || (change.baseline && before == PathOrigins::kNone)) return;
+  if (before == after) return;
+  if (unheard_ != 0 && after != PathOrigins::kNone) hear({prefix_of(change), after});
+  // A first table is no news; but one that comes in place of what was kept may end what stands.
+  if (change.baseline &&
+      (before == PathOrigins::kNone || !matter_of_.contains({prefix_of(change), before})))
+    return;
   if (!settings_.all && !watch_.change(change)) return;
   // What the other routes for the prefix show; the one that changed stands in the table already.
   std::vector<Asn>& others = others_;
@@ -54,7 +58,7 @@ void OriginChange::on_route_change(const RouteChange& change) {
   });
   if (after_shown && before_shown) return;  // no origin came, none went
   sort_unique(others);
-  const Nlri nlri = without_path_id(host_->nlri(change.prefix));
+  const Nlri nlri = prefix_of(change);
   if (!change.baseline && !after_shown) {
     const std::optional<PastOrigins::Past> past = past_.take(nlri, after);
     const bool raised = past && past->raised;
@@ -67,8 +71,23 @@ void OriginChange::on_route_change(const RouteChange& change) {
     else if (from && *from != after && (!past || raised))
       arrived(nlri, *from, after, others, change, times + 1);
   }
-  if (!before_shown && (!change.baseline || matter_of_.contains({nlri, before})))
-    departed(nlri, before, change);
+  if (before_shown) return;
+  if (!change.peer_removed) return departed(nlri, before, change);
+  Standing& standing = matter_of_.at({nlri, before});  // nobody said that it is gone
+  standing.shown = false;
+  standing.lost_with = change.peer;
+  ++unheard_;
+}
+
+Nlri OriginChange::prefix_of(const RouteChange& change) const {
+  return without_path_id(host_->nlri(change.prefix));
+}
+
+void OriginChange::hear(const Claim& claim) {
+  const auto matter = matter_of_.find(claim);
+  if (matter == matter_of_.end() || matter->second.shown) return;
+  matter->second.shown = true;
+  --unheard_;
 }
 
 void OriginChange::arrived(const Nlri& nlri, Asn from, Asn to, std::span<const Asn> others,
@@ -227,7 +246,7 @@ void OriginChange::clear(const Key& key, const Gone& gone) {
   e.fields.push_back({"old_origin", std::int64_t{key.from}});
   e.fields.push_back({"standing", static_cast<std::int64_t>(standing)});
   e.fields.push_back({"duration_seconds", whole_seconds(duration)});
-  e.rule = gone.unseen ? "at the start no neighbour has a route any more that shows this origin"
+  e.rule = gone.unseen ? "no neighbour has a route any more that shows this origin"
                        : "the last route that showed this origin was withdrawn or changed";
   e.summary = fmt::format("{} no longer originated by AS{}, after {}",
                           join_prefixes(e.prefixes, e.prefix_count), key.to,
@@ -286,11 +305,20 @@ void OriginChange::restore_route(const RouteView& route) {
   if (standing != matter_of_.end()) standing->second.shown = true;
 }
 
-/// What stands and left while the detector was off ends now.
-void OriginChange::start_up() {
+void OriginChange::start_up() { end_unheard(nullptr); }
+
+void OriginChange::on_peer_change(const PeerChange& change) {
+  if (change.event == PeerEvent::kBaselineDone && unheard_ != 0) end_unheard(&change);
+}
+
+/// What stands ends now if it left while the detector was off; or, `table` being complete, if it was
+/// dropped because that neighbour began anew, and the table does not show it.
+void OriginChange::end_unheard(const PeerChange* table) {
   std::vector<Claim> left;
   for (const auto& [claim, standing] : matter_of_)
-    if (!standing.shown) left.push_back(claim);
+    if (!standing.shown && (table == nullptr || (standing.lost_with == table->peer &&
+                                                 claim.first.family == table->family)))
+      left.push_back(claim);
   std::sort(left.begin(), left.end());
   for (const Claim& claim : left) {
     const auto at = matter_of_.find(claim);
@@ -299,6 +327,7 @@ void OriginChange::start_up() {
     gone.nlri.push_back(claim.first);
     insert_bounded(gone.news.prefixes, claim.first.prefix, kMaxPrefixes);
     matter_of_.erase(at);
+    if (table != nullptr) --unheard_;
   }
   on_update_end();
 }

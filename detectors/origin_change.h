@@ -49,6 +49,7 @@ class OriginChange final : public Detector {
   void start_up() override;
   void on_route_change(const RouteChange& change) override;
   void on_update_end() override;
+  void on_peer_change(const PeerChange& change) override;
   void on_timer(std::uint64_t key) override;
   bool prefetches() const override { return true; }
   void prefetch(PrefixId, PathId before, int step) const noexcept override {
@@ -84,6 +85,7 @@ class OriginChange final : public Detector {
     Key key;
     std::uint32_t times = 1;
     bool shown = true;  // by a route; while restoring: by one that was restored
+    PeerId lost_with = 0;  // where not shown any more: whose routes were dropped
   };
   /// A prefix and one of its origins.
   using Claim = std::pair<Nlri, Asn>;
@@ -97,6 +99,9 @@ class OriginChange final : public Detector {
   void arrived(const Nlri& nlri, Asn from, Asn to, std::span<const Asn> others,
                const RouteChange& change, std::uint32_t times);
   void departed(const Nlri& nlri, Asn origin, const RouteChange& change);
+  Nlri prefix_of(const RouteChange& change) const;
+  void hear(const Claim& claim);
+  void end_unheard(const PeerChange* table);
   void gather(News& news, const Nlri& nlri, const RouteChange& change);
   void raise(const Key& key, News& news, Action action);
   void clear(const Key& key, const Gone& gone);
@@ -120,6 +125,7 @@ class OriginChange final : public Detector {
   template <typename Value>
   using ByClaim = std::unordered_map<Claim, Value, ClaimHash>;
   ByClaim<Standing> matter_of_{0, ClaimHash{seed_of(this)}};      // by prefix and new origin
+  std::size_t unheard_ = 0;  // matters that are not shown, after the start
   ByClaim<std::uint32_t> flapping_{0, ClaimHash{seed_of(this)}};  // back too soon to tell; times
   PastOrigins past_{kMaxPast};
   std::map<Key, News> news_;                       // of this UPDATE, or of a window

@@ -58,7 +58,9 @@ void PathFindings::on_route_change(const RouteChange& change) {
     --before->second.routes;
     if (before->second.gathered != 0) left_again(before->second, change);
     // A first table that comes in place of what was kept says that this is gone, too.
-    if (!change.peer_removed) {
+    if (change.peer_removed) {
+      before->second.lost_with = change.peer;
+    } else {
       touched_.insert(before->first);
       if (before->second.raised) gather(before->second.went, change);
     }
@@ -283,11 +285,24 @@ void PathFindings::start_up() {
       s.first_seen = host_->now();
       store(entry);
     }
-    if (s.routes == 0 && s.raised) {
-      s.gone_at = host_->now();
-      s.gone_due = host_->now() + settings_.linger;
-      set_timer(entry);
-    }
+  }
+  end_unheard(nullptr);
+}
+
+void PathFindings::on_peer_change(const PeerChange& change) {
+  if (change.event == PeerEvent::kBaselineDone) end_unheard(&change);
+}
+
+/// What stands is about to end if it left while the detector was off; or, `table` being complete, if it
+/// was dropped because that neighbour began anew, and the table does not show it.
+void PathFindings::end_unheard(const PeerChange* table) {
+  for (Entry& entry : findings_) {
+    State& s = entry.second;
+    if (s.routes != 0 || !s.raised || s.gone_due) continue;
+    if (table != nullptr && s.lost_with != table->peer) continue;
+    s.gone_at = host_->now();
+    s.gone_due = host_->now() + settings_.linger;
+    set_timer(entry);
   }
 }
 

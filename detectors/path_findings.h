@@ -51,6 +51,7 @@ class PathFindings : public Detector {
   void start_up() override;
   void on_route_change(const RouteChange& change) override;
   void on_update_end() override;
+  void on_peer_change(const PeerChange& change) override;
   void on_timer(std::uint64_t key) override;
   bool prefetches() const override { return true; }
   void prefetch(PrefixId, PathId before, int step) const noexcept override {
@@ -89,6 +90,7 @@ class PathFindings : public Detector {
     bool raised = false;           // an incident stands
     std::optional<Timestamp> window_due, gone_due;
     Timestamp gone_at;
+    PeerId lost_with = 0;          // where no route is left and nobody said so: whose were dropped
     std::uint64_t gathered = 0;    // routes that came within the window
     Shown came;                    // in the present UPDATE, or in the window; what left again is not
     Shown went;                    // in the last UPDATE that took such a route away
@@ -115,6 +117,7 @@ class PathFindings : public Detector {
   void set_timer(Entry& entry);
   void after_window(Entry& entry);
   void after_gone(Entry& entry);
+  void end_unheard(const PeerChange* table);
 
   const PathFindingSettings settings_;
   Host* host_ = nullptr;

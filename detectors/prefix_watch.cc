@@ -75,6 +75,7 @@ void PrefixWatch::note(const Pair& pair, const RouteChange& change, bool added) 
   else if (known.routes != 0)
     --known.routes;
   t.said = t.said || !change.peer_removed;
+  if (change.peer_removed) known.lost_with = change.peer;
   if (change.baseline && (added || change.peer_removed)) return;
   t.live = t.live || !change.baseline;
   t.cause = change.cause;
@@ -166,7 +167,7 @@ void PrefixWatch::report(const Matter& m, const std::vector<Pair>& pairs, News n
   if (appeared) e.fields.push_back({"times", std::int64_t{known_.at(pairs.front()).times}});
   if (!appeared) e.fields.push_back({"duration_seconds", whole_seconds(now - *entered)});
   if (news == News::kLeftUnseen)
-    e.rule = "at the start no neighbour has a route any more of a prefix that had appeared";
+    e.rule = "no neighbour has a route any more of a prefix that had appeared";
   else if (!appeared)
     e.rule = "the last route of a prefix that had appeared is gone";
   else if (m.within)
@@ -230,11 +231,20 @@ void PrefixWatch::restore_route(const RouteView& route) {
   }
 }
 
-/// What stands and left while the detector was off ends now.
-void PrefixWatch::start_up() {
+void PrefixWatch::start_up() { end_unheard(nullptr); }
+
+void PrefixWatch::on_peer_change(const PeerChange& change) {
+  if (change.event == PeerEvent::kBaselineDone) end_unheard(&change);
+}
+
+/// What stands ends now if it left while the detector was off; or, `table` being complete, if it was
+/// dropped because that neighbour began anew, and the table does not show it.
+void PrefixWatch::end_unheard(const PeerChange* table) {
   std::map<Matter, std::vector<Pair>> went;
   for (auto& [pair, known] : known_) {
     if (!known.standing || known.routes != 0) continue;
+    if (table != nullptr && (known.lost_with != table->peer || pair.nlri.family != table->family))
+      continue;
     known.standing = false;
     went[matter_of(pair)].push_back(pair);
     store(pair, known);

@@ -35,6 +35,7 @@ class PrefixWatch final : public Detector {
   void start_up() override;
   void on_route_change(const RouteChange& change) override;
   void on_update_end() override;
+  void on_peer_change(const PeerChange& change) override;
   void path_released(PathId path) override;
   void prefix_released(PrefixId prefix) override { watch_.prefix_released(prefix); }
 
@@ -50,6 +51,7 @@ class PrefixWatch final : public Detector {
     bool seen = false;    // ever, so that its state is stored
     bool raised = false;  // its first sight was an event
     bool standing = false;  // …that has not ended yet
+    PeerId lost_with = 0;   // where no route is left and nobody said so: whose routes were dropped
     std::uint32_t times = 0;
   };
   /// What one event is about: prefixes of one origin within one watched prefix, or within none.
@@ -74,6 +76,7 @@ class PrefixWatch final : public Detector {
   void note(const Pair& pair, const RouteChange& change, bool added);
   enum class News { kAppeared, kLeft, kLeftUnseen };
   void report(const Matter& matter, const std::vector<Pair>& pairs, News news);
+  void end_unheard(const PeerChange* table);
   void store(const Pair& pair, const Known& known);
 
   static constexpr std::size_t kMaxKnown = 200000;

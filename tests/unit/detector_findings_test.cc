@@ -265,6 +265,25 @@ TEST_CASE("findings: what a first table shows, too, does not end; what one in it
   CHECK(s.host.events.back().peers == Texts{"b"});
 }
 
+TEST_CASE("findings: what was dropped ends with the table of that neighbour, if it does not show it") {
+  LeakScene s;
+  const PeerId b = s.host.add_peer("b", 2);
+  const std::size_t told = s.begin_with_leak();
+  s.host.drop_routes(s.a);
+  s.host.table_done(b);
+  s.host.after(seconds(600));
+  s.host.table(s.a, {"10.0.0.0/24"}, "1 3356 64 1299 100");
+  s.host.table_done(s.a);
+  s.host.after(seconds(600));
+  CHECK(s.host.events.size() == told);
+  s.host.drop_routes(s.a);
+  s.host.table(s.a, {"10.0.0.0/24"}, "1 3356 1299 100");
+  s.host.table_done(s.a);
+  s.host.after(seconds(60));
+  REQUIRE(s.host.events.size() == told + 1);
+  CHECK(s.host.events.back().action == Action::kClear);
+}
+
 TEST_CASE("findings: one more neighbour that came and left within the window is no news") {
   LeakScene s;
   const PeerId b = s.host.add_peer("b", 2);

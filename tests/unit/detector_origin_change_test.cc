@@ -84,6 +84,34 @@ TEST_CASE("origin-change: a first table in place of what was kept ends what it d
   CHECK(s.host.taken().empty());
 }
 
+TEST_CASE("origin-change: what was dropped ends with the table of that neighbour, if it does not show it") {
+  OriginScene s;
+  s.host.announce(s.a, {"10.0.0.0/24", "10.0.1.0/24", "10.0.2.0/24"}, "1 10 666");
+  s.host.taken();
+  s.host.after(seconds(60));
+  s.host.drop_routes(s.a);
+  s.host.table_done(s.b);
+  s.host.table(s.a, {"10.0.1.0/24"}, "1 10 666");
+  s.host.table_done(s.a, kIpv6Unicast);
+  CHECK(s.host.taken().empty());
+  s.host.table_done(s.a);
+  REQUIRE(s.host.taken() == Texts{"origin-change 666"});
+  CHECK(s.host.events.back().action == Action::kUpdate);
+  CHECK(prefix_texts(s.host.events.back()) == Texts{"10.0.0.0/24"});
+  CHECK(s.host.events.back().rule == "no neighbour has a route any more that shows this origin");
+  s.host.table_done(s.a);
+  CHECK(s.host.taken().empty());
+  s.host.announce(s.a, {"10.0.1.0/24"}, "1 10 100");
+  CHECK(s.host.taken() == Texts{"origin-change 666 clear"});
+  // Shown again by another neighbour, and dropped: nothing that it has to say of it.
+  s.host.announce(s.b, {"10.0.1.0/24"}, "2 20 666");
+  s.host.taken();
+  s.host.drop_routes(s.b);
+  s.host.announce(s.a, {"10.0.1.0/24"}, "1 10 666");
+  s.host.table_done(s.b);
+  CHECK(s.host.taken().empty());
+}
+
 TEST_CASE("origin-change: what has left by the end of the window is no news, and ids differ") {
   OriginScene s;
   s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 666");

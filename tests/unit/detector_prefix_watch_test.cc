@@ -92,6 +92,24 @@ TEST_CASE("prefix-watch: a first table in place of what was kept ends what it do
   CHECK(s.host.events.back().evidence.at(0).new_path == "1 10 100");
 }
 
+TEST_CASE("prefix-watch: what was dropped ends with the table of that neighbour, if it does not show it") {
+  PrefixScene s(the_24());
+  s.host.announce(s.a, {"10.0.0.0/25", "10.0.0.128/25"}, "1 10 666");
+  s.host.taken();
+  s.host.drop_routes(s.a);
+  s.host.table_done(s.b);
+  s.host.table_done(s.a, kIpv6Unicast);
+  s.host.table(s.a, {"10.0.0.128/25"}, "1 10 666");
+  CHECK(s.host.taken().empty());
+  s.host.table_done(s.a);
+  REQUIRE(s.host.taken() == Texts{"more-specific 666"});
+  CHECK(s.host.events.back().action == Action::kUpdate);
+  CHECK(prefix_texts(s.host.events.back()) == Texts{"10.0.0.0/25"});
+  s.host.table_done(s.a);
+  s.host.withdraw(s.a, {"10.0.0.128/25"});
+  CHECK(s.host.taken() == Texts{"more-specific 666 clear"});
+}
+
 TEST_CASE("prefix-watch: what first tables showed is known for good") {
   PrefixScene s(the_24());
   const PeerId c = s.host.add_peer("c", 3);

@@ -299,6 +299,15 @@ class FakeHost final : public Host {
   }
   /// No longer configured: its routes go as in a first table.
   void remove_peer(PeerId p) {
+    drop_routes(p);
+    tell(p, PeerEvent::kRemoved, std::nullopt);
+  }
+  /// Its first table is complete.
+  void table_done(PeerId p, Family family = kIpv4Unicast) {
+    tell(p, PeerEvent::kBaselineDone, std::nullopt, "", family);
+  }
+  /// Nobody said so.
+  void drop_routes(PeerId p) {
     std::vector<Nlri> held;
     for (const auto& [prefix, routes] : routes_)
       if (routes.contains(p)) held.push_back(prefixes_.at(prefix));
@@ -306,7 +315,6 @@ class FakeHost final : public Host {
     for (const Nlri& nlri : held) change(p, nlri, std::nullopt, true, std::nullopt);
     removing_ = false;
     end();
-    tell(p, PeerEvent::kRemoved, std::nullopt);
   }
 
   /// The events since the last call, as "type origin upstream".
@@ -403,8 +411,9 @@ class FakeHost final : public Host {
     if (interest_ != RouteInterest::kNone) detector().prefix_released(id);
   }
   void tell(PeerId p, PeerEvent what, std::optional<Timestamp> blind_since,
-            std::string reason = "") {
+            std::string reason = "", Family family = {}) {
     PeerChange c;
+    c.family = family;
     c.reason = std::move(reason);
     c.peer = p;
     c.event = what;
