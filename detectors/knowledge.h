@@ -48,7 +48,8 @@ struct AdjacencyRecord {
   bool raised = false;               // a new-upstream event was raised for it
   bool damped = false;               // it comes and goes too quickly to be reported
   bool flap_reported = false;        // …and an upstream-flap event said so
-  bool untold = false;               // no event told that it became active; its end clears nothing
+  bool untold = true;                // no raise of it stands: its end clears nothing
+  bool first_stands = false;         // what stands is its new-upstream, else an upstream-returned
   Timestamp first_seen;
   Timestamp last_seen;  // when `open` changed last
   Timestamp opened;     // start of the present interval, where open

@@ -27,6 +27,11 @@ ShortText share_text(const Event& e) {
   return out;
 }
 
+std::string_view what_stands(const AdjacencyRecord& r) {
+  if (r.untold) return Event::kEndsNothing;
+  return r.first_stands ? "new-upstream" : "upstream-returned";
+}
+
 void add_reserved(Event& e, const AdjacencyRecord& r) {
   std::vector<Asn> reserved;
   for (const Asn as : {r.origin, r.upstream})
@@ -127,6 +132,7 @@ std::string_view NewUpstream::upstream_role(std::uint32_t adjacency, const Detai
 void NewUpstream::emit_new(Touch& t) {
   AdjacencyRecord& r = knowledge_[t.adjacency];
   r.untold = false;
+  r.first_stands = true;
   Event e = make_event(r, "new-upstream", Action::kRaise,
                        t.new_origin ? Severity::kNotice : Severity::kWarning, {r.activations});
   fill_from_touch(e, t);
@@ -170,7 +176,7 @@ void NewUpstream::emit_returned(Touch& t) {
   AdjacencyRecord& r = knowledge_[t.adjacency];
   const bool is_loud = loud(r);
   if (!admit(kReturned, r)) return;
-  r.untold = false;
+  r.untold = r.first_stands = false;
   Event e = make_event(r, "upstream-returned", Action::kRaise,
                        is_loud ? Severity::kWarning : Severity::kNotice, {r.activations});
   fill_from_touch(e, t);
@@ -194,7 +200,7 @@ void NewUpstream::emit_returned(Touch& t) {
 }
 
 void NewUpstream::emit_gone(Touch& t) {
-  const AdjacencyRecord& r = knowledge_[t.adjacency];
+  AdjacencyRecord& r = knowledge_[t.adjacency];
   const bool by_first_table = t.outcome == Outcome::kTakenBack;
   if (by_first_table) {
     t.first = t.last = t.last_taken;
@@ -218,7 +224,8 @@ void NewUpstream::emit_gone(Touch& t) {
     close_window(t.adjacency, false);
   }
   Event e = make_event(r, "upstream-gone", Action::kClear, Severity::kNotice, {r.activations});
-  e.ends = r.untold ? Event::kEndsNothing : r.activations == 1 ? "new-upstream" : "upstream-returned";
+  e.ends = what_stands(r);
+  r.untold = true;
   fill_from_touch(e, t);
   const Details& d = details(t);
   for (const Toggle& toggle : left) insert_bounded(e.prefixes, toggle.prefix, Event::kMaxPrefixes);
@@ -258,6 +265,7 @@ void NewUpstream::emit_flap_begins(Touch& t) {
   e.fields.push_back({"transitions", transitions});
   e.fields.push_back({"window_seconds", static_cast<std::int64_t>(settings_.flap_window.count())});
   e.fields.push_back({"state", std::string(r.open ? "active" : "gone")});
+  if (!r.open && !r.untold) e.ends = what_stands(r);  // its end is told by the clear of this
   set_text(e.rule, FMT_COMPILE("more than {} changes between gone and active within {} s"),
            settings_.flap_threshold, settings_.flap_window.count());
   set_text(e.summary,
@@ -271,7 +279,7 @@ void NewUpstream::emit_flap_begins(Touch& t) {
 /// The end of damping (kClear), or how far it came when the records end (kUpdate). Silent where the
 /// beginning was folded into a storm report.
 void NewUpstream::emit_flap_state(std::uint32_t adjacency, Action action) {
-  const AdjacencyRecord& r = knowledge_[adjacency];
+  AdjacencyRecord& r = knowledge_[adjacency];
   if (!r.flap_reported) return;
   Event e = make_event(r, "upstream-flap", action, Severity::kNotice,
                        {id_part(r.damped_since), action == Action::kClear ? 1u : 2u});
@@ -281,6 +289,11 @@ void NewUpstream::emit_flap_state(std::uint32_t adjacency, Action action) {
   e.fields.push_back({"folded", static_cast<std::int64_t>(r.folded)});
   e.fields.push_back({"since", r.damped_since});
   e.fields.push_back({"state", std::string(r.open ? "active" : "gone")});
+  if (action == Action::kClear && !r.open && !r.untold) {
+    e.ends = "upstream-flap ";
+    e.ends += what_stands(r);
+    r.untold = true;
+  }
   if (action == Action::kClear)
     set_text(e.rule, FMT_COMPILE("no change for {} s"), settings_.flap_quiet.count());
   else

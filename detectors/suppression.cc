@@ -122,6 +122,7 @@ Suppression::Suppression(std::vector<SuppressionRule> rules, std::uint32_t storm
 bool Suppression::admit(std::string_view detector, Event& event) {
   if (event.type == "detector-failed") return true;
   if (event.action == Action::kClear && ends_untold(event)) return false;
+  if (event.action == Action::kRaise && !event.ends.empty()) replace_held(event);
   const SuppressionRule* rule = rule_for(event);
   if (rule != nullptr && rule->min_duration.count() != 0) {
     hold(*rule, std::move(event));
@@ -156,6 +157,18 @@ bool Suppression::ends_untold(const Event& clear) {
   }
   if (untold) suppress(rule, clear);
   return untold;
+}
+
+/// What was held back until now did not last, either; its end is told by the end of this.
+void Suppression::replace_held(const Event& raise) {
+  for (const std::string_view type : ended_types(raise)) {
+    const auto held = held_.find(Matter(raise.incident, type));
+    if (held == held_.end()) continue;
+    const Matter matter = held->first;
+    suppress(held->second.rule, held->second.event);
+    drop_held(held);
+    mark_hidden(matter, true);
+  }
 }
 
 /// The first rule that suppresses the event.

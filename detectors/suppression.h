@@ -88,6 +88,7 @@ class Suppression final : public Detector, public EventFilter {
   void store_held(const Matter& raise, const Held& held);
   void drop_held(std::map<Matter, Held>::iterator it);
   bool ends_untold(const Event& clear);
+  void replace_held(const Event& raise);
   static bool hides_ends(const SuppressionRule& rule, const Event& clear);
   void note_admitted(const Event& event);
   bool within_storm_limit(const Event& event);

@@ -150,7 +150,8 @@ typedef struct lapwing_event {
   lapwing_text rule;
   lapwing_text summary;
   /* Of a clear: the types of raise of its incident that it ends, parted by blanks; "-": nothing that was
-     raised; NULL: its own type. [[suppress]] goes by it. */
+     raised; NULL: its own type. Of a raise: the types that it takes the place of; what of them is held
+     back is not told. [[suppress]] goes by it. */
   const char* ends;
 } lapwing_event;
 

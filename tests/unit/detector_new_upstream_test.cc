@@ -343,6 +343,42 @@ TEST_CASE("a first table in place of what was kept ends a new-upstream, and alar
   CHECK(s.host.taken() == Texts{"upstream-returned 100 30"});
 }
 
+TEST_CASE("a raise stands through damping: its end is told with that of damping, or later") {
+  for (const bool stays : {true, false}) {
+    UpstreamScene s;
+    const auto taken = [&s] {
+      Texts texts = s.host.taken();
+      std::erase_if(texts, [](const std::string& t) { return t.find(" 30") == std::string::npos; });
+      return texts;
+    };
+    s.host.announce(s.a, {"10.0.0.0/24"}, "1 30 100");
+    for (int i = 0; i < 3; ++i) {
+      s.host.after(seconds(10));
+      s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 100");
+      if (i < 2) s.host.announce(s.a, {"10.0.0.0/24"}, "1 30 100");
+    }
+    taken();
+    REQUIRE(s.host.events.back().type == "upstream-flap");
+    CHECK(s.host.events.back().ends == "upstream-returned");  // held back, it is not told
+    if (stays) s.host.announce(s.a, {"10.0.0.0/24"}, "1 30 100");
+    s.host.restart();
+    s.host.after(seconds(900));
+    REQUIRE(taken() == Texts{"upstream-flap 100 30 clear"});
+    CHECK(s.host.events.back().ends == (stays ? "" : "upstream-flap upstream-returned"));
+    if (stays) {
+      s.host.restart();
+      s.host.table(s.a, {"10.0.0.0/24"}, "1 10 100");
+      REQUIRE(taken() == Texts{"upstream-gone 100 30"});
+      CHECK(s.host.events.back().ends == "upstream-returned");
+    }
+    // Nothing stands of it now.
+    s.host.table(s.a, {"10.0.0.0/24"}, "1 30 100");
+    s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 100");
+    REQUIRE(taken() == Texts{"upstream-gone 100 30"});
+    CHECK(s.host.events.back().ends == Event::kEndsNothing);
+  }
+}
+
 TEST_CASE("what only a lost neighbour shows is unobserved until it is back") {
   UpstreamScene s;
   const auto unobserved = [&s] {

@@ -126,6 +126,17 @@ TEST_CASE("suppression: what was suppressed or held back is known by incident an
     REQUIRE(f.host.events.size() == 1);
     CHECK(f.host.events[0].type == "returned");
   }
+  SUBCASE("a raise that takes the place of one that waits: that is not told, nor its own end") {
+    Filter f({held});
+    CHECK_FALSE(f.send("returned", Action::kRaise));
+    Event flap = an_event("flap", Action::kRaise, 1, 77);
+    flap.ends = "new returned";
+    CHECK(f.send(std::move(flap)));
+    f.host.after(seconds(60));
+    CHECK(f.host.events.empty());
+    CHECK_FALSE(f.send("returned", Action::kClear));
+    CHECK(f.send("flap", Action::kClear));
+  }
   SUBCASE("a window that hides one type does not hide the end of another that was told") {
     Filter f({window});
     CHECK(f.send("single", Action::kRaise));
