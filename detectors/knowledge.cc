@@ -6,8 +6,8 @@ namespace lapwing::detectors {
 namespace {
 
 constexpr std::uint8_t kKnowledgeFormat = 2;  // 1: without gaps
-constexpr std::uint8_t kOpen = 1, kRaised = 2, kDamped = 4, kFlapReported = 8, kUntold = 16,
-                       kFirstStands = 32;
+constexpr std::uint8_t kOpen = 1, kRaised = 2, kDamped = 4, kFlapReported = 8, kNothingStands = 16,
+                       kNewStands = 32;
 
 /// Makes one interval of two: those with the shortest absence between them, of several the oldest.
 void close_shortest_gap(std::vector<Interval>& past) {
@@ -121,8 +121,8 @@ void Knowledge::encode(std::uint32_t number, std::string& value) const {
   put_u8(value, static_cast<std::uint8_t>((r.open ? kOpen : 0) | (r.raised ? kRaised : 0) |
                                           (r.damped ? kDamped : 0) |
                                           (r.flap_reported ? kFlapReported : 0) |
-                                          (r.untold ? kUntold : 0) |
-                                          (r.first_stands ? kFirstStands : 0)));
+                                          (r.stands == RaiseOf::kNothing ? kNothingStands : 0) |
+                                          (r.stands == RaiseOf::kNew ? kNewStands : 0)));
   put_u32(value, r.activations);
   put_u32(value, r.folded);
   for (const Timestamp t : {r.first_seen, r.last_seen, r.opened, r.damped_since})
@@ -171,8 +171,8 @@ bool Knowledge::restore(Asn origin, Asn upstream, std::string_view value) {
   r.damped = (flags & kDamped) != 0;
   r.flap_reported = (flags & kFlapReported) != 0;
   // As older versions stored it: of what went nothing stands, of what came once its new-upstream may.
-  r.untold = (flags & kUntold) != 0 || (!r.open && !r.damped);
-  r.first_stands = (flags & kFirstStands) != 0 || r.activations == 1;
+  if ((flags & kNothingStands) == 0 && (r.open || r.damped))
+    r.stands = (flags & kNewStands) != 0 || r.activations == 1 ? RaiseOf::kNew : RaiseOf::kReturned;
   if (r.open) ++origins_[r.origin_number].open;
   note_transit(number);
   if (!past.empty()) past_of(r) = std::move(past);

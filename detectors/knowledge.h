@@ -34,6 +34,8 @@ struct Interval {
   friend bool operator==(const Interval&, const Interval&) = default;
 };
 
+enum class RaiseOf : std::uint8_t { kNothing, kNew, kReturned };
+
 struct AdjacencyRecord {
   Asn origin = 0;
   Asn upstream = 0;
@@ -48,8 +50,7 @@ struct AdjacencyRecord {
   bool raised = false;               // a new-upstream event was raised for it
   bool damped = false;               // it comes and goes too quickly to be reported
   bool flap_reported = false;        // …and an upstream-flap event said so
-  bool untold = true;                // no raise of it stands: its end clears nothing
-  bool first_stands = false;         // what stands is its new-upstream, else an upstream-returned
+  RaiseOf stands = RaiseOf::kNothing;  // what was raised, and no event has ended yet
   Timestamp first_seen;
   Timestamp last_seen;  // when `open` changed last
   Timestamp opened;     // start of the present interval, where open

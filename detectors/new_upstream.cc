@@ -134,7 +134,9 @@ void NewUpstream::note(std::uint32_t adjacency, const RouteChange& change, bool 
 void NewUpstream::note_taken_back(Touch& t, const RouteChange& change) {
   t.taken_back = true;
   const AdjacencyRecord& r = knowledge_[t.adjacency];
-  if (!r.open || r.untold || r.damped || sightings_.prefixes(t.adjacency) != 0) return;
+  if (!r.open || r.stands == RaiseOf::kNothing || r.damped ||
+      sightings_.prefixes(t.adjacency) != 0)
+    return;
   if (!t.added_live && !t.removed_live) t.cause = change.cause;
   merge_last_known(t.last_known, change);
   t.last_taken = static_cast<std::uint32_t>(seen_.size());
@@ -274,7 +276,7 @@ void NewUpstream::vanish(Touch& t) {
   touch_origin(knowledge_[t.adjacency].origin_number);
   knowledge_.close(t.adjacency, host_->now(), t.last_known.value_or(host_->now()));
   if (!t.removed_live && t.last_taken == kNoNumber)
-    t.outcome = Outcome::kForgotten;  // a raise that nobody told needs no end
+    t.outcome = Outcome::kForgotten;  // nothing stands that needs an end
   else if (!t.removed_live)
     t.outcome = Outcome::kTakenBack;
   else if (!damp(t))

@@ -28,8 +28,8 @@ ShortText share_text(const Event& e) {
 }
 
 std::string_view what_stands(const AdjacencyRecord& r) {
-  if (r.untold) return Event::kEndsNothing;
-  return r.first_stands ? "new-upstream" : "upstream-returned";
+  if (r.stands == RaiseOf::kNothing) return Event::kEndsNothing;
+  return r.stands == RaiseOf::kNew ? "new-upstream" : "upstream-returned";
 }
 
 void add_reserved(Event& e, const AdjacencyRecord& r) {
@@ -131,8 +131,7 @@ std::string_view NewUpstream::upstream_role(std::uint32_t adjacency, const Detai
 
 void NewUpstream::emit_new(Touch& t) {
   AdjacencyRecord& r = knowledge_[t.adjacency];
-  r.untold = false;
-  r.first_stands = true;
+  r.stands = RaiseOf::kNew;
   Event e = make_event(r, "new-upstream", Action::kRaise,
                        t.new_origin ? Severity::kNotice : Severity::kWarning, {r.activations});
   fill_from_touch(e, t);
@@ -176,7 +175,7 @@ void NewUpstream::emit_returned(Touch& t) {
   AdjacencyRecord& r = knowledge_[t.adjacency];
   const bool is_loud = loud(r);
   if (!admit(kReturned, r)) return;
-  r.untold = r.first_stands = false;
+  r.stands = RaiseOf::kReturned;
   Event e = make_event(r, "upstream-returned", Action::kRaise,
                        is_loud ? Severity::kWarning : Severity::kNotice, {r.activations});
   fill_from_touch(e, t);
@@ -225,7 +224,7 @@ void NewUpstream::emit_gone(Touch& t) {
   }
   Event e = make_event(r, "upstream-gone", Action::kClear, Severity::kNotice, {r.activations});
   e.ends = what_stands(r);
-  r.untold = true;
+  r.stands = RaiseOf::kNothing;
   fill_from_touch(e, t);
   const Details& d = details(t);
   for (const Toggle& toggle : left) insert_bounded(e.prefixes, toggle.prefix, Event::kMaxPrefixes);
@@ -265,7 +264,7 @@ void NewUpstream::emit_flap_begins(Touch& t) {
   e.fields.push_back({"transitions", transitions});
   e.fields.push_back({"window_seconds", static_cast<std::int64_t>(settings_.flap_window.count())});
   e.fields.push_back({"state", std::string(r.open ? "active" : "gone")});
-  if (!r.open && !r.untold) e.ends = what_stands(r);  // its end is told by the clear of this
+  if (!r.open && r.stands != RaiseOf::kNothing) e.ends = what_stands(r);  // its end is told by the clear of this
   set_text(e.rule, FMT_COMPILE("more than {} changes between gone and active within {} s"),
            settings_.flap_threshold, settings_.flap_window.count());
   set_text(e.summary,
@@ -289,10 +288,10 @@ void NewUpstream::emit_flap_state(std::uint32_t adjacency, Action action) {
   e.fields.push_back({"folded", static_cast<std::int64_t>(r.folded)});
   e.fields.push_back({"since", r.damped_since});
   e.fields.push_back({"state", std::string(r.open ? "active" : "gone")});
-  if (action == Action::kClear && !r.open && !r.untold) {
+  if (action == Action::kClear && !r.open && r.stands != RaiseOf::kNothing) {
     e.ends = "upstream-flap ";
     e.ends += what_stands(r);
-    r.untold = true;
+    r.stands = RaiseOf::kNothing;
   }
   if (action == Action::kClear)
     set_text(e.rule, FMT_COMPILE("no change for {} s"), settings_.flap_quiet.count());

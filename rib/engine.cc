@@ -49,10 +49,10 @@ void Engine::process(const bgp::RecordBatch& batch) {
   }
   ahead_.fill({});
   looks_ahead_ = prefixes_.size() >= kLookAheadFrom;
-  if (!standing_told_ && !batch.records.empty()) {
+  if (!start_told_ && !batch.records.empty()) {
     fire_timers(batch.records.front().time);
     now_ = std::max(now_, batch.records.front().time);
-    tell_standing();
+    tell_start();
   }
   bool tick = false;
   for (std::size_t i = 0; i < batch.records.size(); ++i) {
@@ -469,7 +469,7 @@ void Engine::replace_detectors(Watch watch, std::vector<Asn> route_server_ases,
     }
   }
   start_detectors();
-  tell_standing();
+  tell_start();
   flush(false);
 }
 

@@ -346,7 +346,7 @@ class Engine final : public Dictionary {
 
   void start_detectors();
   /// As soon as detectors have started and the time is known.
-  void tell_standing();
+  void tell_start();
 
   /// The id under which an event is kept: its own, or of what came again at one moment.
   EventId id_in_moment(const Event& event);
@@ -376,11 +376,11 @@ class Engine final : public Dictionary {
   // What the sink is done with: the memory of `blank_event`.
   std::vector<Event> spent_;
   std::vector<std::unique_ptr<DetectorHost>> detectors_;
-  // Until it is told how detectors have started: those that had failed, and why. Stored like the state of a detector
-  // that no configuration can name.
+  // Until it is told how detectors have started: those that had failed, and why. Stored like the state
+  // of a detector that no configuration can name.
   std::map<std::string, std::string, std::less<>> failed_detectors_;
   static constexpr std::string_view kFailedDetectors = "failed detectors";
-  bool standing_told_ = false;  // at the start the time is not known before the first record
+  bool start_told_ = false;  // at the start the time is not known before the first record
   std::vector<DetectorHost*> route_listeners_;  // of changes outside first tables
   EventFilter* filter_ = nullptr;
   DetectorHost* filter_host_ = nullptr;

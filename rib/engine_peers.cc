@@ -389,8 +389,8 @@ void Engine::start_detectors() {
   for (const auto& host : detectors_) call(*host, [](Detector& d) { d.start_up(); });
 }
 
-void Engine::tell_standing() {
-  standing_told_ = true;
+void Engine::tell_start() {
+  start_told_ = true;
   for (const auto& host : detectors_) host->tell_start();
   failed_detectors_.clear();
   for (const auto& peer : peers_) {
@@ -474,7 +474,7 @@ void Engine::DetectorHost::disable(const char* what) {
   enabled_ = false;
   engine_.timers_.cancel_all(number_);
   if (keeps_state()) engine_.commit_.states.put(kFailedDetectors, name(), what);
-  if (engine_.standing_told_)
+  if (engine_.start_told_)
     tell_state(Action::kRaise, what);
   else
     failure_at_start_ = what;

@@ -10,7 +10,17 @@ namespace {
 constexpr std::uint8_t kRecordVersion = 1;
 
 namespace peer_tag {
-enum : std::uint32_t { kId = 1, kName, kAddress, kAs, kLocalAs, kUp, kLastChange, kFamily, kBlindReason };
+enum : std::uint32_t {
+  kId = 1,
+  kName,
+  kAddress,
+  kAs,
+  kLocalAs,
+  kUp,
+  kLastChange,
+  kFamily,
+  kBlindReason
+};
 }
 namespace blind_tag {
 enum : std::uint32_t { kTo = 1, kReason };

@@ -74,8 +74,8 @@ enum class PeerEvent : std::uint8_t {
   kSynchronized,  // a family was compared after a gap; nothing of it is stale any more
   kRemoved,       // no longer configured; its routes were withdrawn before this, as `baseline` changes
   kStanding,      // to a detector that has started, of a neighbour that had a session before: it is up,
-                  // or is awaited, and has none since `blind_since`. After a start of the process it is told when time is
-                  // known again, by the first record; else right after `start_up`
+                  // or is awaited, and has none since `blind_since`. After a start of the process it
+                  // is told when time is known again, by the first record; else right after `start_up`
 };
 
 struct PeerChange {
