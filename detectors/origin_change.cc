@@ -34,15 +34,13 @@ void OriginChange::attach(Host& host) {
 
 void OriginChange::on_route_change(const RouteChange& change) {
   if (change.before == kNoPath) groups_.note(change.prefix);
-  if (change.baseline && matter_of_.empty()) return;
+  if (change.baseline && matter_of_.empty() && flapping_.empty()) return;
   const Asn before = origins_.origin(change.before, change.peer);
   const Asn after = origins_.origin(change.after, change.peer);
   if (before == after) return;
   if (unheard_ != 0 && after != PathOrigins::kNone) hear({prefix_of(change), after});
   // A first table is no news; but one that comes in place of what was kept may end what stands.
-  if (change.baseline &&
-      (before == PathOrigins::kNone || !matter_of_.contains({prefix_of(change), before})))
-    return;
+  if (change.baseline && (before == PathOrigins::kNone || !minds({prefix_of(change), before}))) return;
   if (!settings_.all && !watch_.change(change)) return;
   // What the other routes for the prefix show; the one that changed stands in the table already.
   std::vector<Asn>& others = others_;
@@ -72,11 +70,15 @@ void OriginChange::on_route_change(const RouteChange& change) {
       arrived(nlri, *from, after, others, change, times + 1);
   }
   if (before_shown) return;
-  if (!change.peer_removed) return departed(nlri, before, change);
-  Standing& standing = matter_of_.at({nlri, before});  // nobody said that it is gone
-  standing.shown = false;
-  standing.lost_with = change.peer;
+  const auto matter = matter_of_.find({nlri, before});
+  if (!change.peer_removed || matter == matter_of_.end()) return departed(nlri, before, change);
+  matter->second.shown = false;  // nobody said that it is gone
+  matter->second.lost_with = change.peer;
   ++unheard_;
+}
+
+bool OriginChange::minds(const Claim& claim) const {
+  return matter_of_.contains(claim) || flapping_.contains(claim);
 }
 
 Nlri OriginChange::prefix_of(const RouteChange& change) const {

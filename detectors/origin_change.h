@@ -100,6 +100,7 @@ class OriginChange final : public Detector {
                const RouteChange& change, std::uint32_t times);
   void departed(const Nlri& nlri, Asn origin, const RouteChange& change);
   Nlri prefix_of(const RouteChange& change) const;
+  bool minds(const Claim& claim) const;
   void hear(const Claim& claim);
   void end_unheard(const PeerChange* table);
   void gather(News& news, const Nlri& nlri, const RouteChange& change);

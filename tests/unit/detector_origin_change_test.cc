@@ -164,6 +164,26 @@ TEST_CASE("origin-change: what comes and goes is told three times, and again whe
   CHECK(field<std::int64_t>(s.host.events[6], "times") == 11);
 }
 
+TEST_CASE("origin-change: what came back too soon to tell, and a first table took, is told when it comes again") {
+  for (const bool dropped : {false, true}) {
+    OriginScene s;
+    for (int i = 0; i < 4; ++i) {
+      s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 666");
+      s.host.after(seconds(30));
+      if (i < 3) s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 100");
+    }
+    CHECK(s.host.taken().size() == 6);
+    if (dropped) s.host.drop_routes(s.a);
+    s.host.table(s.a, {"10.0.0.0/24"}, "1 10 100");
+    s.host.after(seconds(900));
+    CHECK(s.host.taken().empty());
+    s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 666");
+    CHECK(s.host.taken() == Texts{"origin-change 666"});
+    s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 100");
+    CHECK(s.host.taken() == Texts{"origin-change 666 clear"});
+  }
+}
+
 TEST_CASE("origin-change: a prefix that was withdrawn everywhere and comes from another AS") {
   OriginScene s;
   s.host.withdraw(s.a, {"10.0.0.0/24"});
