@@ -170,7 +170,7 @@ bool Knowledge::restore(Asn origin, Asn upstream, std::string_view value) {
   r.raised = (flags & kRaised) != 0;
   r.damped = (flags & kDamped) != 0;
   r.flap_reported = (flags & kFlapReported) != 0;
-  // As older versions stored it: of what went nothing stands, of what came once its new-upstream may.
+  // As older versions stored it: of what went nothing stands, of what came once its new-upstream.
   if ((flags & kNothingStands) == 0 && (r.open || r.damped))
     r.stands = (flags & kNewStands) != 0 || r.activations == 1 ? RaiseOf::kNew : RaiseOf::kReturned;
   if (r.open) ++origins_[r.origin_number].open;

@@ -119,7 +119,7 @@ class NewUpstream final : public Detector {
     std::uint32_t last = kNoNumber;
     std::uint32_t count = 0;
     std::uint32_t details = kNoNumber;  // in `details_`
-    // In `seen_`, of no list: a first table took the last prefix of an adjacency of which a raise stands.
+    // In `seen_`, of no list: a first table took its last prefix while a raise of it stands.
     std::uint32_t last_taken = kNoNumber;
     bool overflow = false;
     bool added_live = false;  // a prefix came, or left, outside the baseline

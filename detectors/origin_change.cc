@@ -40,7 +40,8 @@ void OriginChange::on_route_change(const RouteChange& change) {
   if (before == after) return;
   if (unheard_ != 0 && after != PathOrigins::kNone) hear({prefix_of(change), after});
   // A first table is no news; but one that comes in place of what was kept may end what stands.
-  if (change.baseline && (before == PathOrigins::kNone || !minds({prefix_of(change), before}))) return;
+  if (change.baseline && (before == PathOrigins::kNone || !minds({prefix_of(change), before})))
+    return;
   if (!settings_.all && !watch_.change(change)) return;
   // What the other routes for the prefix show; the one that changed stands in the table already.
   std::vector<Asn>& others = others_;
