@@ -113,7 +113,10 @@ void NewUpstream::note(std::uint32_t adjacency, const RouteChange& change, bool 
   if (!changed) return;
   if (change.baseline) {
     t.baseline_delta += added ? 1 : -1;
-    if (!added && !change.peer_removed) note_taken_back(t, change);
+    if (change.peer_removed)
+      note_dropped(knowledge_[adjacency], change);
+    else if (!added)
+      note_taken_back(t, change);
     return;
   }
   (added ? t.added_live : t.removed_live) = true;
@@ -141,6 +144,44 @@ void NewUpstream::note_taken_back(Touch& t, const RouteChange& change) {
   merge_last_known(t.last_known, change);
   t.last_taken = static_cast<std::uint32_t>(seen_.size());
   seen_.push_back({change.peer, change.prefix, change.before, change.after, kNoNumber, false});
+}
+
+/// The routes were dropped when the session of their neighbour turned (or it is being removed, see
+/// `end_unheard`).
+void NewUpstream::note_dropped(const AdjacencyRecord& r, const RouteChange& change) {
+  Dropped& dropped = dropped_[{r.origin, r.upstream}];
+  if (dropped.peer != change.peer) dropped = {};
+  dropped.peer = change.peer;
+  dropped.at = host_->now();
+  dropped.tables.insert(host_->nlri(change.prefix).family);
+}
+
+/// What a neighbour alone showed before its session turned, and its tables no longer show, is gone. Of
+/// one that is removed nothing is awaited: that stays unobserved.
+void NewUpstream::end_unheard(const PeerChange& change) {
+  for (auto at = dropped_.begin(); at != dropped_.end();) {
+    const std::uint32_t n = knowledge_.find(at->first.first, at->first.second);
+    AdjacencyRecord& r = knowledge_[n];
+    Dropped& dropped = at->second;
+    const bool removed = change.event == PeerEvent::kRemoved;
+    if (dropped.peer != change.peer || (!removed && dropped.tables.erase(change.family) == 0)) {
+      ++at;
+      continue;
+    }
+    if (!removed && !dropped.tables.empty()) {
+      if (dropped.stored) store_dropped(r, &dropped);
+      ++at;
+      continue;
+    }
+    if (!removed && r.open && sightings_.prefixes(n) == 0) {
+      knowledge_.close(n, host_->now(), dropped.at);
+      if (r.stands != RaiseOf::kNothing && !r.damped) emit_unheard(n, dropped);
+      store(n);
+    }
+    if (dropped.stored) store_dropped(r, nullptr);
+    at = dropped_.erase(at);
+  }
+  store_storm();
 }
 
 void NewUpstream::on_update_end() {
@@ -198,6 +239,11 @@ void NewUpstream::decide_in_order() {
   if (any_outcome)
     for (const Touch* const t : ordered_)
       if (t->outcome != Outcome::kNone) store(t->adjacency);
+  for (const Touch* const t : ordered_)
+    if (t->outcome == Outcome::kUnobserved) {
+      const AdjacencyRecord& r = knowledge_[t->adjacency];
+      store_dropped(r, &dropped_.at({r.origin, r.upstream}));
+    }
   store_storm();
   origins_touched_.clear();
 }
@@ -317,6 +363,8 @@ void NewUpstream::on_peer_change(const PeerChange& change) {
   if (change.event == PeerEvent::kDown) lost_at_[change.peer] = host_->now();
   if (change.event == PeerEvent::kUp && change.blind_since)
     lost_at_[change.peer] = change.blind_since;
+  if (change.event == PeerEvent::kBaselineDone || change.event == PeerEvent::kRemoved)
+    end_unheard(change);
 }
 
 void NewUpstream::on_timer(std::uint64_t key) {

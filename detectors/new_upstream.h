@@ -14,11 +14,14 @@
 
 #include <array>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "detectors/adjacency.h"
@@ -173,6 +176,15 @@ class NewUpstream final : public Detector {
     std::uint32_t folded_total() const;
   };
 
+  /// An adjacency that is unobserved because the session of the neighbour that showed it turned: if
+  /// that neighbour's next tables do not show it, it is gone.
+  struct Dropped {
+    PeerId peer = 0;
+    Timestamp at;
+    std::set<Family> tables;  // that are not complete yet
+    bool stored = false;
+  };
+
   /// A route, in an order that ids have no part in.
   struct Sighted {
     Nlri nlri;
@@ -202,6 +214,8 @@ class NewUpstream final : public Detector {
   Touch& touch(std::uint32_t adjacency);
   void note(std::uint32_t adjacency, const RouteChange& change, bool added);
   void note_taken_back(Touch& t, const RouteChange& change);
+  void note_dropped(const AdjacencyRecord& r, const RouteChange& change);
+  void end_unheard(const PeerChange& change);
   void note_shares();
   bool awaits_order(const Touch& t) const;
   void decide_in_order();
@@ -227,6 +241,8 @@ class NewUpstream final : public Detector {
   void emit_new(Touch& t);
   void emit_returned(Touch& t);
   void emit_gone(Touch& t);
+  void emit_unheard(std::uint32_t adjacency, const Dropped& dropped);
+  Event make_gone(AdjacencyRecord& r);
   void emit_flap_begins(Touch& t);
   void emit_flap_state(std::uint32_t adjacency, Action action);
   bool becomes_single_homed(const OriginTouch& o) const;
@@ -270,9 +286,12 @@ class NewUpstream final : public Detector {
   // new_upstream_state.cc: what is kept
   void store(std::uint32_t adjacency);
   void store_window(std::uint32_t adjacency, const ShareWindow& w);
+  /// Null: it is over.
+  void store_dropped(const AdjacencyRecord& r, Dropped* dropped);
   void store_single_homed(std::uint32_t origin);
   void store_storm();
   void restore_window(Asn origin, Asn upstream, std::string_view value);
+  void restore_dropped(Asn origin, Asn upstream, std::string_view value);
   void restore_single_homed(Asn origin, std::string_view value);
   void restore_storm(std::string_view value);
   std::string upstreams_as_json(Asn origin) const;
@@ -317,6 +336,7 @@ class NewUpstream final : public Detector {
   std::vector<std::uint32_t> free_windows_;
   std::uint64_t windows_refused_ = 0;
   Storm storm_;
+  std::map<std::pair<Asn, Asn>, Dropped> dropped_;    // by origin and upstream; few, for a moment
   std::vector<std::optional<Timestamp>> lost_at_;  // by PeerId: when it was last lost
 };
 

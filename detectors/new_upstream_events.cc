@@ -222,25 +222,47 @@ void NewUpstream::emit_gone(Touch& t) {
     d.evidence = std::move(w->evidence);
     close_window(t.adjacency, false);
   }
-  Event e = make_event(r, "upstream-gone", Action::kClear, Severity::kNotice, {r.activations});
-  e.ends = what_stands(r);
-  r.stands = RaiseOf::kNothing;
+  Event e = make_gone(r);
   fill_from_touch(e, t);
   const Details& d = details(t);
   for (const Toggle& toggle : left) insert_bounded(e.prefixes, toggle.prefix, Event::kMaxPrefixes);
   name_removed(t, e.prefixes);
   e.prefix_count = std::max(count, static_cast<std::uint32_t>(e.prefixes.size()));
   name_peers(d.peers, e.peers);
-  const microseconds duration = host_->now() - r.opened;
-  e.fields.push_back({"duration_seconds", whole_seconds(duration)});
-  e.fields.push_back({"active_since", r.opened});
-  e.fields.push_back({"times", static_cast<std::int64_t>(r.activations)});
-  add_reserved(e, r);
   e.rule = by_first_table ? "a first table in place of what was known no longer shows this upstream"
                           : "the last route that showed this upstream was withdrawn or changed";
   set_text(e.summary,
            FMT_COMPILE("AS{} no longer has upstream AS{}, after {}; it was seen for {}"), r.origin,
-           r.upstream, format_duration(duration), join_prefixes(e.prefixes, e.prefix_count));
+           r.upstream, format_duration(e.time - r.opened),
+           join_prefixes(e.prefixes, e.prefix_count));
+  host_->emit(std::move(e));
+}
+
+/// What the ends of an upstream have in common. Nothing stands of it after this.
+Event NewUpstream::make_gone(AdjacencyRecord& r) {
+  Event e = make_event(r, "upstream-gone", Action::kClear, Severity::kNotice, {r.activations});
+  e.ends = what_stands(r);
+  r.stands = RaiseOf::kNothing;
+  e.fields.push_back({"duration_seconds", whole_seconds(e.time - r.opened)});
+  e.fields.push_back({"active_since", r.opened});
+  e.fields.push_back({"times", static_cast<std::int64_t>(r.activations)});
+  add_reserved(e, r);
+  return e;
+}
+
+/// Its routes went when the session turned, without a word from the neighbour: no change is at hand.
+void NewUpstream::emit_unheard(std::uint32_t adjacency, const Dropped& dropped) {
+  AdjacencyRecord& r = knowledge_[adjacency];
+  if (!admit(kGone, r)) return;
+  Event e = make_gone(r);
+  e.cause = Cause::kResync;
+  e.changed_between = TimeRange{dropped.at, e.time};
+  e.known_upstreams = known_upstreams(r.origin_number, r.upstream);
+  e.peers.push_back(host_->peer(dropped.peer).name);
+  show_routes(adjacency, false, e);
+  e.rule = "the first table after the session became internal or external does not show this upstream";
+  set_text(e.summary, FMT_COMPILE("AS{} no longer has upstream AS{}, after {}; {} alone had shown it"),
+           r.origin, r.upstream, format_duration(e.time - r.opened), e.peers[0]);
   host_->emit(std::move(e));
 }
 

@@ -3,6 +3,7 @@
 // Keys are told apart by their length, all numbers are big-endian:
 //   8  origin, upstream          knowledge: `Knowledge::encode`
 //   9  origin, upstream, 's'     a share window that is open
+//   9  origin, upstream, 'd'     its routes were dropped: tables that are due
 //   4  origin                    a single-homed event that stands
 //   5  "storm"                   events folded in the present minute
 #include <fmt/format.h>
@@ -54,6 +55,24 @@ void NewUpstream::store_window(std::uint32_t adjacency, const ShareWindow& w) {
   host_->put_state(adjacency_key(r.origin, r.upstream) + 's', value);
 }
 
+/// format | peer (4) | when dropped | AFI (4), SAFI (1) of each table that is due.
+void NewUpstream::store_dropped(const AdjacencyRecord& r, Dropped* dropped) {
+  if (!host_->keeps_state()) return;
+  const std::string key = adjacency_key(r.origin, r.upstream) + 'd';
+  if (dropped == nullptr) return host_->erase_state(key);
+  dropped->stored = true;
+  std::string& value = value_scratch_;
+  value.clear();
+  put_u8(value, kStateFormat);
+  put_u32(value, dropped->peer);
+  put_time(value, dropped->at);
+  for (const Family& family : dropped->tables) {
+    put_u32(value, family.afi);
+    put_u8(value, family.safi);
+  }
+  host_->put_state(key, value);
+}
+
 void NewUpstream::store_single_homed(std::uint32_t number) {
   const OriginRecord& origin = knowledge_.origin(number);
   std::string key;
@@ -85,6 +104,7 @@ void NewUpstream::restore_state(std::string_view key, std::string_view value) {
   if (key.size() == 4) return restore_single_homed(in.u32(), value);
   if (key.size() != 8 && key.size() != 9) refuse("key");
   const Asn origin = in.u32(), upstream = in.u32();
+  if (key.ends_with('d') && key.size() == 9) return restore_dropped(origin, upstream, value);
   if (key.size() == 9) return restore_window(origin, upstream, value);
   const std::uint32_t number = number_of(origin, upstream);
   if (number == kNothing) return;
@@ -103,6 +123,23 @@ void NewUpstream::restore_window(Asn origin, Asn upstream, std::string_view valu
   w.old_origin_count = in.u32();
   w.restored = true;
   if (!in.at_end()) refuse("share window");
+}
+
+void NewUpstream::restore_dropped(Asn origin, Asn upstream, std::string_view value) {
+  if (number_of(origin, upstream) == kNothing) return;
+  Dropped& dropped = dropped_[{origin, upstream}];
+  StateReader in(value);
+  if (in.u8() != kStateFormat) refuse("dropped routes");
+  dropped.peer = in.u32();
+  dropped.at = in.time();
+  dropped.stored = true;
+  while (in.ok() && !in.at_end()) {
+    Family family;
+    family.afi = static_cast<std::uint16_t>(in.u32());
+    family.safi = in.u8();
+    dropped.tables.insert(family);
+  }
+  if (!in.ok()) refuse("dropped routes");
 }
 
 void NewUpstream::restore_single_homed(Asn as, std::string_view value) {

@@ -77,11 +77,9 @@ class Engine::DetectorHost final : public Host {
   }
   bool keeps_state() const override { return !engine_.options_.replay; }
   Event blank_event() override;
-  void emit(Event&& event) override;
+  void emit(Event&& event) override { engine_.emit(this, name(), std::move(event)); }
 
  private:
-  void tell_state(Action action, const std::string& error);
-
   Engine& engine_;
   const std::uint32_t number_;
   std::unique_ptr<Detector> detector_;

@@ -347,6 +347,11 @@ class Engine final : public Dictionary {
   void start_detectors();
   /// As soon as detectors have started and the time is known.
   void tell_start();
+  enum class DetectorState : std::uint8_t { kFailed, kRuns, kLeft };
+  Event detector_failed(const std::string& detector, const std::string& error,
+                        DetectorState state) const;
+  /// What a detector says, unless the filter holds it back. `from`: null if it is not there any more.
+  void emit(const DetectorHost* from, const std::string& detector, Event&& event);
 
   /// The id under which an event is kept: its own, or of what came again at one moment.
   EventId id_in_moment(const Event& event);

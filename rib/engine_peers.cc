@@ -392,7 +392,12 @@ void Engine::start_detectors() {
 void Engine::tell_start() {
   start_told_ = true;
   for (const auto& host : detectors_) host->tell_start();
-  failed_detectors_.clear();
+  for (const auto& [name, error] : std::exchange(failed_detectors_, {})) {
+    const auto is_it = [&name](const auto& host) { return host->name() == name; };
+    if (std::any_of(detectors_.begin(), detectors_.end(), is_it)) continue;
+    if (!options_.replay) commit_.states.erase(kFailedDetectors, name);
+    emit(nullptr, name, detector_failed(name, error, DetectorState::kLeft));
+  }
   for (const auto& peer : peers_) {
     if (!peer || peer->last_change == Timestamp{}) continue;
     if (!peer->up && options_.awaits && !options_.awaits(peer->info.name)) continue;
@@ -429,25 +434,24 @@ Event Engine::DetectorHost::blank_event() {
   return event;
 }
 
-void Engine::DetectorHost::emit(Event&& event) {
+void Engine::emit(const DetectorHost* from, const std::string& detector, Event&& event) {
   // What a timer or a neighbour's state makes a detector say is of a file, too.
-  if (engine_.options_.replay && event.cause == Cause::kLive) event.cause = Cause::kReplay;
-  DetectorHost* const filter = engine_.filter_host_;
+  if (options_.replay && event.cause == Cause::kLive) event.cause = Cause::kReplay;
+  const bool of_filter = filter_host_ != nullptr && filter_host_ == from;
   // Before the filter: ids are the same whatever it holds back.
-  if (filter != this) event.id = engine_.id_in_moment(event);
-  if (filter != nullptr && filter != this && filter->enabled()) {
+  if (!of_filter) event.id = id_in_moment(event);
+  if (filter_host_ != nullptr && !of_filter && filter_host_->enabled()) {
     bool admitted = true;
-    engine_.call(*filter, [&](Detector&) { admitted = engine_.filter_->admit(name(), event); });
+    call(*filter_host_, [&](Detector&) { admitted = filter_->admit(detector, event); });
     if (!admitted) return;
   }
   event.ends.clear();  // the filter's: what is kept and told has no such member
-  if (engine_.options_.replay) engine_.commit_.events.reserve(kEventsOfReplay);
-  engine_.commit_.events.push_back(std::move(event));
-  if (engine_.spent_.size() > kSpentKept) engine_.spent_.pop_back();  // one by one: no pause
-  engine_.counters_.events.fetch_add(1, std::memory_order_relaxed);
+  if (options_.replay) commit_.events.reserve(kEventsOfReplay);
+  commit_.events.push_back(std::move(event));
+  if (spent_.size() > kSpentKept) spent_.pop_back();  // one by one: no pause
+  counters_.events.fetch_add(1, std::memory_order_relaxed);
   // In a replay nothing else belongs to them: they are printed while others are made.
-  if (engine_.options_.replay && engine_.commit_.events.size() >= kEventsOfReplay)
-    engine_.flush(false);
+  if (options_.replay && commit_.events.size() >= kEventsOfReplay) flush(false);
 }
 
 // Ids are made of what an event says and when. Where time has no finer steps (a second, in most
@@ -475,36 +479,46 @@ void Engine::DetectorHost::disable(const char* what) {
   engine_.timers_.cancel_all(number_);
   if (keeps_state()) engine_.commit_.states.put(kFailedDetectors, name(), what);
   if (engine_.start_told_)
-    tell_state(Action::kRaise, what);
+    emit(engine_.detector_failed(name(), what, DetectorState::kFailed));
   else
     failure_at_start_ = what;
 }
 
 void Engine::DetectorHost::tell_start() {
-  if (failure_at_start_) tell_state(Action::kRaise, *std::exchange(failure_at_start_, {}));
+  if (const auto error = std::exchange(failure_at_start_, {}))
+    emit(engine_.detector_failed(name(), *error, DetectorState::kFailed));
   const auto failure = engine_.failed_detectors_.find(name());
   if (!enabled_ || failure == engine_.failed_detectors_.end()) return;
   if (keeps_state()) engine_.commit_.states.erase(kFailedDetectors, name());
-  tell_state(Action::kClear, failure->second);
+  emit(engine_.detector_failed(name(), failure->second, DetectorState::kRuns));
 }
 
-void Engine::DetectorHost::tell_state(Action action, const std::string& error) {
-  const bool failed = action == Action::kRaise;
+Event Engine::detector_failed(const std::string& detector, const std::string& error,
+                              DetectorState state) const {
+  struct Words {
+    const char* rule;
+    const char* summary;
+  };
+  static constexpr Words kWords[] = {
+      {"a detector that throws is disabled until the next start", " failed and is disabled: "},
+      {"a detector that had failed runs again", " runs again; it had failed: "},
+      {"a detector that had failed is no longer configured",
+       " is no longer configured; it had failed: "}};
+  const Words& words = kWords[static_cast<std::size_t>(state)];
+  const bool failed = state == DetectorState::kFailed;
   Event event;
   event.type = "detector-failed";
-  event.action = action;
+  event.action = failed ? Action::kRaise : Action::kClear;
   event.severity = failed ? Severity::kError : Severity::kNotice;
-  event.time = engine_.now_;
-  event.fields.push_back({"detector", name()});
+  event.time = now_;
+  event.fields.push_back({"detector", detector});
   event.fields.push_back({"error", error});
-  event.rule = failed ? "a detector that throws is disabled until the next start"
-                      : "a detector that had failed runs again";
-  event.summary = "detector " + name() +
-                  (failed ? " failed and is disabled: " : " runs again; it had failed: ") + error;
-  event.incident = event_id_of(event.type + ' ' + name());
-  event.id = event_id_of(event.type + ' ' + name() + ' ' + std::string(to_string(action)) +
+  event.rule = words.rule;
+  event.summary = "detector " + detector + words.summary + error;
+  event.incident = event_id_of(event.type + ' ' + detector);
+  event.id = event_id_of(event.type + ' ' + detector + ' ' + std::string(to_string(event.action)) +
                          std::to_string(unix_micros(event.time)));
-  emit(std::move(event));
+  return event;
 }
 
 }  // namespace lapwing::rib

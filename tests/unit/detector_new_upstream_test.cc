@@ -501,6 +501,61 @@ TEST_CASE("a neighbour that is removed takes its sightings along, without any ev
   CHECK(s.host.taken() == Texts{"upstream-gone 100 10", "upstream-gone 100 20"});
 }
 
+TEST_CASE("what a neighbour alone showed before its session turned is gone if its next tables do not show it") {
+  UpstreamScene s;
+  s.host.announce(s.a, {"10.0.2.0/24", "2001:db8::/32"}, "100");
+  REQUIRE(s.host.taken() == Texts{"new-upstream 100 64512"});
+  s.host.announce(s.b, {"10.0.2.0/24"}, "2 30 100");
+  REQUIRE(s.host.taken() == Texts{"new-upstream 100 30"});
+  s.host.after(seconds(600));
+  s.host.taken();
+  s.host.drop_routes(s.a);
+  s.host.after(seconds(5));
+  s.host.restart();
+  // Another's table says nothing of it, nor the first of two.
+  s.host.table_done(s.b);
+  s.host.table_done(s.b, kIpv6Unicast);
+  s.host.table_done(s.a);
+  s.host.restart();
+  CHECK(s.host.taken().empty());
+  const auto of_upstream = [&s] {
+    const std::string json = *s.host.detector().query("upstreams", "100");
+    return json.substr(json.find("\"as\":64512,"));
+  };
+  CHECK(of_upstream().find("\"active\":true,\"unobserved\":true") != std::string::npos);
+  SUBCASE("gone") {
+    s.host.table_done(s.a, kIpv6Unicast);
+    REQUIRE(s.host.taken() == Texts{"upstream-gone 100 64512"});
+    const Event& gone = s.host.events.back();
+    CHECK(gone.ends == "new-upstream");
+    CHECK(gone.cause == Cause::kResync);
+    CHECK(gone.summary == "AS100 no longer has upstream AS64512, after 10 min 05 s; a alone had shown it");
+    CHECK(gone.peers == Texts{"a"});
+    CHECK(gone.evidence.size() == 3);  // its other upstreams
+    REQUIRE(gone.changed_between);
+    CHECK(gone.changed_between->from == gone.time - seconds(5));
+    CHECK(field<std::int64_t>(gone, "duration_seconds") == 605);
+    CHECK(of_upstream().find("\"active\":false") != std::string::npos);
+    s.host.announce(s.a, {"10.0.2.0/24"}, "100");
+    CHECK(s.host.taken() == Texts{"upstream-returned 100 64512"});
+  }
+  SUBCASE("shown again") {
+    s.host.table(s.a, {"2001:db8::/32"}, "100");
+    s.host.table_done(s.a, kIpv6Unicast);
+    CHECK(s.host.taken().empty());
+    CHECK(of_upstream().find("\"active\":true,\"prefixes\":1") != std::string::npos);
+  }
+  SUBCASE("the neighbour is removed") {
+    s.host.remove_peer(s.a);
+    s.host.table_done(s.a, kIpv6Unicast);
+    CHECK(s.host.taken().empty());
+    CHECK(of_upstream().find("\"active\":true,\"unobserved\":true") != std::string::npos);
+  }
+  std::size_t due = 0;
+  for (const auto& [key, value] : s.host.state) due += key.ends_with('d') && key.size() == 9;
+  CHECK(due == 0);
+}
+
 TEST_CASE("share: coalesced for a minute, in event time, for an origin that nobody watches") {
   UpstreamScene s;
   s.host.announce(s.a, {"10.0.2.0/24"}, "1 10 100");

@@ -1122,17 +1122,23 @@ TEST_CASE("a detector that throws is disabled and an event says so") {
   next.engine.restore_state(kept.detector, "another", "gone since");
   next.start();
   next.run(Batch().declare(10, "edge1"));
-  REQUIRE(next.commits.list.back().events.size() == 1);
-  const Event& over = next.commits.list.back().events[0];
+  const Commit& first = next.commits.list.back();
+  REQUIRE(first.events.size() == 2);
+  const Event& over = first.events[0];
   CHECK(over.summary == "detector recorder runs again; it had failed: six six six");
   CHECK(over.action == Action::kClear);
   CHECK(over.severity == Severity::kNotice);
   CHECK(over.incident == failed.incident);
   CHECK(over.id != failed.id);
   CHECK(over.time == at(10));
-  REQUIRE(next.commits.list.back().states.size() == 1);
-  CHECK(next.commits.list.back().states[0].key == "recorder");
-  CHECK_FALSE(next.commits.list.back().states[0].value);
+  CHECK(first.events[1].summary == "detector another is no longer configured; it had failed: gone since");
+  CHECK(first.events[1].action == Action::kClear);
+  CHECK(first.events[1].incident != failed.incident);
+  REQUIRE(first.states.size() == 2);
+  CHECK(first.states[0].key == "recorder");
+  CHECK(first.states[1].key == "another");
+  CHECK_FALSE(first.states[0].value);
+  CHECK_FALSE(first.states[1].value);
 }
 
 /// Fails again as soon as it starts.
