@@ -137,11 +137,10 @@ void NewUpstream::note(std::uint32_t adjacency, const RouteChange& change, bool 
 void NewUpstream::note_taken_back(Touch& t, const RouteChange& change) {
   t.taken_back = true;
   const AdjacencyRecord& r = knowledge_[t.adjacency];
-  if (!r.open || r.stands == RaiseOf::kNothing || r.damped ||
-      sightings_.prefixes(t.adjacency) != 0)
-    return;
-  if (!t.added_live && !t.removed_live) t.cause = change.cause;
+  if (!r.open || sightings_.prefixes(t.adjacency) != 0) return;
   merge_last_known(t.last_known, change);
+  if (r.stands == RaiseOf::kNothing || r.damped) return;
+  if (!t.added_live && !t.removed_live) t.cause = change.cause;
   t.last_taken = static_cast<std::uint32_t>(seen_.size());
   seen_.push_back({change.peer, change.prefix, change.before, change.after, kNoNumber, false});
 }

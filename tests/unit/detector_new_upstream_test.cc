@@ -317,9 +317,15 @@ TEST_CASE("a first table in place of what was kept ends a new-upstream, and alar
   UpstreamScene s;
   s.host.announce(s.a, {"10.0.0.0/24"}, "1 30 100");
   REQUIRE(s.host.taken() == Texts{"new-upstream 100 30"});
-  // What no event told needs no end.
-  s.host.table(s.b, {"10.0.0.0/24", "10.0.1.0/24"}, "2 10 100");
+  // What no event told needs no end. It was seen until the neighbour was lost.
+  const Timestamp lost = s.host.now() - seconds(5);
+  for (const char* const prefix : {"10.0.0.0/24", "10.0.1.0/24"})
+    s.host.change(s.b, prefix, attributes_of("2 10 100", 0), true, lost);
+  s.host.end();
   CHECK(s.host.taken().empty());
+  const std::string json = *s.host.detector().query("upstreams", "100");
+  CHECK(json.find("\"last_seen\":\"" + format_rfc3339(lost), json.find("\"as\":20,")) !=
+        std::string::npos);
   s.host.after(seconds(600));
   s.host.taken();
   s.host.change(s.a, "10.0.0.0/24", attributes_of("1 10 100", 0), true,
