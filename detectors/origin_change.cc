@@ -13,7 +13,10 @@
 namespace lapwing::detectors {
 namespace {
 
-constexpr std::uint8_t kOriginFormat = 1;
+constexpr std::uint8_t kOriginFormat = 2;  // 1: without times
+// Keys are told apart by their length.
+constexpr char kPastKey = 'p', kFlappingKey = 'f';
+constexpr std::size_t kPastKeySize = 5, kFlappingKeySize = 37;
 
 }  // namespace
 
@@ -30,6 +33,7 @@ void OriginChange::attach(Host& host) {
   watch_.attach(host);
   origins_.attach(host);
   groups_.attach(host);
+  if (host.keeps_state()) past_.keep_track();
 }
 
 void OriginChange::on_route_change(const RouteChange& change) {
@@ -65,10 +69,12 @@ void OriginChange::on_route_change(const RouteChange& change) {
     const std::optional<Asn> from = before != PathOrigins::kNone ? std::optional(before)
                                     : !others.empty()            ? std::optional(others.front())
                                                                  : past_.last_origin(nlri);
-    if (raised && times >= kFlapTimes && host_->now() - past->left < settings_.quiet)
-      flapping_.emplace(Claim(nlri, after), times);
-    else if (from && *from != after && (!past || raised))
+    if (raised && times >= kFlapTimes && host_->now() - past->left < settings_.quiet) {
+      flapping_.emplace(Claim(nlri, after), Flapping{times});
+      store_flapping({nlri, after}, times);
+    } else if (from && *from != after && (!past || raised)) {
       arrived(nlri, *from, after, others, change, times + 1);
+    }
   }
   if (before_shown) return;
   const auto matter = matter_of_.find({nlri, before});
@@ -111,9 +117,7 @@ void OriginChange::arrived(const Nlri& nlri, Asn from, Asn to, std::span<const A
 void OriginChange::departed(const Nlri& nlri, Asn origin, const RouteChange& change) {
   const Claim claim(nlri, origin);
   if (const auto flaps = flapping_.find(claim); flaps != flapping_.end()) {
-    past_.remember(nlri, origin, {host_->now(), flaps->second + 1, true});
-    flapping_.erase(flaps);
-    return;
+    return forget_flapping(flaps);
   }
   const auto matter = matter_of_.find(claim);
   const bool raised = matter != matter_of_.end();
@@ -123,6 +127,13 @@ void OriginChange::departed(const Nlri& nlri, Asn origin, const RouteChange& cha
   matter_of_.erase(matter);
   gather(gone.news, nlri, change);
   gone.nlri.push_back(nlri);
+}
+
+void OriginChange::forget_flapping(ByClaim<Flapping>::iterator at) {
+  const auto& [claim, flapping] = *at;
+  past_.remember(claim.first, claim.second, {host_->now(), flapping.times + 1, true});
+  store_flapping(claim, std::nullopt);
+  flapping_.erase(at);
 }
 
 void OriginChange::gather(News& news, const Nlri& nlri, const RouteChange& change) {
@@ -150,6 +161,7 @@ void OriginChange::on_update_end() {
   }
   for (const auto& [key, gone] : gone_) clear(key, gone);
   gone_.clear();
+  store_past();
 }
 
 void OriginChange::on_timer(std::uint64_t timer) {
@@ -271,7 +283,8 @@ void OriginChange::clear(const Key& key, const Gone& gone) {
   host_->emit(std::move(e));
 }
 
-/// Key: old origin | new origin | prefix. Value: format | matter since | since. Absent: not standing.
+/// Key: old origin | new origin | prefix. Value: format | matter since | since | times, which was missing
+/// in format 1. Absent: not standing.
 void OriginChange::store(const Key& key, const Nlri& nlri) {
   std::string name;
   put_u32(name, key.from);
@@ -283,32 +296,80 @@ void OriginChange::store(const Key& key, const Nlri& nlri) {
   put_u8(value, kOriginFormat);
   put_time(value, matter->since);
   put_time(value, matter->inside.at(nlri));
+  put_u32(value, matter_of_.at({nlri, key.to}).times);
   host_->put_state(name, value);
 }
 
+/// Key: 'f' | prefix | origin. Value: times. Absent: it does not flap.
+void OriginChange::store_flapping(const Claim& claim, std::optional<std::uint32_t> times) {
+  std::string name(1, kFlappingKey), value;
+  put_nlri(name, claim.first);
+  put_u32(name, claim.second);
+  if (!times) return host_->erase_state(name);
+  put_u32(value, *times);
+  host_->put_state(name, value);
+}
+
+/// Key: 'p' | piece.
+void OriginChange::store_past() {
+  past_.store_changed([this](std::uint32_t piece, const std::string& value) {
+    std::string name(1, kPastKey);
+    put_u32(name, piece);
+    if (value.empty())
+      host_->erase_state(name);
+    else
+      host_->put_state(name, value);
+  });
+}
+
+bool OriginChange::restore_flapping(std::string_view name, std::string_view value) {
+  StateReader k(name.substr(1)), v(value);
+  const Nlri nlri = k.nlri();
+  const Asn origin = k.u32();
+  flapping_.emplace(Claim(nlri, origin), Flapping{v.u32(), false});
+  return k.at_end() && v.at_end();
+}
+
 void OriginChange::restore_state(std::string_view name, std::string_view value) {
+  const auto refuse_unless = [](bool good) {
+    if (!good)
+      throw std::runtime_error("origin-change: stored state is damaged or of a newer format");
+  };
   StateReader k(name), v(value);
+  if (name.size() == kPastKeySize && name.front() == kPastKey) {
+    k.u8();
+    return refuse_unless(past_.restore(k.u32(), value));
+  }
+  if (name.size() == kFlappingKeySize) return refuse_unless(restore_flapping(name, value));
   Key key;
   key.from = k.u32();
   key.to = k.u32();
   const Nlri nlri = k.nlri();
-  const bool known = v.u8() == kOriginFormat;
+  const std::uint8_t format = v.u8();
   const Timestamp matter_since = v.time(), since = v.time();
-  if (!known || !k.at_end() || !v.at_end())
-    throw std::runtime_error("origin-change: stored state is damaged or of a newer format");
+  const std::uint32_t times = format == 1 ? 1 : v.u32();
+  refuse_unless(format != 0 && format <= kOriginFormat && k.at_end() && v.at_end());
   standing_.restore(key, nlri, matter_since, since);
-  matter_of_.emplace(Claim(nlri, key.to), Standing{key, 1, false});
+  matter_of_.emplace(Claim(nlri, key.to), Standing{key, times, false});
 }
 
 void OriginChange::restore_route(const RouteView& route) {
   groups_.note(route.prefix);
-  if (matter_of_.empty()) return;
-  const Asn origin = origins_.origin(route.path, route.peer);
-  const auto standing = matter_of_.find({without_path_id(host_->nlri(route.prefix)), origin});
-  if (standing != matter_of_.end()) standing->second.shown = true;
+  if (matter_of_.empty() && flapping_.empty()) return;
+  const Claim claim(without_path_id(host_->nlri(route.prefix)),
+                    origins_.origin(route.path, route.peer));
+  if (const auto at = matter_of_.find(claim); at != matter_of_.end()) at->second.shown = true;
+  if (const auto at = flapping_.find(claim); at != flapping_.end()) at->second.shown = true;
 }
 
-void OriginChange::start_up() { end_unheard(nullptr); }
+void OriginChange::start_up() {
+  std::vector<Claim> left;
+  for (const auto& [claim, flapping] : flapping_)
+    if (!flapping.shown) left.push_back(claim);
+  std::sort(left.begin(), left.end());
+  for (const Claim& claim : left) forget_flapping(flapping_.find(claim));
+  end_unheard(nullptr);
+}
 
 void OriginChange::on_peer_change(const PeerChange& change) {
   if (change.event == PeerEvent::kBaselineDone && unheard_ != 0) end_unheard(&change);

@@ -87,6 +87,11 @@ class OriginChange final : public Detector {
     bool shown = true;  // by a route; while restoring: by one that was restored
     PeerId lost_with = 0;  // where not shown any more: whose routes were dropped
   };
+  /// Back too soon to be told.
+  struct Flapping {
+    std::uint32_t times = 0;
+    bool shown = true;  // while restoring: by a route that was restored
+  };
   /// A prefix and one of its origins.
   using Claim = std::pair<Nlri, Asn>;
   struct ClaimHash {
@@ -96,10 +101,15 @@ class OriginChange final : public Detector {
     }
   };
 
+  // Looked up only: no order of hashing reaches a result.
+  template <typename Value>
+  using ByClaim = std::unordered_map<Claim, Value, ClaimHash>;
+
   void arrived(const Nlri& nlri, Asn from, Asn to, std::span<const Asn> others,
                const RouteChange& change, std::uint32_t times);
   void departed(const Nlri& nlri, Asn origin, const RouteChange& change);
   Nlri prefix_of(const RouteChange& change) const;
+  void forget_flapping(ByClaim<Flapping>::iterator at);
   bool minds(const Claim& claim) const;
   void hear(const Claim& claim);
   void end_unheard(const PeerChange* table);
@@ -110,6 +120,9 @@ class OriginChange final : public Detector {
   Event make_event(const Key& key, Action action, Timestamp since, const Prefix& of) const;
   void fill(Event& e, const News& news) const;
   void store(const Key& key, const Nlri& nlri);
+  void store_flapping(const Claim& claim, std::optional<std::uint32_t> times);
+  void store_past();
+  bool restore_flapping(std::string_view name, std::string_view value);
 
   static constexpr std::size_t kMaxStanding = 100000;
   static constexpr std::size_t kMaxPast = 65536;
@@ -122,12 +135,9 @@ class OriginChange final : public Detector {
   PathOrigins origins_;
   PathIdGroups groups_;
   Matters<Key> standing_{kMaxStanding};
-  // Looked up only: no order of hashing reaches a result.
-  template <typename Value>
-  using ByClaim = std::unordered_map<Claim, Value, ClaimHash>;
   ByClaim<Standing> matter_of_{0, ClaimHash{seed_of(this)}};      // by prefix and new origin
   std::size_t unheard_ = 0;  // matters that are not shown, after the start
-  ByClaim<std::uint32_t> flapping_{0, ClaimHash{seed_of(this)}};  // back too soon to tell; times
+  ByClaim<Flapping> flapping_{0, ClaimHash{seed_of(this)}};
   PastOrigins past_{kMaxPast};
   std::map<Key, News> news_;                       // of this UPDATE, or of a window
   std::map<Key, Gone> gone_;                       // of this UPDATE

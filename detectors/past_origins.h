@@ -1,5 +1,7 @@
 // Which origins a prefix lost, and when: the last ones of all prefixes, bounded.
 //
+// It is stored in pieces of kPiece entries, in the order in which they came, so that a change costs the
+// piece in which it is.
 // Prefixes leave by the hundred thousand and few come back: `remember` only appends. What was
 // appended is indexed when something is looked for. The newest entry of a prefix and origin counts.
 // Thread: engine. Owns: its entries, some 64 octets each.
@@ -7,9 +9,13 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "lapwing/prefix.h"
+#include "lapwing/sort_unique.h"
 #include "lapwing/time.h"
 
 namespace lapwing::detectors {
@@ -32,6 +38,19 @@ class PastOrigins {
   /// The origin that left the prefix last; of two at one moment the smaller AS.
   std::optional<Asn> last_origin(const Nlri& nlri);
 
+  /// From now on it notes which pieces change.
+  void keep_track() { tracked_ = true; }
+  /// `store(number, value)` for each piece that changed since the last call, ascending; an empty value:
+  /// nothing is left of it.
+  template <typename Store>
+  void store_changed(Store&& store) {
+    sort_unique(changed_);
+    for (const std::uint32_t piece : changed_) store(piece, encode(piece));
+    changed_.clear();
+  }
+  /// Pieces come ascending. False: the value is damaged or of a newer format.
+  bool restore(std::uint32_t piece, std::string_view value);
+
  private:
   struct Entry {
     Nlri nlri;
@@ -41,15 +60,20 @@ class PastOrigins {
     bool taken = false;
   };
   static constexpr std::uint32_t kNone = 0xffffffff;
+  static constexpr std::size_t kPiece = 16;
 
   std::uint32_t& slot(const Nlri& nlri);
   void index();
   void make_room();
+  void note_change(std::size_t entry);
+  std::string encode(std::uint32_t piece) const;
 
-  const std::size_t limit_;
+  std::size_t limit_;
   std::vector<Entry> entries_;        // as they came, at most twice the limit
   std::vector<std::uint32_t> slots_;  // newest entry by hash of the NLRI
   std::size_t indexed_ = 0;           // entries before this one are found by `slots_`
+  bool tracked_ = false;
+  std::vector<std::uint32_t> changed_;  // pieces
 };
 
 }  // namespace lapwing::detectors

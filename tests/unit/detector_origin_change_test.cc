@@ -47,7 +47,7 @@ TEST_CASE("origin-change: the end is told, with the duration, when nobody shows 
   CHECK(s.host.taken() == Texts{"origin-change 666 clear"});
   CHECK(field<std::int64_t>(s.host.events[2], "duration_seconds") == 100);
   CHECK(s.host.events[2].incident == s.host.events[0].incident);
-  CHECK(s.host.state.empty());
+  for (const auto& [key, value] : s.host.state) CHECK(key.size() == 5);  // what it lost
   // And again: raised anew, with the number of times.
   s.host.announce(s.a, {"10.0.1.0/24"}, "1 10 666");
   CHECK(s.host.taken() == Texts{"origin-change 666"});
@@ -182,6 +182,57 @@ TEST_CASE("origin-change: what came back too soon to tell, and a first table too
     s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 100");
     CHECK(s.host.taken() == Texts{"origin-change 666 clear"});
   }
+}
+
+TEST_CASE("origin-change: a restart takes nothing from its memory of what was custom, or told") {
+  // The same changes with a restart after each, and without.
+  const auto run = [](bool restarts) {
+    OriginScene s;
+    const auto step = [&](PeerId peer, const char* path) {
+      if (path == nullptr)
+        s.host.withdraw(peer, {"10.0.0.0/24"});
+      else
+        s.host.announce(peer, {"10.0.0.0/24"}, path);
+      s.host.after(seconds(30));
+      if (restarts) s.host.restart();
+    };
+    step(s.b, nullptr);
+    step(s.a, "1 10 666");  // raised
+    step(s.a, "1 10 100");  // custom
+    for (int i = 0; i < 4; ++i) {
+      step(s.a, "1 10 666");  // raised twice more, then flapping
+      step(s.a, "1 10 100");
+    }
+    s.host.after(seconds(900));
+    step(s.a, nullptr);
+    step(s.a, "1 10 777");  // the one that left last is known
+    Texts out = s.host.taken();
+    for (const Event& e : s.host.events)
+      out.push_back((e.action == Action::kRaise
+                         ? std::to_string(field<std::int64_t>(e, "times")) + ' '
+                         : std::string()) +
+                    e.summary);
+    return out;
+  };
+  const Texts plain = run(false);
+  CHECK(plain.size() == 14);
+  CHECK(run(true) == plain);
+}
+
+TEST_CASE("origin-change: what flapped, and left while it was switched off, is told when it comes again") {
+  OriginScene s;
+  for (int i = 0; i < 4; ++i) {
+    s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 666");
+    s.host.after(seconds(30));
+    if (i < 3) s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 100");
+  }
+  CHECK(s.host.taken().size() == 6);
+  s.host.off_while([&] { s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 100"); });
+  s.host.after(seconds(900));
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 666");
+  CHECK(s.host.taken() == Texts{"origin-change 666"});
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 100");
+  CHECK(s.host.taken() == Texts{"origin-change 666 clear"});
 }
 
 TEST_CASE("origin-change: a prefix that was withdrawn everywhere and comes from another AS") {

@@ -1,5 +1,8 @@
 #include <doctest/doctest.h>
 
+#include <map>
+#include <string>
+
 #include "detectors/past_origins.h"
 #include "lapwing/large_allocator.h"
 
@@ -62,6 +65,47 @@ TEST_CASE("past origins: beyond the limit the oldest go, those that came back fi
   CHECK_FALSE(past.take(prefix(kLimit - 2), kLimit - 2));
   for (unsigned n = kLimit - 1; n < 2 * kLimit; ++n)
     if (n != kLimit + 5) CHECK(past.take(prefix(n), n).has_value());
+}
+
+TEST_CASE("past origins: what is stored and restored in pieces is the same memory") {
+  constexpr unsigned kLimit = 64;
+  PastOrigins past(kLimit);
+  past.keep_track();
+  std::map<std::uint32_t, std::string> stored;
+  std::size_t writes = 0;
+  const auto store = [&] {
+    past.store_changed([&](std::uint32_t piece, const std::string& value) {
+      ++writes;
+      if (value.empty())
+        stored.erase(piece);
+      else
+        stored[piece] = value;
+    });
+  };
+  for (unsigned n = 0; n < 5 * kLimit; ++n) {
+    past.remember(prefix(n), n + 1, {at(static_cast<int>(n)), n, n % 2 == 0});
+    if (n % 3 == 0) CHECK(past.take(prefix(n), n + 1));
+    if (n % 7 == 0) past.remember(prefix(n), 9, {at(static_cast<int>(n)), 0, false});
+    store();
+    if (n % 50 != 0) continue;
+    PastOrigins again(kLimit);
+    again.keep_track();
+    for (const auto& [piece, value] : stored) REQUIRE(again.restore(piece, value));
+    past = std::move(again);
+  }
+  CHECK(writes < 600);  // a piece for a change, and all of them where room is made
+  for (unsigned n = 5 * kLimit - 60; n < 5 * kLimit; ++n) {
+    const auto entry = past.take(prefix(n), n + 1);
+    CHECK(entry.has_value() == (n % 3 != 0));
+    if (entry) CHECK(entry->left == at(static_cast<int>(n)));
+    if (entry) CHECK(entry->times == n);
+    if (entry) CHECK(entry->raised == (n % 2 == 0));
+  }
+  store();
+  PastOrigins other(kLimit);
+  CHECK_FALSE(other.restore(0, "\x02"));
+  CHECK_FALSE(other.restore(2 * kLimit, "\x01"));
+  CHECK_FALSE(other.restore(1, std::string("\x01\0\0", 3)));
 }
 
 TEST_CASE("large allocator: blocks of all sizes, aligned where they are large") {
