@@ -180,7 +180,6 @@ void NewUpstream::end_unheard(const PeerChange& change) {
     if (dropped.stored) store_dropped(r, nullptr);
     at = dropped_.erase(at);
   }
-  store_storm();
 }
 
 void NewUpstream::on_update_end() {

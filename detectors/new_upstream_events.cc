@@ -205,7 +205,7 @@ void NewUpstream::emit_gone(Touch& t) {
     t.first = t.last = t.last_taken;
     t.count = 1;
   }
-  if (!admit(kGone, r)) return close_window(t.adjacency, false);
+  if (r.stands == RaiseOf::kNothing && !admit(kGone, r)) return close_window(t.adjacency, false);
   std::uint32_t count = t.prefixes_before;
   std::vector<Toggle> left;  // sorted
   if (ShareWindow* const w = window_of(t.adjacency)) {
@@ -253,7 +253,6 @@ Event NewUpstream::make_gone(AdjacencyRecord& r) {
 /// Its routes went when the session turned, without a word from the neighbour: no change is at hand.
 void NewUpstream::emit_unheard(std::uint32_t adjacency, const Dropped& dropped) {
   AdjacencyRecord& r = knowledge_[adjacency];
-  if (!admit(kGone, r)) return;
   Event e = make_gone(r);
   e.cause = Cause::kResync;
   e.changed_between = TimeRange{dropped.at, e.time};
@@ -269,7 +268,8 @@ void NewUpstream::emit_unheard(std::uint32_t adjacency, const Dropped& dropped) 
 void NewUpstream::emit_flap_begins(Touch& t) {
   close_window(t.adjacency, false);
   AdjacencyRecord& r = knowledge_[t.adjacency];
-  if (!admit(kFlap, r)) return;
+  // What stands ends with the end of damping, and so that has to be told.
+  if (r.stands == RaiseOf::kNothing && !admit(kFlap, r)) return;
   r.flap_reported = true;
   Event e = make_event(r, "upstream-flap", Action::kRaise, Severity::kNotice,
                        {id_part(r.damped_since), 0});

@@ -201,6 +201,46 @@ TEST_CASE("storm: a new upstream is never folded, nor are watched origins and ra
   CHECK(count(host, "upstream-gone") == 3);  // 30 is an incident
 }
 
+TEST_CASE("storm: the end of what was told is told, however many events there are") {
+  FakeHost host("new-upstream");
+  host.settings.set("storm-limit", std::int64_t{1});
+  host.settings.set("incident-days", std::int64_t{0});
+  const PeerId a = host.add_peer("a", 1), b = host.add_peer("b", 2);
+  host.at("2024-01-01T00:00:00Z");
+  host.table(a, {"10.0.0.0/24", "10.0.1.0/24", "10.0.2.0/24"}, "1 10 100");
+  host.table(b, {"10.0.0.0/24"}, "2 20 100");
+  host.after(hours(1));
+  host.announce(a, {"10.0.1.0/24"}, "1 30 100");
+  REQUIRE(host.taken() == Texts{"new-upstream 100 30"});
+  // The minute's one event is of another upstream.
+  const auto exhaust = [&] {
+    host.after(seconds(120));
+    host.taken();
+    host.withdraw(b, {"10.0.0.0/24"});
+    REQUIRE(host.taken() == Texts{"upstream-gone 100 20"});
+    host.announce(b, {"10.0.0.0/24"}, "2 20 100");
+    REQUIRE(host.taken().empty());
+  };
+  exhaust();
+  host.announce(a, {"10.0.1.0/24"}, "1 10 100");
+  CHECK(host.taken() == Texts{"upstream-gone 100 30"});
+  SUBCASE("by the end of damping") {
+    for (int i = 0; i < 2; ++i) {
+      if (i != 0) host.announce(a, {"10.0.1.0/24"}, "1 10 100");
+      host.after(seconds(130));
+      host.taken();
+      host.announce(a, {"10.0.1.0/24"}, "1 30 100");
+      REQUIRE(host.taken() == Texts{"upstream-returned 100 30"});
+    }
+    exhaust();
+    host.announce(a, {"10.0.1.0/24"}, "1 10 100");
+    CHECK(host.taken() == Texts{"upstream-flap 100 30"});
+    host.after(seconds(900));
+    CHECK(host.taken().back() == "upstream-flap 100 30 clear");
+    CHECK(host.events.back().ends == "upstream-flap upstream-returned");
+  }
+}
+
 TEST_CASE("storm: a folded single-homed is not cleared later") {
   FakeHost host("new-upstream");
   host.settings.set("storm-limit", std::int64_t{1});
