@@ -65,6 +65,7 @@ struct OriginRecord {
   std::uint32_t first_adjacency = kNoNumber;  // list through `next_of_origin`, newest first
   std::uint32_t known = 0;                    // adjacencies ever seen
   std::uint32_t open = 0;                     // adjacencies that are open
+  std::uint32_t touch = 0;  // hint: the first note that the present UPDATE keeps of one of them
   // Set while a single-homed event stands: the upstream that went, and the ordinal of its going.
   std::optional<Asn> single_homed_after;
   std::uint32_t single_homed_ordinal = 0;

@@ -211,6 +211,19 @@ void NewUpstream::note_shares() {
   }
 }
 
+/// An origin's count from before the UPDATE is that of its adjacency that was touched first: until others
+/// are, the UPDATE may have taken prefixes away.
+void NewUpstream::settle_origin_counts() {
+  for (std::uint32_t i = 0; i < touched_.size(); ++i) {
+    const std::uint32_t origin = knowledge_[touched_[i].adjacency].origin_number;
+    std::uint32_t& first = knowledge_.origin(origin).touch;
+    if (first < i && knowledge_[touched_[first].adjacency].origin_number == origin)
+      touched_[i].origin_prefixes_before = touched_[first].origin_prefixes_before;
+    else
+      first = i;
+  }
+}
+
 bool NewUpstream::awaits_order(const Touch& t) const {
   const AdjacencyRecord& r = knowledge_[t.adjacency];
   if (!r.known()) return true;
@@ -232,6 +245,10 @@ void NewUpstream::decide_in_order() {
     any_outcome = any_outcome || t->outcome != Outcome::kNone;
   }
   if (any_outcome) tell_outcomes();
+  const auto opens_window = [this](const Touch* t) {
+    return knowledge_[t->adjacency].window == kNoNumber && changes_share(*t);
+  };
+  if (std::any_of(ordered_.begin(), ordered_.end(), opens_window)) settle_origin_counts();
   for (Touch* const t : ordered_) note_share(*t);
   for (const OriginTouch& o : origins_touched_) judge_single_homed(o);
   if (any_outcome)

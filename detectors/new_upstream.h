@@ -217,6 +217,7 @@ class NewUpstream final : public Detector {
   void note_dropped(const AdjacencyRecord& r, const RouteChange& change);
   void end_unheard(const PeerChange& change);
   void note_shares();
+  void settle_origin_counts();
   bool awaits_order(const Touch& t) const;
   void decide_in_order();
   void decide(Touch& t);

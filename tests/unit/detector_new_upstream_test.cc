@@ -582,6 +582,24 @@ TEST_CASE("share: coalesced for a minute, in event time, for an origin that nobo
   CHECK(e.peers == Texts{"a"});
 }
 
+TEST_CASE("share: the origin's count is that before the UPDATE, whatever it took away first") {
+  UpstreamScene s;
+  s.host.table(s.b, {"10.0.2.0/24", "10.0.3.0/24", "10.0.4.0/24"}, "2 20 100");
+  s.host.after(seconds(600));
+  // Behind 20 to behind 10, and one that goes altogether.
+  s.host.change(s.b, "10.0.4.0/24", std::nullopt, false, std::nullopt);
+  s.host.change(s.b, "10.0.3.0/24", attributes_of("2 10 100", 0), false, std::nullopt);
+  s.host.end();
+  s.host.after(seconds(60));
+  REQUIRE(s.host.taken() == Texts{"upstream-share 100 10", "upstream-share 100 20"});
+  for (const Event& e : s.host.events) {
+    CHECK(field<std::int64_t>(e, "old_origin_prefix_count") == 5);
+    CHECK(e.origin_prefix_count == 4);
+  }
+  CHECK(field<std::int64_t>(s.host.events[0], "old_prefix_count") == 2);
+  CHECK(field<std::int64_t>(s.host.events[1], "old_prefix_count") == 5);
+}
+
 TEST_CASE("share: a set that is what it was before is no event; another set of the same size is") {
   UpstreamScene s;
   s.host.announce(s.a, {"10.0.2.0/24"}, "1 10 100");
