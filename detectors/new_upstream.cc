@@ -102,17 +102,21 @@ NewUpstream::Touch& NewUpstream::touch(std::uint32_t adjacency) {
   t.order = static_cast<std::uint64_t>(r.origin) << 32 | r.upstream;
   t.adjacency = adjacency;
   t.prefixes_before = sightings_.prefixes(adjacency);
-  t.origin_prefixes_before = sightings_.origin_prefixes(r.origin_number);
+  t.origin_prefixes_before = origin_news(r.origin_number);
   return t;
 }
 
 void NewUpstream::note(std::uint32_t adjacency, const RouteChange& change, bool added) {
   Touch& t = touch(adjacency);
+  const std::uint32_t origin = knowledge_[adjacency].origin_number;
+  const std::uint32_t of_origin = sightings_.origin_prefixes(origin);
   const bool changed = added ? sightings_.add(change.prefix, adjacency)
                              : sightings_.remove(change.prefix, adjacency);
   if (!changed) return;
   if (change.baseline) {
     t.baseline_delta += added ? 1 : -1;
+    sightings_.add_taught(origin, static_cast<std::int32_t>(sightings_.origin_prefixes(origin)) -
+                                      static_cast<std::int32_t>(of_origin));
     if (change.peer_removed)
       note_dropped(knowledge_[adjacency], change);
     else if (!added)
@@ -132,6 +136,11 @@ void NewUpstream::note(std::uint32_t adjacency, const RouteChange& change, bool 
   seen_.push_back({change.peer, change.prefix, change.before, change.after, kNoNumber, added});
   (t.last == kNoNumber ? t.first : seen_[t.last].next) = at;
   t.last = at;
+}
+
+std::int32_t NewUpstream::origin_news(std::uint32_t origin) const {
+  return static_cast<std::int32_t>(sightings_.origin_prefixes(origin)) -
+         sightings_.origin_taught(origin);
 }
 
 void NewUpstream::note_taken_back(Touch& t, const RouteChange& change) {

@@ -117,7 +117,7 @@ class NewUpstream final : public Detector {
     std::uint64_t order = 0;  // origin, upstream
     std::uint32_t adjacency = 0;
     std::uint32_t prefixes_before = 0;
-    std::uint32_t origin_prefixes_before = 0;
+    std::int32_t origin_prefixes_before = 0;  // of those that were news
     std::uint32_t first = kNoNumber;  // list in `seen_`, the first kMaxToggles
     std::uint32_t last = kNoNumber;
     std::uint32_t count = 0;
@@ -149,7 +149,7 @@ class NewUpstream final : public Detector {
     std::uint32_t adjacency = kNoNumber;  // kNoNumber: this place is free
     Timestamp opened, due, last;
     std::uint32_t old_count = 0;
-    std::uint32_t old_origin_count = 0;
+    std::int32_t old_origin_count = 0;  // of those that were news
     bool restored = false;  // from before a restart: what changed is not known, only how many
     Cause cause = Cause::kLive;
     std::size_t max_evidence = Event::kMaxEvidence;
@@ -213,6 +213,8 @@ class NewUpstream final : public Detector {
   std::uint32_t number_of(Asn origin, Asn upstream);
   Touch& touch(std::uint32_t adjacency);
   void note(std::uint32_t adjacency, const RouteChange& change, bool added);
+  /// Its prefixes but for what first tables taught: a change of this is news.
+  std::int32_t origin_news(std::uint32_t origin) const;
   void note_taken_back(Touch& t, const RouteChange& change);
   void note_dropped(const AdjacencyRecord& r, const RouteChange& change);
   void end_unheard(const PeerChange& change);
@@ -282,6 +284,7 @@ class NewUpstream final : public Detector {
   void open_window(Touch& t);
   void close_window(std::uint32_t adjacency, bool report);
   void emit_share(std::uint32_t adjacency, const ShareWindow& w);
+  std::int64_t old_origin_count(const AdjacencyRecord& r, const ShareWindow& w) const;
   void flush_windows();
 
   // new_upstream_state.cc: what is kept

@@ -164,7 +164,7 @@ void NewUpstream::emit_share(std::uint32_t adjacency, const ShareWindow& w) {
                                                         : "moved";
   e.fields.push_back({"change", std::string(change)});
   e.fields.push_back({"old_prefix_count", static_cast<std::int64_t>(w.old_count)});
-  e.fields.push_back({"old_origin_prefix_count", static_cast<std::int64_t>(w.old_origin_count)});
+  e.fields.push_back({"old_origin_prefix_count", old_origin_count(r, w)});
   e.fields.push_back({"added", texts(true)});
   e.fields.push_back({"removed", texts(false)});
   e.fields.push_back({"since", w.opened});
@@ -176,6 +176,11 @@ void NewUpstream::emit_share(std::uint32_t adjacency, const ShareWindow& w) {
            count_of(e.origin_prefix_count.value_or(0), "prefix", "prefixes"), w.old_count,
            join_prefixes(e.prefixes, count));
   host_->emit(std::move(e));
+}
+
+/// Before the window, and as if what was taught since had been known then, as `old_count`.
+std::int64_t NewUpstream::old_origin_count(const AdjacencyRecord& r, const ShareWindow& w) const {
+  return std::max(0, w.old_origin_count + sightings_.origin_taught(r.origin_number));
 }
 
 void NewUpstream::flush_windows() {

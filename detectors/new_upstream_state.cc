@@ -50,8 +50,8 @@ void NewUpstream::store_window(std::uint32_t adjacency, const ShareWindow& w) {
   put_time(value, w.opened);
   put_time(value, w.due);
   put_u32(value, w.old_count);
-  put_u32(value, w.old_origin_count);
   const AdjacencyRecord& r = knowledge_[adjacency];
+  put_u32(value, static_cast<std::uint32_t>(old_origin_count(r, w)));
   host_->put_state(adjacency_key(r.origin, r.upstream) + 's', value);
 }
 
@@ -120,7 +120,7 @@ void NewUpstream::restore_window(Asn origin, Asn upstream, std::string_view valu
   w.opened = w.last = in.time();
   w.due = in.time();
   w.old_count = in.u32();
-  w.old_origin_count = in.u32();
+  w.old_origin_count = static_cast<std::int32_t>(in.u32());
   w.restored = true;
   if (!in.at_end()) refuse("share window");
 }

@@ -34,7 +34,7 @@ bool Sightings::add(PrefixId prefix, AdjacencyNumber adjacency) {
     origin_known = origin_known || adjacencies_[node.adjacency].origin == origin;
   }
   head = make_node(adjacency, head);
-  if (!origin_known) ++origins_[origin];
+  if (!origin_known) ++origins_[origin].prefixes;
   return true;
 }
 
@@ -54,7 +54,7 @@ bool Sightings::remove(PrefixId prefix, AdjacencyNumber adjacency) {
   if (--node.routes != 0) return false;
   const OriginNumber origin = adjacencies_[adjacency].origin;
   drop_node(*link);
-  if (!chain_has_origin(head, origin)) --origins_[origin];
+  if (!chain_has_origin(head, origin)) --origins_[origin].prefixes;
   return true;
 }
 
@@ -77,7 +77,7 @@ void Sightings::release(PrefixId prefix) {
 std::size_t Sightings::footprint() const {
   return slots_.capacity() * sizeof(std::uint32_t) + nodes_.footprint() +
          adjacencies_.capacity() * sizeof(PerAdjacency) +
-         origins_.capacity() * sizeof(std::uint32_t) + groups_.capacity() * sizeof(Group);
+         origins_.capacity() * sizeof(PerOrigin) + groups_.capacity() * sizeof(Group);
 }
 
 std::uint32_t& Sightings::head_of(PrefixId prefix) {
@@ -212,7 +212,7 @@ void Sightings::drop_chain(std::uint32_t& head) {
     const OriginNumber origin = adjacencies_[nodes_[head].adjacency].origin;
     many_.erase(head);
     drop_node(head);
-    if (!chain_has_origin(head, origin)) --origins_[origin];
+    if (!chain_has_origin(head, origin)) --origins_[origin].prefixes;
   }
 }
 

@@ -63,7 +63,10 @@ class Sightings {
   void release(PrefixId prefix);
 
   std::uint32_t prefixes(AdjacencyNumber a) const { return adjacencies_[a].prefixes; }
-  std::uint32_t origin_prefixes(OriginNumber o) const { return origins_[o]; }
+  std::uint32_t origin_prefixes(OriginNumber o) const { return origins_[o].prefixes; }
+  /// Of its prefixes those that came, less those that went, without being news.
+  std::int32_t origin_taught(OriginNumber o) const { return origins_[o].taught; }
+  void add_taught(OriginNumber o, std::int32_t prefixes) { origins_[o].taught += prefixes; }
 
   /// Calls `fn(prefix ids)` for each prefix behind the adjacency, in no useful order: one id, or
   /// all ids of a group. `fn` returns false to end.
@@ -107,6 +110,11 @@ class Sightings {
     OriginNumber origin = 0;
   };
 
+  struct PerOrigin {
+    std::uint32_t prefixes = 0;  // distinct
+    std::int32_t taught = 0;
+  };
+
   struct Group {
     Nlri key;  // without path identifier
     std::uint32_t head = 0;
@@ -142,7 +150,7 @@ class Sightings {
   std::size_t nodes_used_ = 0;
   std::map<std::uint32_t, std::uint32_t> many_;  // routes beyond kCountMax, by node
   LargeVector<PerAdjacency> adjacencies_;
-  LargeVector<std::uint32_t> origins_;  // distinct prefixes
+  LargeVector<PerOrigin> origins_;
   std::vector<Group> groups_;
   std::vector<std::uint32_t> free_groups_;
   // Once a path identifier was seen: finds a prefix among plain ids and groups. A plain id stays in

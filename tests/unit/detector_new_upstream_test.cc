@@ -587,14 +587,20 @@ TEST_CASE("share: the origin's count is that before the UPDATE, whatever it took
   s.host.table(s.b, {"10.0.2.0/24", "10.0.3.0/24", "10.0.4.0/24"}, "2 20 100");
   s.host.after(seconds(600));
   // Behind 20 to behind 10, and one that goes altogether.
+  int taught = 0;
   s.host.change(s.b, "10.0.4.0/24", std::nullopt, false, std::nullopt);
   s.host.change(s.b, "10.0.3.0/24", attributes_of("2 10 100", 0), false, std::nullopt);
   s.host.end();
+  SUBCASE("what first tables teach counts as known before") {
+    s.host.table(s.host.add_peer("c", 3), {"10.0.5.0/24", "10.0.6.0/24"}, "3 30 100");
+    s.host.withdraw(s.a, {"10.0.0.0/24"});
+    taught = 2;
+  }
   s.host.after(seconds(60));
   REQUIRE(s.host.taken() == Texts{"upstream-share 100 10", "upstream-share 100 20"});
   for (const Event& e : s.host.events) {
-    CHECK(field<std::int64_t>(e, "old_origin_prefix_count") == 5);
-    CHECK(e.origin_prefix_count == 4);
+    CHECK(field<std::int64_t>(e, "old_origin_prefix_count") == 5 + taught);
+    CHECK(e.origin_prefix_count == 4 + taught);
   }
   CHECK(field<std::int64_t>(s.host.events[0], "old_prefix_count") == 2);
   CHECK(field<std::int64_t>(s.host.events[1], "old_prefix_count") == 5);
