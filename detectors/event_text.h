@@ -104,6 +104,13 @@ bool insert_bounded(std::vector<T>& sorted, const T& value, std::size_t limit) {
   return true;
 }
 
+/// As `insert_bounded`. True: there are more than `limit` of them, and not all are in it.
+template <typename T>
+bool insert_overflows(std::vector<T>& sorted, const T& value, std::size_t limit) {
+  const bool full = sorted.size() >= limit;
+  return insert_bounded(sorted, value, limit) && full;
+}
+
 /// A JSON string with its quotes (RFC 8259 7).
 std::string json_string(std::string_view text);
 

@@ -137,7 +137,7 @@ void OriginChange::forget_flapping(ByClaim<Flapping>::iterator at) {
 }
 
 void OriginChange::gather(News& news, const Nlri& nlri, const RouteChange& change) {
-  insert_bounded(news.prefixes, nlri.prefix, kMaxPrefixes);
+  if (insert_overflows(news.prefixes, nlri.prefix, kMaxPrefixes)) news.more_prefixes = true;
   news.by.add(*host_, change);
   news.watched = news.watched || watch_.change(change);
 }
@@ -205,6 +205,7 @@ void OriginChange::fill(Event& e, const News& news) const {
   e.prefixes = news.prefixes;
   if (e.prefixes.size() > Event::kMaxPrefixes) e.prefixes.resize(Event::kMaxPrefixes);
   news.by.put_into(e, host_->now());
+  if (news.more_prefixes) e.fields.push_back({"more_prefixes", true});
 }
 
 void OriginChange::raise(const Key& key, News& news, Action action) {
@@ -389,7 +390,8 @@ void OriginChange::end_unheard(const PeerChange* table) {
     Gone& gone = gone_[at->second.key];
     gone.unseen = true;
     gone.nlri.push_back(claim.first);
-    insert_bounded(gone.news.prefixes, claim.first.prefix, kMaxPrefixes);
+    if (insert_overflows(gone.news.prefixes, claim.first.prefix, kMaxPrefixes))
+      gone.news.more_prefixes = true;
     matter_of_.erase(at);
     if (table != nullptr) --unheard_;
   }

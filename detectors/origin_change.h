@@ -69,7 +69,8 @@ class OriginChange final : public Detector {
   /// What waits to be told of a matter.
   struct News {
     std::uint64_t timer = 0;  // 0: told at the end of this UPDATE
-    std::vector<Prefix> prefixes;
+    std::vector<Prefix> prefixes;  // sorted, at most kMaxPrefixes
+    bool more_prefixes = false;
     std::set<Asn> origins;  // all that its prefixes have now
     Witnesses by;
     bool watched = false;

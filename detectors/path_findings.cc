@@ -81,7 +81,8 @@ void PathFindings::on_route_change(const RouteChange& change) {
 }
 
 void PathFindings::gather(Shown& shown, const RouteChange& change) const {
-  insert_bounded(shown.prefixes, host_->prefix(change.prefix), kMaxPrefixes);
+  if (insert_overflows(shown.prefixes, host_->prefix(change.prefix), kMaxPrefixes))
+    shown.more_prefixes = true;
   shown.by.add(*host_, change);
 }
 
@@ -218,6 +219,7 @@ void PathFindings::emit(Entry& entry, Action action) {
   e.fields = text.fields;
   e.fields.push_back({"routes", static_cast<std::int64_t>(s.routes)});
   e.fields.push_back({"times", std::int64_t{s.times}});
+  if (shown.more_prefixes) e.fields.push_back({"more_prefixes", true});
   if (action == Action::kClear) {
     e.fields.push_back({"active_since", s.raised_at});
     e.fields.push_back({"duration_seconds", whole_seconds(s.gone_at - s.raised_at)});

@@ -77,6 +77,7 @@ class PathFindings : public Detector {
  private:
   struct Shown {
     std::vector<Prefix> prefixes;  // sorted, at most kMaxPrefixes
+    bool more_prefixes = false;
     Witnesses by;
     // One for each route that came, sorted, at most kMaxPrefixes; none of what went.
     std::vector<std::pair<Prefix, PeerId>> routes;

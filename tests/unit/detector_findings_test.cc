@@ -219,6 +219,29 @@ TEST_CASE("findings: raised at once, more routes together, gone only when it sta
   CHECK(field<std::int64_t>(*again, "times") == 2);
 }
 
+TEST_CASE("findings and origins: what counts no further than 4096 prefixes says so") {
+  for (const int further : {4096, 4097}) {
+    Texts nlri;
+    for (int i = 0; i < further; ++i)
+      nlri.push_back("20." + std::to_string(i / 256) + '.' + std::to_string(i % 256) + ".0/24");
+    for (const std::string_view detector : {"route-leak", "origin-change"}) {
+      LeakScene s(detector);
+      s.begin();
+      s.host.table(s.a, nlri, "1 3356 1299 100");
+      s.host.announce(s.a, {"10.0.0.0/24"}, "1 3356 64 1299 101");
+      s.host.announce(s.a, nlri, "1 3356 64 1299 101");
+      s.host.after(seconds(600));
+      REQUIRE(s.host.events.size() == 2);
+      const Event& e = s.host.events.back();
+      CHECK(e.prefix_count == 4096);
+      CHECK(e.prefixes.size() == Event::kMaxPrefixes);
+      const bool more = std::ranges::any_of(
+          e.fields, [](const Field& f) { return f.name == "more_prefixes"; });
+      CHECK(more == (further > 4096));
+    }
+  }
+}
+
 TEST_CASE("findings: what left within the window is no news at its end") {
   LeakScene s;
   const PeerId b = s.host.add_peer("b", 2);
