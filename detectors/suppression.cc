@@ -124,8 +124,8 @@ bool Suppression::admit(std::string_view detector, Event& event) {
   if (event.action == Action::kClear && ends_untold(event)) return false;
   if (event.action == Action::kRaise && !event.ends.empty()) replace_held(event);
   const SuppressionRule* rule = rule_for(event);
-  if (rule != nullptr && rule->min_duration.count() != 0) {
-    hold(*rule, std::move(event));
+  if (rule != nullptr && event.action == Action::kRaise) {
+    keep_back(*rule, std::move(event));
     return false;
   }
   if (rule != nullptr || (detector != "new-upstream" && !within_storm_limit(event))) {
@@ -133,8 +133,34 @@ bool Suppression::admit(std::string_view detector, Event& event) {
     if (event.action == Action::kRaise) mark_hidden({event.incident, event.type}, true);
     return false;
   }
+  if (event.action == Action::kUpdate && !admit_update(event)) return false;
   note_admitted(event);
   return true;
+}
+
+/// Of what is held back an update is, too. The first that is told of what was suppressed is its raise.
+bool Suppression::admit_update(Event& update) {
+  if (hidden_.empty() && held_.empty()) return true;
+  const Matter own(update.incident, update.type);
+  if (const auto held = held_.find(own); held != held_.end()) {
+    if (held->second.update) suppress(held->second.rule, *held->second.update);
+    held->second.update = std::move(update);
+    store_held(own, held->second);
+    return false;
+  }
+  if (hidden_.contains(own)) {
+    update.action = Action::kRaise;
+    return true;
+  }
+  // Some of it ended, and nothing of it was told.
+  const auto types = ended_types(update);
+  const bool told = update.ends.empty() ||
+                    std::any_of(types.begin(), types.end(), [&](std::string_view type) {
+                      const Matter raise(update.incident, type);
+                      return !hidden_.contains(raise) && !held_.contains(raise);
+                    });
+  if (!told) suppress(std::string(kEndRule), update);
+  return told;
 }
 
 /// Of what the clear ends nothing was told: then it is not told either. What was held back until now
@@ -147,7 +173,7 @@ bool Suppression::ends_untold(const Event& clear) {
     const Matter raise(clear.incident, type);
     if (const auto held = held_.find(raise); held != held_.end()) {
       rule = held->second.rule;
-      suppress(rule, held->second.event);
+      count_held(held->second);
       drop_held(held);
     } else if (hidden_.contains(raise)) {
       mark_hidden(raise, false);
@@ -165,7 +191,7 @@ void Suppression::replace_held(const Event& raise) {
     const auto held = held_.find(Matter(raise.incident, type));
     if (held == held_.end()) continue;
     const Matter matter = held->first;
-    suppress(held->second.rule, held->second.event);
+    count_held(held->second);
     drop_held(held);
     mark_hidden(matter, true);
   }
@@ -215,14 +241,26 @@ bool Suppression::fits(const SuppressionRule& rule, const Event& e) const {
 
 bool Suppression::holds(const SuppressionRule& rule, const Event& e) const {
   const Timestamp now = host_->now();
-  // When it happened: what a detector folds is told later.
-  if (rule.from && e.time < *rule.from) return false;
-  if (rule.until && e.time >= *rule.until) return false;
+  // When it happened: what a detector folds is told later. A raise may stand when the window is over.
+  const Timestamp when = e.action == Action::kRaise ? now : e.time;
+  if (rule.from && when < *rule.from) return false;
+  if (rule.until && when >= *rule.until) return false;
   if (rule.min_peers != 0 && e.peers.size() >= rule.min_peers) return false;
   if (rule.min_prefixes != 0 && e.prefix_count >= rule.min_prefixes) return false;
+  if (rule.min_duration.count() != 0 && now - e.time >= rule.min_duration) return false;
   if (rule.quiet.count() == 0) return true;
   const auto last = admitted_.find({e.incident, e.type});
   return last != admitted_.end() && now - last->second < rule.quiet;
+}
+
+/// When the first of the rule's conditions that go by time is over; nullopt: it has none.
+std::optional<Timestamp> Suppression::end_of(const SuppressionRule& rule,
+                                             const Event& raise) const {
+  std::optional<Timestamp> end = rule.until;
+  const auto sooner = [&end](Timestamp time) { end = std::min(end.value_or(time), time); };
+  if (rule.min_duration.count() != 0) sooner(raise.time + rule.min_duration);
+  if (rule.quiet.count() != 0) sooner(admitted_.at({raise.incident, raise.type}) + rule.quiet);
+  return end;
 }
 
 void Suppression::suppress(const std::string& rule, const Event& event) {
@@ -287,24 +325,44 @@ void Suppression::note_admitted(const Event& event) {
   }
 }
 
-void Suppression::hold(const SuppressionRule& rule, Event&& event) {
-  const Matter raise(event.incident, event.type);
-  if (held_.size() >= kMaxIncidents || held_.contains(raise)) return suppress(rule.name, event);
-  const Timestamp due = host_->now() + rule.min_duration;
-  Held held{std::move(event), rule.name, due, next_timer_++};
-  store_held(raise, held);
-  held_by_timer_[held.timer] = raise;
-  host_->set_timer(held.timer, due);
-  held_.emplace(raise, std::move(held));
+/// What an ignore list or a threshold suppresses stays so until an update says more; what goes by time is
+/// held back.
+void Suppression::keep_back(const SuppressionRule& rule, Event&& raise) {
+  const Matter matter(raise.incident, raise.type);
+  const auto end = end_of(rule, raise);
+  if (end && held_.size() < kMaxIncidents && !held_.contains(matter))
+    return hold(rule, *end, std::move(raise));
+  suppress(rule.name, raise);
+  if (!held_.contains(matter)) mark_hidden(matter, true);
 }
 
-/// due | rule | event
+void Suppression::hold(const SuppressionRule& rule, Timestamp due, Event&& raise) {
+  const Matter matter(raise.incident, raise.type);
+  mark_hidden(matter, false);
+  // What lasts is told, and was not suppressed: where that is the condition, it is counted when it ends.
+  const bool counted = rule.min_duration.count() == 0;
+  if (counted) suppress(rule.name, raise);
+  Held held{std::move(raise), std::nullopt, rule.name, due, counted, next_timer_++};
+  store_held(matter, held);
+  held_by_timer_[held.timer] = matter;
+  host_->set_timer(held.timer, due);
+  held_.emplace(matter, std::move(held));
+}
+
+/// due | rule | event | counted (1) | the update, or an empty text. Older versions stored the first three.
 void Suppression::store_held(const Matter& raise, const Held& held) {
   std::string value;
   put_time(value, held.due);
   put_text(value, held.rule);
   put_text(value, encode_event_state(held.event));
+  put_u8(value, held.counted ? 1 : 0);
+  put_text(value, held.update ? encode_event_state(*held.update) : std::string());
   host_->put_state(matter_key(kHeldKey, raise), value);
+}
+
+void Suppression::count_held(const Held& held) {
+  if (!held.counted) suppress(held.rule, held.event);
+  if (held.update) suppress(held.rule, *held.update);
 }
 
 void Suppression::drop_held(std::map<Matter, Held>::iterator it) {
@@ -317,12 +375,31 @@ void Suppression::drop_held(std::map<Matter, Held>::iterator it) {
 void Suppression::on_timer(std::uint64_t key) {
   if (key == kStormTimer) return end_storm_minute();
   const auto named = held_by_timer_.find(key);
-  if (named == held_by_timer_.end()) return;
-  const auto it = held_.find(named->second);
-  Event event = std::move(it->second.event);
+  if (named != held_by_timer_.end()) release(held_.find(named->second));
+}
+
+/// Another rule, or the same one by another condition, may keep it back still.
+void Suppression::release(std::map<Matter, Held>::iterator it) {
+  Held& held = it->second;
+  if (const SuppressionRule* const rule = rule_for(held.event)) {
+    if (const auto end = end_of(*rule, held.event)) {
+      held.due = *end;
+      held.rule = rule->name;
+      store_held(it->first, held);
+      return host_->set_timer(held.timer, *end);
+    }
+    held.rule = rule->name;
+    count_held(held);
+    const Matter matter = it->first;
+    drop_held(it);
+    return mark_hidden(matter, true);
+  }
+  Event raise = std::move(held.event);
+  std::optional<Event> update = std::move(held.update);
   drop_held(it);
-  note_admitted(event);
-  host_->emit(std::move(event));
+  note_admitted(raise);
+  host_->emit(std::move(raise));
+  if (update) host_->emit(std::move(*update));
 }
 
 bool Suppression::within_storm_limit(const Event& event) {
@@ -371,7 +448,11 @@ void Suppression::end_storm_minute() {
   host_->emit(std::move(e));
 }
 
-void Suppression::finish() { end_storm_minute(); }
+/// What is held back when the records end was not told.
+void Suppression::finish() {
+  end_storm_minute();
+  for (const auto& [matter, held] : held_) count_held(held);
+}
 
 void Suppression::restore_state(std::string_view key, std::string_view value) {
   StateReader k(key.empty() ? key : key.substr(1)), v(value);
@@ -405,11 +486,16 @@ void Suppression::restore_state(std::string_view key, std::string_view value) {
     case kHeldKey: {
       Matter raise = read_matter(k, key);
       const Timestamp due = v.time();
-      Held held{{}, v.text(), due, next_timer_++};
+      Held held{{}, std::nullopt, v.text(), due, false, next_timer_++};
       auto event = decode_event_state(v.text());
       good = event.has_value();
       if (!good) break;
       held.event = std::move(*event);
+      if (!v.at_end()) {
+        held.counted = v.u8() != 0;
+        const std::string update = v.text();
+        if (!update.empty()) held.update = decode_event_state(update);
+      }
       if (raise.second.empty()) untyped_.emplace_back(key);
       raise.second = held.event.type;
       held_by_timer_[held.timer] = raise;
@@ -429,7 +515,10 @@ void Suppression::start_up() {
   for (const std::string& key : untyped_) host_->erase_state(key);
   for (const auto& [raise, held] : held_) {
     if (!untyped_.empty()) store_held(raise, held);
-    host_->set_timer(held.timer, held.due);
+    // A rule that is gone, or changed, keeps nothing back.
+    const SuppressionRule* const rule = rule_for(held.event);
+    host_->set_timer(held.timer, rule != nullptr ? end_of(*rule, held.event).value_or(host_->now())
+                                                 : host_->now());
   }
   untyped_.clear();
 }

@@ -73,19 +73,27 @@ class Suppression final : public Detector, public EventFilter {
     EventId id;
   };
   using Matter = std::pair<EventId, std::string>;  // incident and type of a raise
+  /// A raise that is told once no rule keeps it back any more, unless it has ended by then.
   struct Held {
     Event event;
+    std::optional<Event> update;  // the last one that came meanwhile
     std::string rule;
     Timestamp due;
+    bool counted = false;  // as suppressed, when it was held back
     std::uint64_t timer = 0;
   };
 
   const SuppressionRule* rule_for(const Event& event) const;
   bool fits(const SuppressionRule& rule, const Event& event) const;
   bool holds(const SuppressionRule& rule, const Event& event) const;
+  std::optional<Timestamp> end_of(const SuppressionRule& rule, const Event& raise) const;
   void suppress(const std::string& rule, const Event& event);
-  void hold(const SuppressionRule& rule, Event&& event);
+  void keep_back(const SuppressionRule& rule, Event&& raise);
+  void hold(const SuppressionRule& rule, Timestamp due, Event&& raise);
+  bool admit_update(Event& update);
+  void release(std::map<Matter, Held>::iterator it);
   void store_held(const Matter& raise, const Held& held);
+  void count_held(const Held& held);
   void drop_held(std::map<Matter, Held>::iterator it);
   bool ends_untold(const Event& clear);
   void replace_held(const Event& raise);
