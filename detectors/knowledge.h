@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "detectors/key_index.h"
+#include "lapwing/event.h"
 #include "lapwing/large_allocator.h"
 #include "lapwing/prefetch.h"
 #include "lapwing/prefix.h"
@@ -58,6 +59,12 @@ struct AdjacencyRecord {
 
   bool known() const { return activations != 0; }
 };
+
+/// The type of event that stands.
+inline std::string_view what_stands(const AdjacencyRecord& r) {
+  if (r.stands == RaiseOf::kNothing) return Event::kEndsNothing;
+  return r.stands == RaiseOf::kNew ? "new-upstream" : "upstream-returned";
+}
 
 /// An AS as an origin, and, where it is one, as an upstream of others.
 struct OriginRecord {

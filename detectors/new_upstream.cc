@@ -112,6 +112,9 @@ void NewUpstream::note(std::uint32_t adjacency, const RouteChange& change, bool 
   const std::uint32_t of_origin = sightings_.origin_prefixes(origin);
   const bool changed = added ? sightings_.add(change.prefix, adjacency)
                              : sightings_.remove(change.prefix, adjacency);
+  const AdjacencyRecord& r = knowledge_[adjacency];
+  if (added && r.stands != RaiseOf::kNothing && host_->counts_witnesses())
+    host_->add_witness(upstream_incident(r.origin, r.upstream), what_stands(r), change.peer);
   if (!changed) return;
   if (change.baseline) {
     t.baseline_delta += added ? 1 : -1;

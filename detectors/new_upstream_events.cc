@@ -27,11 +27,6 @@ ShortText share_text(const Event& e) {
   return out;
 }
 
-std::string_view what_stands(const AdjacencyRecord& r) {
-  if (r.stands == RaiseOf::kNothing) return Event::kEndsNothing;
-  return r.stands == RaiseOf::kNew ? "new-upstream" : "upstream-returned";
-}
-
 void add_reserved(Event& e, const AdjacencyRecord& r) {
   std::vector<Asn> reserved;
   for (const Asn as : {r.origin, r.upstream})

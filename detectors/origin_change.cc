@@ -43,6 +43,8 @@ void OriginChange::on_route_change(const RouteChange& change) {
   const Asn after = origins_.origin(change.after, change.peer);
   if (before == after) return;
   if (unheard_ != 0 && after != PathOrigins::kNone) hear({prefix_of(change), after});
+  if (after != PathOrigins::kNone && host_->counts_witnesses())
+    add_witness({prefix_of(change), after}, change.peer);
   // A first table is no news; but one that comes in place of what was kept may end what stands.
   if (change.baseline && (before == PathOrigins::kNone || !minds({prefix_of(change), before})))
     return;
@@ -82,6 +84,17 @@ void OriginChange::on_route_change(const RouteChange& change) {
   matter->second.shown = false;  // nobody said that it is gone
   matter->second.lost_with = change.peer;
   ++unheard_;
+}
+
+void OriginChange::add_witness(const Claim& claim, PeerId peer) {
+  const auto matter = matter_of_.find(claim);
+  if (matter != matter_of_.end())
+    host_->add_witness(incident_of(matter->second.key), "origin-change", peer);
+}
+
+EventId OriginChange::incident_of(const Key& key) {
+  const std::uint64_t parts[] = {key.from, key.to};
+  return make_event_id("origin-change incident", parts);
 }
 
 bool OriginChange::minds(const Claim& claim) const {
@@ -187,7 +200,7 @@ Event OriginChange::make_event(const Key& key, Action action, Timestamp since,
                                const Prefix& of) const {
   Event e;
   std::vector<std::uint64_t> parts{key.from, key.to};
-  e.incident = make_event_id("origin-change incident", parts);
+  e.incident = incident_of(key);
   for (const std::uint64_t part : {static_cast<std::uint64_t>(action), id_part(since),
                                    id_part(host_->now())})
     parts.push_back(part);

@@ -111,6 +111,7 @@ class OriginChange final : public Detector {
   void departed(const Nlri& nlri, Asn origin, const RouteChange& change);
   Nlri prefix_of(const RouteChange& change) const;
   void forget_flapping(ByClaim<Flapping>::iterator at);
+  void add_witness(const Claim& claim, PeerId peer);
   bool minds(const Claim& claim) const;
   void hear(const Claim& claim);
   void end_unheard(const PeerChange* table);
@@ -119,6 +120,7 @@ class OriginChange final : public Detector {
   void clear(const Key& key, const Gone& gone);
   std::string summary_of(const Key& key, const Event& e, const News& news) const;
   Event make_event(const Key& key, Action action, Timestamp since, const Prefix& of) const;
+  static EventId incident_of(const Key& key);
   void fill(Event& e, const News& news) const;
   void store(const Key& key, const Nlri& nlri);
   void store_flapping(const Claim& claim, std::optional<std::uint32_t> times);

@@ -68,6 +68,8 @@ void PathFindings::on_route_change(const RouteChange& change) {
   if (after == nullptr) return;
   State& s = after->second;
   ++s.routes;
+  if (s.raised && host_->counts_witnesses())
+    host_->add_witness(incident_of(after->first), name(), change.peer);
   if (!change.baseline) {
     if (!s.taught) arrived(s, change);
     touched_.insert(after->first);
@@ -196,17 +198,21 @@ void PathFindings::finish() {
     if (entry.second.window_due) after_window(entry);
 }
 
+EventId PathFindings::incident_of(const Finding& f) const {
+  const std::uint64_t parts[] = {f.kind, f.as, f.left, f.right};
+  return make_event_id(std::string(name()) + " incident", parts);
+}
+
 void PathFindings::emit(Entry& entry, Action action) {
   State& s = entry.second;
   const Finding& f = entry.first;
   const Text text = describe(f);
   Event e;
-  const std::uint64_t incident[] = {f.kind, f.as, f.left, f.right};
   const std::uint64_t parts[] = {f.kind,  f.as,    f.left,
                                  f.right, s.times, static_cast<std::uint64_t>(action),
                                  action == Action::kUpdate ? id_part(host_->now()) : 0};
   e.id = make_event_id(name(), parts);
-  e.incident = make_event_id(std::string(name()) + " incident", incident);
+  e.incident = incident_of(f);
   e.type = name();
   e.action = action;
   e.severity = action == Action::kRaise ? Severity::kWarning : Severity::kNotice;

@@ -113,6 +113,7 @@ class PathFindings : public Detector {
   void arrived(State& s, const RouteChange& change) const;
   void left_again(State& s, const RouteChange& change) const;
   void decide(Entry& entry);
+  EventId incident_of(const Finding& finding) const;
   void emit(Entry& entry, Action action);
   void store(const Entry& entry);
   void set_timer(Entry& entry);

@@ -146,6 +146,8 @@ bool Suppression::admit_update(Event& update) {
     if (held->second.update) suppress(held->second.rule, *held->second.update);
     held->second.update = std::move(update);
     store_held(own, held->second);
+    for (const std::string& peer : std::vector<std::string>(held->second.update->peers))
+      add_witness(own.first, own.second, peer);
     return false;
   }
   if (hidden_.contains(own)) {
@@ -300,7 +302,15 @@ void Suppression::mark_hidden(const Matter& raise, bool hidden) {
 
 /// Remembered only where a rule has a quiet time that this event could begin.
 void Suppression::note_admitted(const Event& event) {
-  if (event.action == Action::kRaise) mark_hidden({event.incident, event.type}, false);
+  if (event.action == Action::kRaise) {
+    const Matter matter(event.incident, event.type);
+    mark_hidden(matter, false);
+    // Raised anew, and not kept back this time.
+    if (const auto held = held_.find(matter); held != held_.end()) {
+      count_held(held->second);
+      drop_held(held);
+    }
+  }
   std::chrono::seconds quiet{0};
   for (const SuppressionRule& rule : rules_)
     if (rule.quiet.count() != 0 && fits(rule, event)) quiet = std::max(quiet, rule.quiet);
@@ -325,13 +335,17 @@ void Suppression::note_admitted(const Event& event) {
   }
 }
 
-/// What an ignore list or a threshold suppresses stays so until an update says more; what goes by time is
-/// held back.
+bool Suppression::waits_for_peers(const SuppressionRule& rule) {
+  return rule.min_peers != 0 || !rule.peers.empty();
+}
+
+/// What goes by time, or by neighbours, is held back; the rest stays suppressed until an update says more.
 void Suppression::keep_back(const SuppressionRule& rule, Event&& raise) {
   const Matter matter(raise.incident, raise.type);
   const auto end = end_of(rule, raise);
-  if (end && held_.size() < kMaxIncidents && !held_.contains(matter))
-    return hold(rule, *end, std::move(raise));
+  const bool room = end ? held_.size() < kMaxIncidents : waiting_ < kMaxWaiting;
+  if ((end || waits_for_peers(rule)) && room && !held_.contains(matter))
+    return hold(rule, end.value_or(kNever), std::move(raise));
   suppress(rule.name, raise);
   if (!held_.contains(matter)) mark_hidden(matter, true);
 }
@@ -345,8 +359,23 @@ void Suppression::hold(const SuppressionRule& rule, Timestamp due, Event&& raise
   Held held{std::move(raise), std::nullopt, rule.name, due, counted, next_timer_++};
   store_held(matter, held);
   held_by_timer_[held.timer] = matter;
-  host_->set_timer(held.timer, due);
+  note_due(held);
   held_.emplace(matter, std::move(held));
+}
+
+void Suppression::note_due(const Held& held) {
+  if (held.due == kNever)
+    ++waiting_;
+  else
+    host_->set_timer(held.timer, held.due);
+}
+
+void Suppression::add_witness(const EventId& incident, std::string_view type,
+                              const std::string& peer) {
+  const auto it = held_.find(Matter(incident, type));
+  if (it == held_.end()) return;
+  if (!insert_bounded(it->second.event.peers, peer, kMaxPeers)) return;
+  release(it);
 }
 
 /// due | rule | event | counted (1) | the update, or an empty text. Older versions stored the first three.
@@ -366,7 +395,10 @@ void Suppression::count_held(const Held& held) {
 }
 
 void Suppression::drop_held(std::map<Matter, Held>::iterator it) {
-  host_->cancel_timer(it->second.timer);
+  if (it->second.due == kNever)
+    --waiting_;
+  else
+    host_->cancel_timer(it->second.timer);
   held_by_timer_.erase(it->second.timer);
   host_->erase_state(matter_key(kHeldKey, it->first));
   held_.erase(it);
@@ -382,11 +414,13 @@ void Suppression::on_timer(std::uint64_t key) {
 void Suppression::release(std::map<Matter, Held>::iterator it) {
   Held& held = it->second;
   if (const SuppressionRule* const rule = rule_for(held.event)) {
-    if (const auto end = end_of(*rule, held.event)) {
-      held.due = *end;
+    const auto end = end_of(*rule, held.event);
+    if (end || waits_for_peers(*rule)) {
+      if (held.due == kNever) --waiting_;
+      held.due = end.value_or(kNever);
       held.rule = rule->name;
       store_held(it->first, held);
-      return host_->set_timer(held.timer, *end);
+      return note_due(held);
     }
     held.rule = rule->name;
     count_held(held);
@@ -513,12 +547,13 @@ void Suppression::restore_state(std::string_view key, std::string_view value) {
 /// is not known, and its end is told: once too often is better than never.
 void Suppression::start_up() {
   for (const std::string& key : untyped_) host_->erase_state(key);
-  for (const auto& [raise, held] : held_) {
+  for (auto& [raise, held] : held_) {
     if (!untyped_.empty()) store_held(raise, held);
     // A rule that is gone, or changed, keeps nothing back.
     const SuppressionRule* const rule = rule_for(held.event);
-    host_->set_timer(held.timer, rule != nullptr ? end_of(*rule, held.event).value_or(host_->now())
-                                                 : host_->now());
+    const auto end = rule != nullptr ? end_of(*rule, held.event) : std::nullopt;
+    held.due = end.value_or(rule != nullptr && waits_for_peers(*rule) ? kNever : host_->now());
+    note_due(held);
   }
   untyped_.clear();
 }

@@ -63,6 +63,9 @@ class Suppression final : public Detector, public EventFilter {
   std::optional<std::string> query(std::string_view what, std::string_view argument) override;
 
   bool admit(std::string_view detector, Event& event) override;
+  bool counts_witnesses() const override { return waiting_ != 0; }
+  void add_witness(const EventId& incident, std::string_view type,
+                   const std::string& peer) override;
 
  private:
   /// A suppressed event, as it is listed.
@@ -78,7 +81,7 @@ class Suppression final : public Detector, public EventFilter {
     Event event;
     std::optional<Event> update;  // the last one that came meanwhile
     std::string rule;
-    Timestamp due;
+    Timestamp due;         // kNever: it waits for neighbours
     bool counted = false;  // as suppressed, when it was held back
     std::uint64_t timer = 0;
   };
@@ -90,6 +93,8 @@ class Suppression final : public Detector, public EventFilter {
   void suppress(const std::string& rule, const Event& event);
   void keep_back(const SuppressionRule& rule, Event&& raise);
   void hold(const SuppressionRule& rule, Timestamp due, Event&& raise);
+  void note_due(const Held& held);
+  static bool waits_for_peers(const SuppressionRule& rule);
   bool admit_update(Event& update);
   void release(std::map<Matter, Held>::iterator it);
   void store_held(const Matter& raise, const Held& held);
@@ -106,7 +111,10 @@ class Suppression final : public Detector, public EventFilter {
 
   static constexpr std::size_t kMaxListed = 500;
   static constexpr std::size_t kMaxIncidents = 65536;
+  static constexpr std::size_t kMaxWaiting = 4096;  // for neighbours
+  static constexpr std::size_t kMaxPeers = 64;
   static constexpr std::uint64_t kStormTimer = 0;
+  static constexpr Timestamp kNever = Timestamp::max();
 
   const std::vector<SuppressionRule> rules_;
   const std::uint32_t storm_limit_;
@@ -119,6 +127,7 @@ class Suppression final : public Detector, public EventFilter {
   std::map<Matter, Timestamp> admitted_;
   std::set<std::pair<Timestamp, Matter>> admitted_by_age_;
   std::map<Matter, Held> held_;
+  std::size_t waiting_ = 0;  // of these, those that wait for neighbours
   std::map<std::uint64_t, Matter> held_by_timer_;
   std::uint64_t next_timer_ = 1;
   std::vector<std::string> untyped_;  // keys of an older version, between restore and `start_up`

@@ -78,6 +78,15 @@ class Engine::DetectorHost final : public Host {
   bool keeps_state() const override { return !engine_.options_.replay; }
   Event blank_event() override;
   void emit(Event&& event) override { engine_.emit(this, name(), std::move(event)); }
+  bool counts_witnesses() const override {
+    return engine_.filter_ != nullptr && engine_.filter_->counts_witnesses();
+  }
+  void add_witness(const EventId& incident, std::string_view type, PeerId peer) override {
+    if (!counts_witnesses()) return;
+    engine_.call(*engine_.filter_host_, [&](Detector&) {
+      engine_.filter_->add_witness(incident, type, engine_.peers_[peer]->info.name);
+    });
+  }
 
  private:
   Engine& engine_;

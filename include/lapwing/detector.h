@@ -150,6 +150,14 @@ class Host {
   /// An id that is in the journal already is recognised and not stored twice.
   virtual void emit(Event&& event) = 0;
 
+  /// A raise may wait until enough neighbours show what it tells (docs/DETECTORS.md, min-peers). False: none
+  /// waits, and `add_witness` does nothing.
+  virtual bool counts_witnesses() const { return false; }
+  /// This neighbour, too, shows what an event of this incident and type raised.
+  virtual void add_witness(const EventId& incident, std::string_view type, PeerId peer) {
+    (void)incident, (void)type, (void)peer;
+  }
+
  protected:
   ~Host() = default;
 };

@@ -6,6 +6,7 @@
 // Thread: engine.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "lapwing/event.h"
@@ -18,6 +19,11 @@ class EventFilter {
   /// False: the event does not reach the journal; the filter has counted it and may have moved it
   /// away. `detector` is the name of the one that emits it.
   virtual bool admit(std::string_view detector, Event& event) = 0;
+  /// It keeps back events that wait for further neighbours.
+  virtual bool counts_witnesses() const = 0;
+  /// `peer`, the name of a neighbour, shows what an event of this incident and type raised.
+  virtual void add_witness(const EventId& incident, std::string_view type,
+                           const std::string& peer) = 0;
 };
 
 }  // namespace lapwing

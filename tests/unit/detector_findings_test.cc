@@ -181,6 +181,16 @@ TEST_CASE("findings: what a first table shows is custom") {
   CHECK(s.host.timers() == 0);
 }
 
+TEST_CASE("findings: further neighbours are witnesses of what was raised") {
+  LeakScene s;
+  s.begin_with_leak();
+  const PeerId b = s.host.add_peer("b", 2);
+  CHECK(s.host.witnesses.empty());
+  s.host.announce(b, {"10.0.1.0/24"}, "2 3356 64 1299 100");
+  REQUIRE(s.host.witnesses.size() == 1);
+  CHECK(s.host.witnesses[0] == std::pair(s.host.events[0].incident, std::string("route-leak b")));
+}
+
 TEST_CASE("findings: raised at once, more routes together, gone only when it stays gone") {
   LeakScene s;
   s.begin();

@@ -286,6 +286,17 @@ TEST_CASE("gone and back within one second: each is told, in the order in which 
   CHECK(s.host.taken() == Texts{"upstream-flap 100 10"});
 }
 
+TEST_CASE("further neighbours that show what was raised are its witnesses") {
+  UpstreamScene s;
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 30 100");
+  CHECK(s.host.witnesses.empty());
+  s.host.announce(s.b, {"10.0.1.0/24"}, "2 30 100");
+  s.host.table(s.host.add_peer("c", 3), {"10.0.1.0/24"}, "3 30 100");
+  REQUIRE(s.host.witnesses.size() == 2);
+  CHECK(s.host.witnesses[0] == std::pair(s.host.events[0].incident, std::string("new-upstream b")));
+  CHECK(s.host.witnesses[1].second == "new-upstream c");
+}
+
 TEST_CASE("a lost neighbour: nothing is gone, nothing returns") {
   UpstreamScene s;
   s.host.down(s.a);

@@ -33,6 +33,15 @@ TEST_CASE("origin-change: another origin is told once, at the first UPDATE, whoe
   CHECK(s.host.taken().empty());
 }
 
+TEST_CASE("origin-change: further neighbours are witnesses of what was raised") {
+  OriginScene s;
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 666");
+  CHECK(s.host.witnesses.empty());
+  s.host.announce(s.b, {"10.0.0.0/24"}, "2 20 666");
+  REQUIRE(s.host.witnesses.size() == 1);
+  CHECK(s.host.witnesses[0] == std::pair(s.host.events[0].incident, std::string("origin-change b")));
+}
+
 TEST_CASE("origin-change: the end is told, with the duration, when nobody shows it any more") {
   OriginScene s;
   s.host.announce(s.a, {"10.0.0.0/24", "10.0.1.0/24"}, "1 10 666");

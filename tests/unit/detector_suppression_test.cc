@@ -397,6 +397,61 @@ TEST_CASE("suppression: thresholds of neighbours and prefixes") {
   CHECK(f.send(e));
 }
 
+TEST_CASE("suppression: what too few neighbours show is told when enough do") {
+  SuppressionRule few = rule("few"), ignored = rule("ignored");
+  few.min_peers = 3;
+  ignored.peers = {"a", "b"};
+  const Event raise = an_event("x", Action::kRaise, 1, 1);
+  Timestamp began;
+  // Raised by a, then shown by b.
+  const auto begin = [&](Filter& f) {
+    CHECK_FALSE(f.suppression->counts_witnesses());
+    CHECK_FALSE(f.send("x", Action::kRaise));
+    began = f.host.now();
+    f.host.after(seconds(10));
+    CHECK(f.suppression->counts_witnesses());
+    f.suppression->add_witness(raise.incident, "x", "a");
+    f.suppression->add_witness(raise.incident, "x", "b");
+    f.suppression->add_witness(raise.incident, "y", "c");
+    f.restart();
+    CHECK(f.host.events.empty());
+    CHECK(f.suppression->counts_witnesses());
+  };
+  for (const SuppressionRule& r : {few, ignored}) {
+    CAPTURE(r.name);
+    Filter third({r}), by_update({r}), anew({r}), none({r});
+    begin(third);
+    third.suppression->add_witness(raise.incident, "x", "c");
+    CHECK_FALSE(third.suppression->counts_witnesses());
+    REQUIRE(third.host.events.size() == 1);
+    CHECK(third.host.events[0].id == raise.id);
+    CHECK(third.host.events[0].time == began);
+    CHECK(third.host.events[0].peers == Texts{"a", "b", "c"});
+    CHECK(third.send("x", Action::kClear));
+
+    begin(by_update);
+    Event update = an_event("x", Action::kUpdate, 1, 7);
+    update.peers = {"b", "c", "d"};
+    CHECK_FALSE(by_update.send(update));
+    REQUIRE(by_update.host.events.size() == 2);
+    CHECK(by_update.host.events[0].action == Action::kRaise);
+    CHECK(by_update.host.events[0].peers.size() >= 3);
+    CHECK(by_update.host.events[1].action == Action::kUpdate);
+
+    begin(anew);
+    Event again = an_event("x", Action::kRaise, 1, 8);
+    again.peers = {"a", "b", "c"};
+    CHECK(anew.send(again));
+    anew.suppression->add_witness(raise.incident, "x", "c");
+    CHECK(anew.host.events.empty());
+
+    begin(none);
+    CHECK_FALSE(none.send("x", Action::kClear));
+    CHECK_FALSE(none.suppression->counts_witnesses());
+    CHECK(none.host.events.empty());
+  }
+}
+
 TEST_CASE("suppression: a quiet time for each incident and type, over a restart, too") {
   SuppressionRule r = rule("quiet");
   r.quiet = seconds(600);

@@ -117,6 +117,7 @@ class FakeHost final : public Host {
   Watch watched;
   std::vector<Asn> route_servers;
   std::deque<Event> events;
+  std::vector<std::pair<EventId, std::string>> witnesses;  // incident; "type neighbour"
   std::size_t duplicate_events = 0;
   std::map<std::string, std::string> state;
   std::size_t state_writes = 0;
@@ -358,6 +359,10 @@ class FakeHost final : public Host {
     ++state_writes;
   }
   void erase_state(std::string_view key) override { state.erase(std::string(key)); }
+  bool counts_witnesses() const override { return true; }
+  void add_witness(const EventId& incident, std::string_view type, PeerId peer) override {
+    witnesses.push_back({incident, std::string(type) + ' ' + peers_.at(peer).name});
+  }
   void emit(Event&& event) override {
     // A type that the registry does not list could be named by no [[suppress]] rule without a warning.
     if (used_ == nullptr && !is_built_in_event_type(event.type)) FAIL("no built-in type: " << event.type);
