@@ -24,6 +24,7 @@ std::unique_ptr<Detector> make_path_change(Settings& settings) {
 void PathChange::attach(Host& host) {
   host_ = &host;
   watch_.attach(host);
+  groups_.attach(host);
 }
 
 void PathChange::restore_state(std::string_view key, std::string_view value) {
@@ -47,13 +48,9 @@ void PathChange::restore_state(std::string_view key, std::string_view value) {
 }
 
 void PathChange::restore_route(const RouteView& route) {
+  groups_.note(route.prefix);
   if (!watch_.prefix(route.prefix) && !watch_.path(route.path)) return;
   learn(adjacency_of(route.path, route.peer), false);
-  RouteChange kept;
-  kept.peer = route.peer;
-  kept.prefix = route.prefix;
-  kept.after = route.path;
-  only_path_id(kept);
 }
 
 void PathChange::start_up() {
@@ -68,11 +65,11 @@ void PathChange::start_up() {
 }
 
 void PathChange::on_route_change(const RouteChange& change) {
+  if (change.before == kNoPath) groups_.note(change.prefix);
   if (!watch_.change(change)) return;
-  const bool same_prefix_stays = only_path_id(change);
   const Adjacency after = adjacency_of(change.after, change.peer);
   learn(after, !change.baseline);
-  if (change.baseline || same_prefix_stays) return;
+  if (change.baseline || has_other_path(change)) return;
   const Adjacency before = adjacency_of(change.before, change.peer);
   PathDifference d;
   if (change.before == kNoPath) {
@@ -98,17 +95,15 @@ void PathChange::on_route_change(const RouteChange& change) {
 
 /// With ADD-PATH a neighbour has several routes for one prefix. True when this change only adds one
 /// to others or leaves others: the prefix is neither announced nor withdrawn.
-bool PathChange::only_path_id(const RouteChange& change) {
+bool PathChange::has_other_path(const RouteChange& change) const {
   if (change.before != kNoPath && change.after != kNoPath) return false;
-  const Nlri nlri = host_->nlri(change.prefix);
-  if (!nlri.has_path_id) return false;
-  const auto key = std::pair(change.peer, without_path_id(nlri));
-  if (change.after != kNoPath) return ++add_paths_[key] > 1;
-  const auto it = add_paths_.find(key);
-  if (it == add_paths_.end()) return false;
-  if (--it->second != 0) return true;
-  add_paths_.erase(it);
-  return false;
+  if (!host_->has_path_id(change.prefix)) return false;
+  bool other = false;
+  groups_.for_each_route(change.prefix, [&](const RouteView& route) {
+    other = route.peer == change.peer && route.prefix != change.prefix;
+    return !other;
+  });
+  return other;
 }
 
 Adjacency PathChange::adjacency_of(PathId path, PeerId peer) const {
@@ -143,7 +138,10 @@ std::optional<EventId> PathChange::explanation(const Adjacency& before,
 
 void PathChange::path_released(PathId path) { watch_.path_released(path); }
 
-void PathChange::prefix_released(PrefixId prefix) { watch_.prefix_released(prefix); }
+void PathChange::prefix_released(PrefixId prefix) {
+  groups_.prefix_released(prefix);
+  watch_.prefix_released(prefix);
+}
 
 std::optional<std::string> PathChange::query(std::string_view what, std::string_view argument) {
   if (what != "path-change-children") return std::nullopt;

@@ -21,6 +21,7 @@
 
 #include "detectors/adjacency.h"
 #include "detectors/path_compare.h"
+#include "detectors/path_id_groups.h"
 #include "detectors/watch_list.h"
 #include "lapwing/detector.h"
 
@@ -82,7 +83,7 @@ class PathChange final : public Detector {
 
   using AdjacencyPair = std::pair<Asn, Asn>;  // origin, upstream
 
-  bool only_path_id(const RouteChange& change);
+  bool has_other_path(const RouteChange& change) const;
   Adjacency adjacency_of(PathId path, PeerId peer) const;
   void learn(const Adjacency& a, bool live);
   std::optional<EventId> explanation(const Adjacency& before, const Adjacency& after) const;
@@ -109,7 +110,7 @@ class PathChange final : public Detector {
   PathChangeSettings settings_;
   Host* host_ = nullptr;
   WatchList watch_;
-  std::map<std::pair<PeerId, Nlri>, std::uint32_t> add_paths_;  // paths of one prefix, if watched
+  PathIdGroups groups_;
   std::map<AdjacencyPair, bool> learnt_;  // true: outside a baseline
   std::map<FoldKey, Fold> folds_;
   std::map<std::uint64_t, FoldKey> by_timer_;

@@ -293,6 +293,46 @@ TEST_CASE("ADD-PATH: one path more or less of several is neither announced nor w
   CHECK(class_of(host.events[0]) == "withdrawn");
 }
 
+TEST_CASE("ADD-PATH: the paths of a neighbour are counted whether they are watched or not") {
+  FakeHost host("path-change");
+  host.watched.ases = {174};
+  const PeerId a = host.add_peer("a", 1), b = host.add_peer("b", 2);
+  host.at("2024-01-01T00:00:00Z");
+  host.table(a, {"10.0.0.0/24#2"}, "1 5 100");
+  host.table(b, {"10.0.0.0/24#3"}, "2 6 100");
+  const auto classes = [&] {
+    host.after(seconds(5));
+    Texts out;
+    for (const Event& e : std::exchange(host.events, {})) out.push_back(class_of(e));
+    return out;
+  };
+  // One that is watched comes and goes beside one that is not.
+  host.announce(a, {"10.0.0.0/24#3"}, "1 174 100");
+  CHECK(classes().empty());
+  host.withdraw(a, {"10.0.0.0/24#3"});
+  CHECK(classes().empty());
+  // One that turned watched goes, another stays: known after a restart, too.
+  host.announce(a, {"10.0.0.0/24#4"}, "1 6 100");
+  host.announce(a, {"10.0.0.0/24#2"}, "1 174 100");
+  CHECK(classes() == Texts{"upstream"});
+  host.restart();
+  host.withdraw(a, {"10.0.0.0/24#2"});
+  CHECK(classes().empty());
+  // The last one turns watched and goes; what others have does not count.
+  host.announce(a, {"10.0.0.0/24#4"}, "1 174 100");
+  host.withdraw(a, {"10.0.0.0/24#4"});
+  CHECK(classes() == Texts{"upstream", "withdrawn"});
+  // One that turned unwatched and went leaves nothing behind.
+  host.announce(a, {"10.0.0.0/24#3"}, "1 174 100");
+  CHECK(classes() == Texts{"announced"});
+  host.announce(a, {"10.0.0.0/24#3"}, "1 5 100");
+  host.withdraw(a, {"10.0.0.0/24#3"});
+  CHECK(classes() == Texts{"upstream"});
+  host.announce(a, {"10.0.0.0/24#3"}, "1 174 100");
+  host.withdraw(a, {"10.0.0.0/24#3"});
+  CHECK(classes() == Texts{"announced", "withdrawn"});
+}
+
 TEST_CASE("a change found after a gap carries its interval; the end of the records reports folds") {
   PathScene s(watch_prefixes({"10.0.0.0/16"}));
   s.host.found(s.a, {"10.0.0.0/24"}, "1 6 10 100", "2024-01-01T20:00:00Z");
