@@ -49,7 +49,7 @@ void PathChange::restore_state(std::string_view key, std::string_view value) {
 
 void PathChange::restore_route(const RouteView& route) {
   groups_.note(route.prefix);
-  if (!watch_.prefix(route.prefix) && !watch_.path(route.path)) return;
+  if (!watch_.prefix(route.prefix) && !watch_.path(route.path, route.peer)) return;
   learn(adjacency_of(route.path, route.peer), false);
 }
 
@@ -79,9 +79,10 @@ void PathChange::on_route_change(const RouteChange& change) {
     d.kind = PathClass::kWithdrawn;
     d.left = before.origin;
   } else {
+    const PeerInfo& peer = host_->peer(change.peer);
     const auto difference =
         compare_paths(host_->path(change.before).as_path(), host_->path(change.after).as_path(),
-                      host_->route_server_ases());
+                      host_->route_server_ases(), peer.internal ? peer.local_as : 0);
     if (!difference) return;
     d = *difference;
     // Behind a path of one hop it is we who carry the route, as the adjacency says.

@@ -99,6 +99,46 @@ TEST_CASE("a path of one hop on iBGP: the upstream that left, or came, is the lo
   CHECK(host.events[2].summary.find("an AS_SET") != std::string::npos);
 }
 
+TEST_CASE("an empty path on iBGP is of the local AS: watched by it, and named") {
+  for (const bool by_origin : {true, false}) {
+    FakeHost host("path-change");
+    (by_origin ? host.watched.origins : host.watched.ases) = {64512};
+    const PeerId edge = host.add_peer("edge1", 64512, 64512), other = host.add_peer("other", 3);
+    host.at("2024-01-01T00:00:00Z");
+    host.table(edge, {"10.0.0.0/24"}, "");
+    host.table(edge, {"10.0.1.0/24"}, "1299 300");
+    host.table(other, {"10.0.0.0/24"}, "");  // eBGP: of nobody
+    Texts told;
+    const auto step = [&](PeerId peer, std::string_view path) {
+      host.announce(peer, {"10.0.0.0/24"}, path);
+      host.after(seconds(5));
+      for (const Event& e : std::exchange(host.events, {}))
+        told.push_back(e.summary.substr(e.summary.find(": ") + 2));
+    };
+    step(edge, "1299 300");
+    step(edge, "");
+    step(edge, "64512");
+    step(edge, "");
+    step(edge, "1299 64512");
+    step(edge, "");
+    step(other, "3 300");
+    host.withdraw(edge, {"10.0.0.0/24"});
+    host.after(seconds(5));
+    REQUIRE(host.events.size() == 1);
+    CHECK(host.events[0].origin_as == 64512u);
+    step(edge, "");
+    const std::string seen = " (1 change, seen by edge1)";
+    CHECK(told == Texts{"origin changed from AS64512 to AS300" + seen,
+                        "origin changed from AS300 to AS64512" + seen,
+                        "prepending changed, 0 to 1 hops" + seen,
+                        "prepending changed, 1 to 0 hops" + seen,
+                        "upstream changed from an AS_SET or nothing to AS1299" + seen,
+                        "upstream changed from AS1299 to an AS_SET or nothing" + seen,
+                        "withdrawn, was from AS64512" + seen,
+                        "announced from AS64512" + seen});
+  }
+}
+
 TEST_CASE("attributes that leave the path alone are no path change") {
   PathScene s(watch_prefixes({"10.0.0.0/16"}));
   s.host.announce(s.a, {"10.0.0.0/24"}, "1 5 10 100", 9);
