@@ -9,7 +9,11 @@
 namespace lapwing::detectors {
 namespace {
 
-constexpr char kLearntKey = 'a', kChildrenKey = 'c', kFoldKey = 'f';
+constexpr char kRaisedKey = 'a', kChildrenKey = 'c', kFoldKey = 'f', kTaughtKey = 't';
+
+std::uint64_t key_of(Asn origin, Asn upstream) {
+  return static_cast<std::uint64_t>(origin) << 32 | upstream;
+}
 
 }  // namespace
 
@@ -25,13 +29,14 @@ void PathChange::attach(Host& host) {
   host_ = &host;
   watch_.attach(host);
   groups_.attach(host);
+  known_.set_seed(seed_of(this));
 }
 
 void PathChange::restore_state(std::string_view key, std::string_view value) {
   StateReader in(key.empty() ? key : key.substr(1));
-  if (key.size() == 9 && key[0] == kLearntKey) {
-    const Asn origin = in.u32();
-    learnt_[{origin, in.u32()}] = true;
+  if (key.size() == 9 && (key[0] == kRaisedKey || key[0] == kTaughtKey)) {
+    const Asn origin = in.u32(), upstream = in.u32();
+    if (watch_.anything()) know({origin, upstream}, key[0] == kRaisedKey);
   } else if (key.size() == 17 && key[0] == kChildrenKey) {
     Kept& kept = kept_.emplace_back();
     in.octets(kept.id.bytes);
@@ -49,11 +54,11 @@ void PathChange::restore_state(std::string_view key, std::string_view value) {
 
 void PathChange::restore_route(const RouteView& route) {
   groups_.note(route.prefix);
-  if (!watch_.prefix(route.prefix) && !watch_.path(route.path, route.peer)) return;
-  learn(adjacency_of(route.path, route.peer), false);
+  learn(route.path, route.peer, false);
 }
 
 void PathChange::start_up() {
+  know_first_shown();
   std::sort(kept_.begin(), kept_.end(), [](const Kept& a, const Kept& b) {
     return std::tie(a.time, a.id) < std::tie(b.time, b.id);
   });
@@ -66,11 +71,23 @@ void PathChange::start_up() {
 
 void PathChange::on_route_change(const RouteChange& change) {
   if (change.before == kNoPath) groups_.note(change.prefix);
-  if (!watch_.change(change)) return;
-  const Adjacency after = adjacency_of(change.after, change.peer);
-  learn(after, !change.baseline);
-  if (change.baseline || has_other_path(change)) return;
+  const bool known = learn(change.after, change.peer, !change.baseline);
+  if (change.baseline || !watch_.change(change) || has_other_path(change)) return;
+  if (known)
+    judge(change);
+  else
+    waiting_.push_back(change);
+}
+
+void PathChange::on_update_end() {
+  know_first_shown();
+  for (const RouteChange& change : waiting_) judge(change);
+  waiting_.clear();
+}
+
+void PathChange::judge(const RouteChange& change) {
   const Adjacency before = adjacency_of(change.before, change.peer);
+  const Adjacency after = adjacency_of(change.after, change.peer);
   PathDifference d;
   if (change.before == kNoPath) {
     d.kind = PathClass::kAnnounced;
@@ -113,21 +130,45 @@ Adjacency PathChange::adjacency_of(PathId path, PeerId peer) const {
                            host_->route_server_ases());
 }
 
-void PathChange::learn(const Adjacency& a, bool live) {
-  if (a.kind != AdjacencyKind::kAdjacency || learnt_.size() >= kMaxLearnt) return;
-  if (!learnt_.emplace(AdjacencyPair(a.origin, a.upstream), live).second || !live) return;
-  std::string key(1, kLearntKey);
-  put_u32(key, a.origin);
-  put_u32(key, a.upstream);
-  host_->put_state(key, "");
+/// False: this UPDATE shows the adjacency first, and its end decides what that is.
+bool PathChange::learn(PathId path, PeerId peer, bool live) {
+  if (path == kNoPath || learnt_[path]) return true;
+  const PathEnd end = read_path_end(host_->path(path).as_path(), host_->route_server_ases());
+  const Adjacency a = judge_adjacency(end, host_->peer(peer));
+  if (a.kind == AdjacencyKind::kAdjacency &&
+      known_.find(key_of(a.origin, a.upstream)) == KeyIndex::kNone) {
+    bool& any_live = first_shown_[{a.origin, a.upstream}];
+    any_live = any_live || live;
+    return false;
+  }
+  // What an empty path and one of one hop show depends on the neighbour.
+  if (end.shape != PathShape::kEmpty && end.shape != PathShape::kOneHop) learnt_.set(path, true);
+  return true;
+}
+
+void PathChange::know_first_shown() {
+  for (const auto& [pair, live] : first_shown_) {
+    if (raised_.size() >= kMaxKnown) break;
+    know(pair, live);
+    std::string key(1, live ? kRaisedKey : kTaughtKey);
+    put_u32(key, pair.first);
+    put_u32(key, pair.second);
+    host_->put_state(key, "");
+  }
+  first_shown_.clear();
+}
+
+void PathChange::know(const AdjacencyPair& pair, bool raised) {
+  known_.insert(key_of(pair.first, pair.second), static_cast<std::uint32_t>(raised_.size()));
+  raised_.push_back(raised);
 }
 
 std::optional<EventId> PathChange::explanation(const Adjacency& before,
                                                const Adjacency& after) const {
   const auto incident = [this](const Adjacency& a) -> std::optional<EventId> {
-    const auto it = learnt_.find({a.origin, a.upstream});
-    if (a.kind != AdjacencyKind::kAdjacency || it == learnt_.end() || !it->second)
-      return std::nullopt;
+    if (a.kind != AdjacencyKind::kAdjacency) return std::nullopt;
+    const std::uint32_t number = known_.find(key_of(a.origin, a.upstream));
+    if (number == KeyIndex::kNone || !raised_[number]) return std::nullopt;
     return upstream_incident(a.origin, a.upstream);
   };
   if (before.kind == after.kind && before.origin == after.origin &&
@@ -137,7 +178,10 @@ std::optional<EventId> PathChange::explanation(const Adjacency& before,
   return incident(before);
 }
 
-void PathChange::path_released(PathId path) { watch_.path_released(path); }
+void PathChange::path_released(PathId path) {
+  learnt_.reset(path);
+  watch_.path_released(path);
+}
 
 void PathChange::prefix_released(PrefixId prefix) {
   groups_.prefix_released(prefix);

@@ -29,6 +29,11 @@ struct PathScene {
 
 std::string class_of(const Event& e) { return field<std::string>(e, "class"); }
 
+std::string upstream_incident_of(Asn origin, Asn upstream) {
+  const std::uint64_t parts[] = {origin, upstream};
+  return format_event_id(make_event_id("upstream", parts));
+}
+
 }  // namespace
 
 TEST_CASE("nothing watched: nothing happens") {
@@ -234,7 +239,8 @@ TEST_CASE("a fold keeps its samples small and its children to be asked for") {
   const auto children = *host.detector().query("path-change-children", ids[2]);
   CHECK(std::count(children.begin(), children.end(), '{') == 30);
   CHECK(host.detector().query("path-change-children", ids[0]) == "[]");
-  CHECK(host.state.size() == 2);  // children of two events, no fold
+  // Children of two events, the upstream that the table taught, no fold.
+  CHECK(host.state.size() == 3);
 }
 
 TEST_CASE("one link that moves 50,000 prefixes is one event, and every child has both paths") {
@@ -299,8 +305,7 @@ TEST_CASE("too many causes at once share a fold, and the counts are whole") {
 
 TEST_CASE("explained_by names the incident of an adjacency learnt outside the baseline only") {
   PathScene s(watch_prefixes({"10.0.0.0/16"}));
-  const std::uint64_t parts[] = {100, 30};
-  const std::string incident = format_event_id(make_event_id("upstream", parts));
+  const std::string incident = upstream_incident_of(100, 30);
   // To an upstream that the baseline showed: not explained.
   s.host.announce(s.a, {"10.0.0.0/24"}, "1 20 100");
   CHECK_FALSE(has_field(s.wait().at(0), "explained_by"));
@@ -315,6 +320,35 @@ TEST_CASE("explained_by names the incident of an adjacency learnt outside the ba
   // Same adjacency, other transit: not explained by it.
   s.host.announce(s.b, {"10.0.0.0/24"}, "2 9 30 100");
   CHECK_FALSE(has_field(s.wait().at(0), "explained_by"));
+}
+
+TEST_CASE("explained_by: an UPDATE teaches an upstream only if all of it does, in any order of NLRI") {
+  for (const bool first_sight_first : {true, false}) {
+    PathScene s(watch_prefixes({"10.0.0.0/16"}));
+    s.host.announce(s.a, {"10.0.0.0/24"}, "1 30 100");
+    CHECK(field<std::string>(s.wait().at(0), "explained_by") == upstream_incident_of(100, 30));
+    const auto attributes = attributes_of("1 40 100", 0);
+    for (const bool first_sight : {first_sight_first, !first_sight_first})
+      s.host.change(s.a, first_sight ? "10.0.2.0/24" : "10.0.0.0/24", attributes, first_sight,
+                    std::nullopt);
+    s.host.end();
+    // What came explains it, not what it came from.
+    CHECK(field<std::string>(s.wait().at(0), "explained_by") == upstream_incident_of(100, 40));
+    s.host.announce(s.b, {"10.0.1.0/24"}, "2 40 100");
+    CHECK(field<std::string>(s.wait().at(0), "explained_by") == upstream_incident_of(100, 40));
+  }
+}
+
+TEST_CASE("explained_by: an upstream is known from prefixes that are not watched, too") {
+  PathScene s(watch_prefixes({"10.0.0.0/24"}));
+  s.host.table(s.b, {"10.0.3.0/24"}, "2 30 100");
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 30 100");
+  CHECK_FALSE(has_field(s.wait().at(0), "explained_by"));
+  // Raised for another prefix, and taught by this one.
+  s.host.announce(s.a, {"10.0.1.0/24"}, "1 40 100");
+  s.host.table(s.host.add_peer("c", 3), {"10.0.0.0/24"}, "3 40 100");
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 40 100");
+  CHECK(field<std::string>(s.wait().at(0), "explained_by") == upstream_incident_of(100, 40));
 }
 
 TEST_CASE("ADD-PATH: one path more or less of several is neither announced nor withdrawn") {
