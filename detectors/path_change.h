@@ -5,9 +5,9 @@
 // watched it does nothing. Meaning, settings and limits: docs/DETECTORS.md.
 //
 // `explained_by`: detectors do not see each other. Where something is watched, this one remembers
-// each adjacency that any path shows, as new-upstream does: one that an UPDATE showed first, and not
-// as a baseline alone, was raised there, and both derive the id of its incident from the two ASNs. A
-// change to such an adjacency, or away from it, names it.
+// each adjacency that any path shows, by the rule of new-upstream: the UPDATE that shows it first
+// raises it, or teaches it if it is all baseline. Both derive the id of its incident from the two
+// ASNs. A change to one that was raised, or away from it, names it.
 // Thread: engine. Owns: the adjacencies, pending folds and the children of the last events.
 #pragma once
 
@@ -120,7 +120,7 @@ class PathChange final : public Detector {
   PathIdGroups groups_;
   KeyIndex known_;            // adjacencies, by origin and upstream
   std::vector<bool> raised_;  // by number
-  std::map<AdjacencyPair, bool> first_shown_;  // by this UPDATE; true: not as a baseline alone
+  std::map<AdjacencyPair, bool> first_shown_;  // by this UPDATE; true: outside a baseline
   std::vector<RouteChange> waiting_;  // for the end of the UPDATE: it shows an adjacency first
   ById<bool, false> learnt_;          // by PathId: what it shows is known
   std::map<FoldKey, Fold> folds_;

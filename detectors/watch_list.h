@@ -27,9 +27,9 @@ class WatchList {
   std::optional<Prefix> covering(const Prefix& prefix) const;
   const std::vector<Prefix>& prefixes() const { return prefixes_; }
 
-  /// By id; kNoPath is not watched. A path is by its origin or any of its ASes; an empty one from
-  /// iBGP by the local AS, which only who asks of a neighbour is told.
+  /// By id; kNoPath is not watched. A path is by its origin or any of its ASes.
   bool path(PathId path);
+  /// The same of a neighbour's path: an empty one from iBGP is of the local AS.
   bool path(PathId path, PeerId peer);
   bool prefix(PrefixId prefix);
   /// The prefix, or the path before or after.

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <utility>
+
 #include "tests/unit/detector_scene.h"
 
 namespace lapwing::test {
@@ -322,7 +324,7 @@ TEST_CASE("explained_by names the incident of an adjacency learnt outside the ba
   CHECK_FALSE(has_field(s.wait().at(0), "explained_by"));
 }
 
-TEST_CASE("explained_by: an UPDATE teaches an upstream only if all of it does, in any order of NLRI") {
+TEST_CASE("explained_by: an UPDATE raises an upstream in whatever order its NLRI stand") {
   for (const bool first_sight_first : {true, false}) {
     PathScene s(watch_prefixes({"10.0.0.0/16"}));
     s.host.announce(s.a, {"10.0.0.0/24"}, "1 30 100");

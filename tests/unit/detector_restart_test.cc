@@ -180,7 +180,7 @@ TEST_CASE("path-change: a fold that waits is reported after a restart, once") {
   CHECK(children->find("1 5 10 100") != std::string::npos);
 }
 
-TEST_CASE("path-change: what a table taught explains nothing, also when it had gone before a restart") {
+TEST_CASE("path-change: what a table taught, and went, explains nothing after a restart") {
   FakeHost host("path-change");
   host.watched = watch_origin(100);
   const PeerId a = host.add_peer("a", 1);
@@ -204,7 +204,7 @@ TEST_CASE("path-change: what a table taught explains nothing, also when it had g
   CHECK(has_field(host.events[3], "explained_by"));
 }
 
-TEST_CASE("path-change: upstreams that a version before this stored were raised, routes teach the rest") {
+TEST_CASE("path-change: what an older version stored was raised, routes teach the rest") {
   FakeHost host("path-change");
   host.watched = watch_origin(100);
   host.state[std::string("a\0\0\0\x64\0\0\0\x1e", 9)] = "";  // 100 behind 30
