@@ -160,6 +160,7 @@ Adjacency judge_adjacency(const PathEnd& end, const PeerInfo& peer) {
   switch (end.shape) {
     case PathShape::kEmpty:
       a.kind = peer.internal ? AdjacencyKind::kOwn : AdjacencyKind::kNone;
+      a.origin = peer.internal ? peer.local_as : 0;
       return a;
     case PathShape::kAmbiguous:
       a.kind = AdjacencyKind::kAmbiguous;

@@ -9,7 +9,11 @@
 namespace lapwing::detectors {
 namespace {
 
-constexpr char kLearntKey = 'a', kChildrenKey = 'c', kFoldKey = 'f';
+constexpr char kRaisedKey = 'a', kChildrenKey = 'c', kFoldKey = 'f', kTaughtKey = 't';
+
+std::uint64_t key_of(Asn origin, Asn upstream) {
+  return static_cast<std::uint64_t>(origin) << 32 | upstream;
+}
 
 }  // namespace
 
@@ -24,13 +28,15 @@ std::unique_ptr<Detector> make_path_change(Settings& settings) {
 void PathChange::attach(Host& host) {
   host_ = &host;
   watch_.attach(host);
+  groups_.attach(host);
+  known_.set_seed(seed_of(this));
 }
 
 void PathChange::restore_state(std::string_view key, std::string_view value) {
   StateReader in(key.empty() ? key : key.substr(1));
-  if (key.size() == 9 && key[0] == kLearntKey) {
-    const Asn origin = in.u32();
-    learnt_[{origin, in.u32()}] = true;
+  if (key.size() == 9 && (key[0] == kRaisedKey || key[0] == kTaughtKey)) {
+    const Asn origin = in.u32(), upstream = in.u32();
+    if (watch_.anything()) know({origin, upstream}, key[0] == kRaisedKey);
   } else if (key.size() == 17 && key[0] == kChildrenKey) {
     Kept& kept = kept_.emplace_back();
     in.octets(kept.id.bytes);
@@ -47,16 +53,12 @@ void PathChange::restore_state(std::string_view key, std::string_view value) {
 }
 
 void PathChange::restore_route(const RouteView& route) {
-  if (!watch_.prefix(route.prefix) && !watch_.path(route.path)) return;
-  learn(adjacency_of(route.path, route.peer), false);
-  RouteChange kept;
-  kept.peer = route.peer;
-  kept.prefix = route.prefix;
-  kept.after = route.path;
-  only_path_id(kept);
+  groups_.note(route.prefix);
+  learn(route.path, route.peer, false);
 }
 
 void PathChange::start_up() {
+  know_first_shown();
   std::sort(kept_.begin(), kept_.end(), [](const Kept& a, const Kept& b) {
     return std::tie(a.time, a.id) < std::tie(b.time, b.id);
   });
@@ -68,12 +70,24 @@ void PathChange::start_up() {
 }
 
 void PathChange::on_route_change(const RouteChange& change) {
-  if (!watch_.change(change)) return;
-  const bool same_prefix_stays = only_path_id(change);
-  const Adjacency after = adjacency_of(change.after, change.peer);
-  learn(after, !change.baseline);
-  if (change.baseline || same_prefix_stays) return;
+  if (change.before == kNoPath) groups_.note(change.prefix);
+  const bool known = learn(change.after, change.peer, !change.baseline);
+  if (change.baseline || !watch_.change(change) || has_other_path(change)) return;
+  if (known)
+    judge(change);
+  else
+    waiting_.push_back(change);
+}
+
+void PathChange::on_update_end() {
+  know_first_shown();
+  for (const RouteChange& change : waiting_) judge(change);
+  waiting_.clear();
+}
+
+void PathChange::judge(const RouteChange& change) {
   const Adjacency before = adjacency_of(change.before, change.peer);
+  const Adjacency after = adjacency_of(change.after, change.peer);
   PathDifference d;
   if (change.before == kNoPath) {
     d.kind = PathClass::kAnnounced;
@@ -82,9 +96,10 @@ void PathChange::on_route_change(const RouteChange& change) {
     d.kind = PathClass::kWithdrawn;
     d.left = before.origin;
   } else {
+    const PeerInfo& peer = host_->peer(change.peer);
     const auto difference =
         compare_paths(host_->path(change.before).as_path(), host_->path(change.after).as_path(),
-                      host_->route_server_ases());
+                      host_->route_server_ases(), peer.internal ? peer.local_as : 0);
     if (!difference) return;
     d = *difference;
     // Behind a path of one hop it is we who carry the route, as the adjacency says.
@@ -98,17 +113,15 @@ void PathChange::on_route_change(const RouteChange& change) {
 
 /// With ADD-PATH a neighbour has several routes for one prefix. True when this change only adds one
 /// to others or leaves others: the prefix is neither announced nor withdrawn.
-bool PathChange::only_path_id(const RouteChange& change) {
+bool PathChange::has_other_path(const RouteChange& change) const {
   if (change.before != kNoPath && change.after != kNoPath) return false;
-  const Nlri nlri = host_->nlri(change.prefix);
-  if (!nlri.has_path_id) return false;
-  const auto key = std::pair(change.peer, without_path_id(nlri));
-  if (change.after != kNoPath) return ++add_paths_[key] > 1;
-  const auto it = add_paths_.find(key);
-  if (it == add_paths_.end()) return false;
-  if (--it->second != 0) return true;
-  add_paths_.erase(it);
-  return false;
+  if (!host_->has_path_id(change.prefix)) return false;
+  bool other = false;
+  groups_.for_each_route(change.prefix, [&](const RouteView& route) {
+    other = route.peer == change.peer && route.prefix != change.prefix;
+    return !other;
+  });
+  return other;
 }
 
 Adjacency PathChange::adjacency_of(PathId path, PeerId peer) const {
@@ -117,21 +130,45 @@ Adjacency PathChange::adjacency_of(PathId path, PeerId peer) const {
                            host_->route_server_ases());
 }
 
-void PathChange::learn(const Adjacency& a, bool live) {
-  if (a.kind != AdjacencyKind::kAdjacency || learnt_.size() >= kMaxLearnt) return;
-  if (!learnt_.emplace(AdjacencyPair(a.origin, a.upstream), live).second || !live) return;
-  std::string key(1, kLearntKey);
-  put_u32(key, a.origin);
-  put_u32(key, a.upstream);
-  host_->put_state(key, "");
+/// False: this UPDATE shows the adjacency first, and its end decides what that is.
+bool PathChange::learn(PathId path, PeerId peer, bool live) {
+  if (path == kNoPath || learnt_[path]) return true;
+  const PathEnd end = read_path_end(host_->path(path).as_path(), host_->route_server_ases());
+  const Adjacency a = judge_adjacency(end, host_->peer(peer));
+  if (a.kind == AdjacencyKind::kAdjacency &&
+      known_.find(key_of(a.origin, a.upstream)) == KeyIndex::kNone) {
+    bool& any_live = first_shown_[{a.origin, a.upstream}];
+    any_live = any_live || live;
+    return false;
+  }
+  // What an empty path and one of one hop show depends on the neighbour.
+  if (end.shape != PathShape::kEmpty && end.shape != PathShape::kOneHop) learnt_.set(path, true);
+  return true;
+}
+
+void PathChange::know_first_shown() {
+  for (const auto& [pair, live] : first_shown_) {
+    if (raised_.size() >= kMaxKnown) break;
+    know(pair, live);
+    std::string key(1, live ? kRaisedKey : kTaughtKey);
+    put_u32(key, pair.first);
+    put_u32(key, pair.second);
+    host_->put_state(key, "");
+  }
+  first_shown_.clear();
+}
+
+void PathChange::know(const AdjacencyPair& pair, bool raised) {
+  known_.insert(key_of(pair.first, pair.second), static_cast<std::uint32_t>(raised_.size()));
+  raised_.push_back(raised);
 }
 
 std::optional<EventId> PathChange::explanation(const Adjacency& before,
                                                const Adjacency& after) const {
   const auto incident = [this](const Adjacency& a) -> std::optional<EventId> {
-    const auto it = learnt_.find({a.origin, a.upstream});
-    if (a.kind != AdjacencyKind::kAdjacency || it == learnt_.end() || !it->second)
-      return std::nullopt;
+    if (a.kind != AdjacencyKind::kAdjacency) return std::nullopt;
+    const std::uint32_t number = known_.find(key_of(a.origin, a.upstream));
+    if (number == KeyIndex::kNone || !raised_[number]) return std::nullopt;
     return upstream_incident(a.origin, a.upstream);
   };
   if (before.kind == after.kind && before.origin == after.origin &&
@@ -141,9 +178,15 @@ std::optional<EventId> PathChange::explanation(const Adjacency& before,
   return incident(before);
 }
 
-void PathChange::path_released(PathId path) { watch_.path_released(path); }
+void PathChange::path_released(PathId path) {
+  learnt_.reset(path);
+  watch_.path_released(path);
+}
 
-void PathChange::prefix_released(PrefixId prefix) { watch_.prefix_released(prefix); }
+void PathChange::prefix_released(PrefixId prefix) {
+  groups_.prefix_released(prefix);
+  watch_.prefix_released(prefix);
+}
 
 std::optional<std::string> PathChange::query(std::string_view what, std::string_view argument) {
   if (what != "path-change-children") return std::nullopt;

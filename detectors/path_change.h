@@ -4,10 +4,11 @@
 // difference (`compare_paths`), and folds what has one cause into one event. Where nothing is
 // watched it does nothing. Meaning, settings and limits: docs/DETECTORS.md.
 //
-// `explained_by`: detectors do not see each other. This one remembers the adjacencies that watched
-// paths show; one that it learnt outside a baseline is what new-upstream follows as an incident,
-// whose id both derive from the two ASNs. A change to such an adjacency, or away from it, names it.
-// Thread: engine. Owns: pending folds and the children of the last events.
+// `explained_by`: detectors do not see each other. Where something is watched, this one remembers
+// each adjacency that any path shows, by the rule of new-upstream: the UPDATE that shows it first
+// raises it, or teaches it if it is all baseline. Both derive the id of its incident from the two
+// ASNs. A change to one that was raised, or away from it, names it.
+// Thread: engine. Owns: the adjacencies, pending folds and the children of the last events.
 #pragma once
 
 #include <deque>
@@ -20,7 +21,10 @@
 #include <vector>
 
 #include "detectors/adjacency.h"
+#include "detectors/by_id.h"
+#include "detectors/key_index.h"
 #include "detectors/path_compare.h"
+#include "detectors/path_id_groups.h"
 #include "detectors/watch_list.h"
 #include "lapwing/detector.h"
 
@@ -47,6 +51,7 @@ class PathChange final : public Detector {
   void restore_route(const RouteView& route) override;
   void start_up() override;
   void on_route_change(const RouteChange& change) override;
+  void on_update_end() override;
   void on_timer(std::uint64_t key) override;
   void path_released(PathId path) override;
   void prefix_released(PrefixId prefix) override;
@@ -82,9 +87,12 @@ class PathChange final : public Detector {
 
   using AdjacencyPair = std::pair<Asn, Asn>;  // origin, upstream
 
-  bool only_path_id(const RouteChange& change);
+  bool has_other_path(const RouteChange& change) const;
   Adjacency adjacency_of(PathId path, PeerId peer) const;
-  void learn(const Adjacency& a, bool live);
+  bool learn(PathId path, PeerId peer, bool live);
+  void judge(const RouteChange& change);
+  void know(const AdjacencyPair& pair, bool raised);
+  void know_first_shown();
   std::optional<EventId> explanation(const Adjacency& before, const Adjacency& after) const;
 
   // path_change_folds.cc
@@ -101,7 +109,7 @@ class PathChange final : public Detector {
   static constexpr std::size_t kMaxFolds = 1024;
   static constexpr std::size_t kMaxPrefixSet = 65536;
   static constexpr std::size_t kMaxPeers = 64;
-  static constexpr std::size_t kMaxLearnt = 65536;
+  static constexpr std::size_t kMaxKnown = (1u << 22) - 1;  // as many as new-upstream
   static constexpr std::size_t kMaxChildren = 100000;  // in all pending folds
   static constexpr std::size_t kMaxKept = 64u << 20;   // octets of children that can be asked for
   static constexpr Asn kMany = 0xffffffff;  // in the key of a fold that takes what is too much
@@ -109,8 +117,12 @@ class PathChange final : public Detector {
   PathChangeSettings settings_;
   Host* host_ = nullptr;
   WatchList watch_;
-  std::map<std::pair<PeerId, Nlri>, std::uint32_t> add_paths_;  // paths of one prefix, if watched
-  std::map<AdjacencyPair, bool> learnt_;  // true: outside a baseline
+  PathIdGroups groups_;
+  KeyIndex known_;            // adjacencies, by origin and upstream
+  std::vector<bool> raised_;  // by number
+  std::map<AdjacencyPair, bool> first_shown_;  // by this UPDATE; true: outside a baseline
+  std::vector<RouteChange> waiting_;  // for the end of the UPDATE: it shows an adjacency first
+  ById<bool, false> learnt_;          // by PathId: what it shows is known
   std::map<FoldKey, Fold> folds_;
   std::map<std::uint64_t, FoldKey> by_timer_;
   std::uint64_t next_timer_ = 1;

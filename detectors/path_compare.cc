@@ -62,11 +62,14 @@ std::string_view to_string(PathClass c) {
 }
 
 std::optional<PathDifference> compare_paths(AsPathView before, AsPathView after,
-                                            std::span<const Asn> route_servers) {
+                                            std::span<const Asn> route_servers, Asn own) {
   const std::vector<Hop> old_hops = hops_of(before, route_servers);
   const std::vector<Hop> new_hops = hops_of(after, route_servers);
   if (old_hops == new_hops) return std::nullopt;
-  const std::vector<Hop> a = collapse(old_hops), b = collapse(new_hops);
+  std::vector<Hop> a = collapse(old_hops), b = collapse(new_hops);
+  if (own != 0)
+    for (std::vector<Hop>* const path : {&a, &b})
+      if (path->empty()) path->push_back(own);
   PathDifference d;
   d.old_length = static_cast<std::uint32_t>(old_hops.size());
   d.new_length = static_cast<std::uint32_t>(new_hops.size());

@@ -2,7 +2,8 @@
 //
 // Both paths are brought to the form in which upstreams are judged: confederation segments and
 // route-server ASNs dropped. What is then equal is no path change. The strongest difference gives
-// the class, in this order: origin, upstream, transit, length, prepending.
+// the class, in this order: origin, upstream, transit, length, prepending. An empty path is of one
+// AS where it comes from within it (iBGP).
 // Thread: any. Owns: what it returns.
 #pragma once
 
@@ -40,8 +41,8 @@ struct PathDifference {
   friend bool operator==(const PathDifference&, const PathDifference&) = default;
 };
 
-/// nullopt: the same path.
+/// nullopt: the same path. `own`: the AS that an empty path is of; 0: none.
 std::optional<PathDifference> compare_paths(AsPathView before, AsPathView after,
-                                            std::span<const Asn> route_servers);
+                                            std::span<const Asn> route_servers, Asn own = 0);
 
 }  // namespace lapwing::detectors

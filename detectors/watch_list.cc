@@ -43,20 +43,27 @@ bool WatchList::path(PathId path) {
   if (path == kNoPath || (origins_.empty() && ases_.empty())) return false;
   Watched watched = by_path_[path];
   if (watched == Watched::kUnset)
-    by_path_.set(path, watched = judge_path(path) ? Watched::kYes : Watched::kNo);
+    by_path_.set(path, watched = judge_path(path));
   return watched == Watched::kYes;
 }
 
-bool WatchList::judge_path(PathId path) const {
+bool WatchList::path(PathId path, PeerId peer) {
+  if (this->path(path)) return true;
+  if (path == kNoPath || by_path_[path] != Watched::kByPeer) return false;
+  const PeerInfo& info = host_->peer(peer);
+  return info.internal && names(info.local_as);
+}
+
+WatchList::Watched WatchList::judge_path(PathId path) const {
   AsPathView hops = host_->path(path).as_path();
   const PathEnd end = read_path_end(hops, host_->route_server_ases());
-  if (end.shape != PathShape::kEmpty && holds(origins_, end.origin)) return true;
-  if (ases_.empty()) return false;
+  if (end.shape != PathShape::kEmpty && holds(origins_, end.origin)) return Watched::kYes;
   AsPathSegment segment;
-  while (hops.next(segment))
-    for (Asn as = 0; segment.next(as);)
-      if (holds(ases_, as)) return true;
-  return false;
+  if (!ases_.empty())
+    while (hops.next(segment))
+      for (Asn as = 0; segment.next(as);)
+        if (holds(ases_, as)) return Watched::kYes;
+  return end.shape == PathShape::kEmpty ? Watched::kByPeer : Watched::kNo;
 }
 
 bool WatchList::prefix(PrefixId prefix) {
@@ -69,7 +76,8 @@ bool WatchList::prefix(PrefixId prefix) {
 }
 
 bool WatchList::change(const RouteChange& change) {
-  return path(change.before) || path(change.after) || prefix(change.prefix);
+  return path(change.before, change.peer) || path(change.after, change.peer) ||
+         prefix(change.prefix);
 }
 
 void WatchList::path_released(PathId path) {

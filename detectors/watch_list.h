@@ -29,6 +29,8 @@ class WatchList {
 
   /// By id; kNoPath is not watched. A path is by its origin or any of its ASes.
   bool path(PathId path);
+  /// The same of a neighbour's path: an empty one from iBGP is of the local AS.
+  bool path(PathId path, PeerId peer);
   bool prefix(PrefixId prefix);
   /// The prefix, or the path before or after.
   bool change(const RouteChange& change);
@@ -37,9 +39,9 @@ class WatchList {
   void prefix_released(PrefixId prefix);
 
  private:
-  enum class Watched : std::uint8_t { kUnset, kNo, kYes };
+  enum class Watched : std::uint8_t { kUnset, kNo, kYes, kByPeer };
 
-  bool judge_path(PathId path) const;
+  Watched judge_path(PathId path) const;
 
   const Host* host_ = nullptr;
   std::vector<Prefix> prefixes_;  // each list sorted

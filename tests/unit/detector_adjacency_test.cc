@@ -42,6 +42,7 @@ TEST_CASE("eBGP: an origin that peers with us has the local AS as direct upstrea
 
 TEST_CASE("an empty path is the own route on iBGP and nothing on eBGP") {
   CHECK(judge("", 64512).kind == AdjacencyKind::kOwn);
+  CHECK(judge("", 64512).origin == 64512);
   CHECK(judge("", 3333).kind == AdjacencyKind::kNone);
   CHECK(judge("64512", 64512).kind == AdjacencyKind::kOwn);
 }

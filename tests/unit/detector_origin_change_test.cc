@@ -315,6 +315,18 @@ TEST_CASE("origin-change: what is watched is a warning; scope watched looks at n
   CHECK(host.taken() == Texts{"origin-change 666"});
 }
 
+TEST_CASE("origin-change: an empty path on iBGP is of the local AS, which may be watched") {
+  FakeHost host("origin-change");
+  host.watched = watch_origin(64512);
+  const PeerId edge = host.add_peer("edge1", 64512, 64512);
+  host.at("2024-01-01T00:00:00Z");
+  host.table(edge, {"10.0.0.0/24"}, "");
+  host.announce(edge, {"10.0.0.0/24"}, "1299 300");
+  REQUIRE(host.taken() == Texts{"origin-change 300"});
+  CHECK(host.events[0].severity == Severity::kWarning);
+  CHECK(field<std::int64_t>(host.events[0], "old_origin") == 64512);
+}
+
 TEST_CASE("origin-change: path identifiers are one prefix") {
   FakeHost host("origin-change");
   const PeerId a = host.add_peer("a", 1);

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <utility>
+
 #include "tests/unit/detector_scene.h"
 
 namespace lapwing::test {
@@ -28,6 +30,11 @@ struct PathScene {
 };
 
 std::string class_of(const Event& e) { return field<std::string>(e, "class"); }
+
+std::string upstream_incident_of(Asn origin, Asn upstream) {
+  const std::uint64_t parts[] = {origin, upstream};
+  return format_event_id(make_event_id("upstream", parts));
+}
 
 }  // namespace
 
@@ -97,6 +104,46 @@ TEST_CASE("a path of one hop on iBGP: the upstream that left, or came, is the lo
   CHECK(host.events[1].summary.find("from AS10 to AS64512") != std::string::npos);
   CHECK(field<std::int64_t>(host.events[2], "as_left") == 64512);
   CHECK(host.events[2].summary.find("an AS_SET") != std::string::npos);
+}
+
+TEST_CASE("an empty path on iBGP is of the local AS: watched by it, and named") {
+  for (const bool by_origin : {true, false}) {
+    FakeHost host("path-change");
+    (by_origin ? host.watched.origins : host.watched.ases) = {64512};
+    const PeerId edge = host.add_peer("edge1", 64512, 64512), other = host.add_peer("other", 3);
+    host.at("2024-01-01T00:00:00Z");
+    host.table(edge, {"10.0.0.0/24"}, "");
+    host.table(edge, {"10.0.1.0/24"}, "1299 300");
+    host.table(other, {"10.0.0.0/24"}, "");  // eBGP: of nobody
+    Texts told;
+    const auto step = [&](PeerId peer, std::string_view path) {
+      host.announce(peer, {"10.0.0.0/24"}, path);
+      host.after(seconds(5));
+      for (const Event& e : std::exchange(host.events, {}))
+        told.push_back(e.summary.substr(e.summary.find(": ") + 2));
+    };
+    step(edge, "1299 300");
+    step(edge, "");
+    step(edge, "64512");
+    step(edge, "");
+    step(edge, "1299 64512");
+    step(edge, "");
+    step(other, "3 300");
+    host.withdraw(edge, {"10.0.0.0/24"});
+    host.after(seconds(5));
+    REQUIRE(host.events.size() == 1);
+    CHECK(host.events[0].origin_as == 64512u);
+    step(edge, "");
+    const std::string seen = " (1 change, seen by edge1)";
+    CHECK(told == Texts{"origin changed from AS64512 to AS300" + seen,
+                        "origin changed from AS300 to AS64512" + seen,
+                        "prepending changed, 0 to 1 hops" + seen,
+                        "prepending changed, 1 to 0 hops" + seen,
+                        "upstream changed from an AS_SET or nothing to AS1299" + seen,
+                        "upstream changed from AS1299 to an AS_SET or nothing" + seen,
+                        "withdrawn, was from AS64512" + seen,
+                        "announced from AS64512" + seen});
+  }
 }
 
 TEST_CASE("attributes that leave the path alone are no path change") {
@@ -194,7 +241,8 @@ TEST_CASE("a fold keeps its samples small and its children to be asked for") {
   const auto children = *host.detector().query("path-change-children", ids[2]);
   CHECK(std::count(children.begin(), children.end(), '{') == 30);
   CHECK(host.detector().query("path-change-children", ids[0]) == "[]");
-  CHECK(host.state.size() == 2);  // children of two events, no fold
+  // Children of two events, the upstream that the table taught, no fold.
+  CHECK(host.state.size() == 3);
 }
 
 TEST_CASE("one link that moves 50,000 prefixes is one event, and every child has both paths") {
@@ -259,8 +307,7 @@ TEST_CASE("too many causes at once share a fold, and the counts are whole") {
 
 TEST_CASE("explained_by names the incident of an adjacency learnt outside the baseline only") {
   PathScene s(watch_prefixes({"10.0.0.0/16"}));
-  const std::uint64_t parts[] = {100, 30};
-  const std::string incident = format_event_id(make_event_id("upstream", parts));
+  const std::string incident = upstream_incident_of(100, 30);
   // To an upstream that the baseline showed: not explained.
   s.host.announce(s.a, {"10.0.0.0/24"}, "1 20 100");
   CHECK_FALSE(has_field(s.wait().at(0), "explained_by"));
@@ -277,6 +324,35 @@ TEST_CASE("explained_by names the incident of an adjacency learnt outside the ba
   CHECK_FALSE(has_field(s.wait().at(0), "explained_by"));
 }
 
+TEST_CASE("explained_by: an UPDATE raises an upstream in whatever order its NLRI stand") {
+  for (const bool first_sight_first : {true, false}) {
+    PathScene s(watch_prefixes({"10.0.0.0/16"}));
+    s.host.announce(s.a, {"10.0.0.0/24"}, "1 30 100");
+    CHECK(field<std::string>(s.wait().at(0), "explained_by") == upstream_incident_of(100, 30));
+    const auto attributes = attributes_of("1 40 100", 0);
+    for (const bool first_sight : {first_sight_first, !first_sight_first})
+      s.host.change(s.a, first_sight ? "10.0.2.0/24" : "10.0.0.0/24", attributes, first_sight,
+                    std::nullopt);
+    s.host.end();
+    // What came explains it, not what it came from.
+    CHECK(field<std::string>(s.wait().at(0), "explained_by") == upstream_incident_of(100, 40));
+    s.host.announce(s.b, {"10.0.1.0/24"}, "2 40 100");
+    CHECK(field<std::string>(s.wait().at(0), "explained_by") == upstream_incident_of(100, 40));
+  }
+}
+
+TEST_CASE("explained_by: an upstream is known from prefixes that are not watched, too") {
+  PathScene s(watch_prefixes({"10.0.0.0/24"}));
+  s.host.table(s.b, {"10.0.3.0/24"}, "2 30 100");
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 30 100");
+  CHECK_FALSE(has_field(s.wait().at(0), "explained_by"));
+  // Raised for another prefix, and taught by this one.
+  s.host.announce(s.a, {"10.0.1.0/24"}, "1 40 100");
+  s.host.table(s.host.add_peer("c", 3), {"10.0.0.0/24"}, "3 40 100");
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 40 100");
+  CHECK(field<std::string>(s.wait().at(0), "explained_by") == upstream_incident_of(100, 40));
+}
+
 TEST_CASE("ADD-PATH: one path more or less of several is neither announced nor withdrawn") {
   FakeHost host("path-change");
   host.watched = watch_prefixes({"10.0.0.0/24"});
@@ -291,6 +367,46 @@ TEST_CASE("ADD-PATH: one path more or less of several is neither announced nor w
   host.after(seconds(5));
   REQUIRE(host.events.size() == 1);
   CHECK(class_of(host.events[0]) == "withdrawn");
+}
+
+TEST_CASE("ADD-PATH: the paths of a neighbour are counted whether they are watched or not") {
+  FakeHost host("path-change");
+  host.watched.ases = {174};
+  const PeerId a = host.add_peer("a", 1), b = host.add_peer("b", 2);
+  host.at("2024-01-01T00:00:00Z");
+  host.table(a, {"10.0.0.0/24#2"}, "1 5 100");
+  host.table(b, {"10.0.0.0/24#3"}, "2 6 100");
+  const auto classes = [&] {
+    host.after(seconds(5));
+    Texts out;
+    for (const Event& e : std::exchange(host.events, {})) out.push_back(class_of(e));
+    return out;
+  };
+  // One that is watched comes and goes beside one that is not.
+  host.announce(a, {"10.0.0.0/24#3"}, "1 174 100");
+  CHECK(classes().empty());
+  host.withdraw(a, {"10.0.0.0/24#3"});
+  CHECK(classes().empty());
+  // One that turned watched goes, another stays: known after a restart, too.
+  host.announce(a, {"10.0.0.0/24#4"}, "1 6 100");
+  host.announce(a, {"10.0.0.0/24#2"}, "1 174 100");
+  CHECK(classes() == Texts{"upstream"});
+  host.restart();
+  host.withdraw(a, {"10.0.0.0/24#2"});
+  CHECK(classes().empty());
+  // The last one turns watched and goes; what others have does not count.
+  host.announce(a, {"10.0.0.0/24#4"}, "1 174 100");
+  host.withdraw(a, {"10.0.0.0/24#4"});
+  CHECK(classes() == Texts{"upstream", "withdrawn"});
+  // One that turned unwatched and went leaves nothing behind.
+  host.announce(a, {"10.0.0.0/24#3"}, "1 174 100");
+  CHECK(classes() == Texts{"announced"});
+  host.announce(a, {"10.0.0.0/24#3"}, "1 5 100");
+  host.withdraw(a, {"10.0.0.0/24#3"});
+  CHECK(classes() == Texts{"upstream"});
+  host.announce(a, {"10.0.0.0/24#3"}, "1 174 100");
+  host.withdraw(a, {"10.0.0.0/24#3"});
+  CHECK(classes() == Texts{"announced", "withdrawn"});
 }
 
 TEST_CASE("a change found after a gap carries its interval; the end of the records reports folds") {

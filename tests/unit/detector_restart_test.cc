@@ -180,4 +180,44 @@ TEST_CASE("path-change: a fold that waits is reported after a restart, once") {
   CHECK(children->find("1 5 10 100") != std::string::npos);
 }
 
+TEST_CASE("path-change: what a table taught, and went, explains nothing after a restart") {
+  FakeHost host("path-change");
+  host.watched = watch_origin(100);
+  const PeerId a = host.add_peer("a", 1);
+  host.at("2024-01-01T00:00:00Z");
+  host.table(a, {"10.0.0.0/24"}, "1 10 100");
+  host.table(a, {"10.0.1.0/24"}, "1 20 100");
+  host.announce(a, {"10.0.1.0/24"}, "1 10 100");
+  host.after(seconds(5));
+  host.restart();
+  host.announce(a, {"10.0.1.0/24"}, "1 20 100");
+  host.after(seconds(5));
+  REQUIRE(host.events.size() == 2);
+  CHECK_FALSE(has_field(host.events[1], "explained_by"));
+  host.announce(a, {"10.0.0.0/24"}, "1 30 100");
+  host.after(seconds(5));
+  CHECK(has_field(host.events.back(), "explained_by"));
+  host.restart();
+  host.announce(a, {"10.0.1.0/24"}, "1 30 100");
+  host.after(seconds(5));
+  REQUIRE(host.events.size() == 4);
+  CHECK(has_field(host.events[3], "explained_by"));
+}
+
+TEST_CASE("path-change: what an older version stored was raised, routes teach the rest") {
+  FakeHost host("path-change");
+  host.watched = watch_origin(100);
+  host.state[std::string("a\0\0\0\x64\0\0\0\x1e", 9)] = "";  // 100 behind 30
+  const PeerId a = host.add_peer("a", 1);
+  host.at("2024-01-01T00:00:00Z");
+  host.off_while([&] { host.table(a, {"10.0.0.0/24"}, "1 20 100"); });
+  host.announce(a, {"10.0.0.0/24"}, "1 30 100");
+  host.table(a, {"10.0.1.0/24"}, "1 10 100");
+  host.announce(a, {"10.0.1.0/24"}, "1 20 100");
+  host.after(seconds(2));
+  REQUIRE(host.events.size() == 2);
+  CHECK(has_field(host.events[0], "explained_by"));
+  CHECK_FALSE(has_field(host.events[1], "explained_by"));
+}
+
 }  // namespace lapwing::test
