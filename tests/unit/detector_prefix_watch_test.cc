@@ -148,4 +148,11 @@ TEST_CASE("prefix-watch: a lost neighbour ends nothing; a change after a gap has
   CHECK(s.host.events[1].changed_between.has_value());
 }
 
+TEST_CASE("prefix-watch: the reserved ASes at the ends of both ranges are origins (RFC 7300)") {
+  PrefixScene s(the_24());
+  s.host.announce(s.a, {"10.0.0.0/25"}, "1 10 4294967295");
+  s.host.announce(s.a, {"10.0.0.128/25"}, "1 10 65535");
+  CHECK(s.host.taken() == Texts{"more-specific 4294967295", "more-specific 65535"});
+}
+
 }  // namespace lapwing::test

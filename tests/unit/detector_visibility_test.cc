@@ -353,4 +353,12 @@ TEST_CASE("visibility: nothing watched asks for no routes") {
   CHECK(host.detector().route_interest() == RouteInterest::kNone);
 }
 
+TEST_CASE("visibility: AS4294967295 is an origin (RFC 7300)") {
+  VisibilityScene s(watch_origin(4294967295));
+  s.host.table(s.a, {"10.0.2.0/24"}, "1 10 4294967295");
+  s.host.withdraw(s.a, {"10.0.2.0/24"});
+  REQUIRE(s.host.taken() == Texts{"visibility-lost 4294967295"});
+  CHECK(field<std::string>(s.host.events.back(), "scope") == "origin");
+}
+
 }  // namespace lapwing::test
