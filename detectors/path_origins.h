@@ -19,30 +19,25 @@ class PathOrigins {
   Asn origin(PathId path, PeerId peer) {
     if (path == kNoPath) return kNone;
     const Asn as = by_path_[path];
-    return as != kUnset && as != kEmpty ? as : origin_of_other(path, peer, as);
+    return as != kUnset ? as : origin_of_other(path, peer);
   }
 
   void prefetch(PathId path) const { by_path_.prefetch(path); }
   void path_released(PathId path) { by_path_.reset(path); }
 
  private:
-  // Reserved by RFC 7300 and never an origin; a path that ends in one has no origin that we tell.
-  static constexpr Asn kUnset = 0xffffffff;
-  static constexpr Asn kEmpty = 0xffff;
+  static constexpr Asn kUnset = kAsTrans;  // the one AS that is never told as an origin
 
-  /// Seldom, and therefore not inline: one seen first, or an empty one.
-  [[gnu::noinline]] Asn origin_of_other(PathId path, PeerId peer, Asn as) {
-    if (as == kUnset) by_path_.set(path, as = judge(path));
-    if (as != kEmpty) return as;
-    const PeerInfo& info = host_->peer(peer);
-    return info.internal ? info.local_as : kNone;
-  }
-
-  Asn judge(PathId path) const {
+  /// Seldom, and therefore not inline: one seen first, or an empty one, whose origin is the peer's.
+  [[gnu::noinline]] Asn origin_of_other(PathId path, PeerId peer) {
     const PathEnd end = read_path_end(host_->path(path).as_path(), host_->route_server_ases());
-    if (end.shape == PathShape::kEmpty) return kEmpty;
-    const Asn as = end.origin;
-    return as == kAsTrans || as == kUnset || as == kEmpty ? kNone : as;
+    if (end.shape == PathShape::kEmpty) {
+      const PeerInfo& info = host_->peer(peer);
+      return info.internal ? info.local_as : kNone;
+    }
+    const Asn as = end.origin == kAsTrans ? kNone : end.origin;
+    by_path_.set(path, as);
+    return as;
   }
 
   const Host* host_ = nullptr;

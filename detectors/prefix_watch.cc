@@ -24,28 +24,43 @@ void PrefixWatch::attach(Host& host) {
   origins_.attach(host);
 }
 
-/// nullopt: nothing that is watched, or an origin that cannot be told.
+/// nullopt: no route, or of nothing that is watched.
 std::optional<PrefixWatch::Pair> PrefixWatch::pair_of(PathId path, const RouteChange& change,
                                                       const Nlri& nlri) {
+  if (path == kNoPath) return std::nullopt;
   const Asn origin = origins_.origin(path, change.peer);
-  if (origin == PathOrigins::kNone) return std::nullopt;
   if (!watch_.prefix(change.prefix) && !watch_.origin(origin)) return std::nullopt;
   return Pair{nlri, origin};
 }
 
 PrefixWatch::Matter PrefixWatch::matter_of(const Pair& pair) const {
-  return {watch_.covering(pair.nlri.prefix), pair.origin};
+  return {watch_.covering_shorter(pair.nlri.prefix), pair.origin};
+}
+
+/// Who else comes to originate a watched prefix is `origin-change`'s matter.
+bool PrefixWatch::is_news(const Pair& pair) const {
+  if (watch_.origin(pair.origin) || watch_.covering_shorter(pair.nlri.prefix)) return true;
+  for (auto it = known_.lower_bound({pair.nlri, 0});
+       it != known_.end() && it->first.nlri == pair.nlri; ++it) {
+    const Asn other = it->first.origin;
+    if (it->second.seen && other != pair.origin &&
+        (other != PathOrigins::kNone || pair.origin == PathOrigins::kNone))
+      return false;
+  }
+  return true;
 }
 
 /// True if the AS also originates the watched prefix itself, or is watched: its own traffic
 /// engineering, not another's hand.
 bool PrefixWatch::expected(const Matter& m, const Nlri& nlri) const {
-  if (watch_.origin(m.origin)) return true;
-  if (!m.within) return false;
+  if (watch_.names(m.origin)) return true;
+  if (!m.within || m.origin == PathOrigins::kNone) return false;
   Pair whole{nlri, m.origin};
   whole.nlri.prefix = *m.within;
   const auto it = known_.find(whole);
-  return it != known_.end() && it->second.seen;
+  if (it == known_.end() || !it->second.seen) return false;
+  // What was not expected there is not so within.
+  return !it->second.raised || expected(matter_of(whole), whole.nlri);
 }
 
 void PrefixWatch::on_route_change(const RouteChange& change) {
@@ -53,7 +68,7 @@ void PrefixWatch::on_route_change(const RouteChange& change) {
   if (!covered && !watch_.any_origin()) return;
   const Asn old_origin = origins_.origin(change.before, change.peer);
   const Asn new_origin = origins_.origin(change.after, change.peer);
-  if (old_origin == new_origin) return;
+  if (old_origin == new_origin && change.before != kNoPath && change.after != kNoPath) return;
   if (!covered && !watch_.origin(old_origin) && !watch_.origin(new_origin)) return;
   const Nlri nlri = without_path_id(host_->nlri(change.prefix));
   if (const auto pair = pair_of(change.before, change, nlri)) note(*pair, change, false);
@@ -94,9 +109,7 @@ void PrefixWatch::on_update_end() {
     const bool left = touch.routes_before != 0 && known.routes == 0;
     if (came && !known.seen) {
       known.seen = true;
-      // The watched prefix itself is no more-specific; who originates it is `origin-change`'s matter.
-      const auto within = watch_.covering(pair.nlri.prefix);
-      known.raised = known.standing = touch.live && (!within || *within != pair.nlri.prefix);
+      known.raised = known.standing = touch.live && is_news(pair);
       known.times = known.raised ? 1 : 0;
       if (known.raised) appeared[matter_of(pair)].push_back(pair);
       store(pair, known);
@@ -147,7 +160,7 @@ void PrefixWatch::report(const Matter& m, const std::vector<Pair>& pairs, News n
                       : (standing == 0 ? Action::kClear : Action::kUpdate);
   e.severity = !appeared || own ? Severity::kNotice : Severity::kError;
   e.time = now;
-  e.origin_as = m.origin;
+  if (m.origin != PathOrigins::kNone) e.origin_as = m.origin;
   std::set<std::string> peers;
   for (const Pair& pair : pairs) {
     insert_bounded(e.prefixes, pair.nlri.prefix, Event::kMaxPrefixes);
@@ -170,18 +183,34 @@ void PrefixWatch::report(const Matter& m, const std::vector<Pair>& pairs, News n
     e.rule = "no neighbour has a route any more of a prefix that had appeared";
   else if (!appeared)
     e.rule = "the last route of a prefix that had appeared is gone";
-  else if (m.within)
-    e.rule = own ? "a prefix within a watched one, never seen before"
-                 : "a prefix within a watched one, never seen before, of an AS that does not "
-                   "originate the watched one";
   else
-    e.rule = "a prefix that this watched origin never had before";
-  e.summary = fmt::format("{} {} by AS{}", join_prefixes(e.prefixes, e.prefix_count),
-                          appeared ? "newly announced" : "no longer announced", m.origin);
-  if (m.within) e.summary += fmt::format(", within {}", format_prefix(*m.within));
+    e.rule = rule_of(m, own);
+  e.summary = fmt::format("{} {} by {}", join_prefixes(e.prefixes, e.prefix_count),
+                          appeared ? "newly announced" : "no longer announced",
+                          m.origin == PathOrigins::kNone
+                              ? std::string("an origin that cannot be told")
+                              : fmt::format("AS{}", m.origin));
+  if (m.within)
+    e.summary += fmt::format(", within {}", format_prefix(*m.within));
+  else if (!watch_.origin(m.origin))
+    e.summary += e.prefix_count == 1 ? ", a watched prefix" : ", watched prefixes";
   if (!e.peers.empty()) e.summary += fmt::format(", seen by {}", join_names(e.peers, e.peers.size()));
   standing_.forget_if_empty(m);
   host_->emit(std::move(e));
+}
+
+/// Why it was raised.
+std::string PrefixWatch::rule_of(const Matter& m, bool own) const {
+  if (m.origin == PathOrigins::kNone)
+    return fmt::format("a {}, never seen before, whose path does not tell the origin: it is empty "
+                       "or ends in an AS_SET or AS_TRANS",
+                       m.within ? "prefix within a watched one" : "watched prefix");
+  if (!m.within)
+    return watch_.origin(m.origin) ? "a prefix that this watched origin never had before"
+                                   : "a watched prefix that no AS was known to originate before";
+  return own ? "a prefix within a watched one, never seen before"
+             : "a prefix within a watched one, never seen before, of an AS that does not originate "
+               "the watched one";
 }
 
 /// Key: prefix | origin. Value: format | flags | times.

@@ -1,8 +1,9 @@
 // Detector `prefix-watch`: a prefix that was not there before, within or beside what is watched.
 //
-//   more-specific   within a watched prefix; an error where another AS than the watched prefix's
+//   more-specific   within a shorter watched prefix; an error where another AS than that prefix's
 //                   originates it
-//   new-prefix      of a watched origin, outside the watched prefixes
+//   new-prefix      of a watched origin; or a watched prefix itself that nobody had, an error where
+//                   its origin is not watched
 // What a first table shows is known from then on, for good. Each event stands until the last route of
 // its prefixes is gone. Thread: engine. Owns: what is known.
 #pragma once
@@ -40,7 +41,7 @@ class PrefixWatch final : public Detector {
   void prefix_released(PrefixId prefix) override { watch_.prefix_released(prefix); }
 
  private:
-  /// A prefix with the AS that originates it.
+  /// A prefix with the AS that originates it, PathOrigins::kNone where that cannot be told.
   struct Pair {
     Nlri nlri;
     Asn origin = 0;
@@ -72,7 +73,9 @@ class PrefixWatch final : public Detector {
 
   std::optional<Pair> pair_of(PathId path, const RouteChange& change, const Nlri& nlri);
   Matter matter_of(const Pair& pair) const;
+  bool is_news(const Pair& pair) const;
   bool expected(const Matter& matter, const Nlri& nlri) const;
+  std::string rule_of(const Matter& matter, bool own) const;
   void note(const Pair& pair, const RouteChange& change, bool added);
   enum class News { kAppeared, kLeft, kLeftUnseen };
   void report(const Matter& matter, const std::vector<Pair>& pairs, News news);

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <stdexcept>
 #include <utility>
 
 #include "detectors/event_text.h"
@@ -11,8 +10,6 @@
 
 namespace lapwing::detectors {
 namespace {
-
-constexpr std::uint8_t kOutageFormat = 1, kDampingFormat = 1;
 
 std::string of_as(Asn as) { return as == 0 ? std::string() : fmt::format(" of AS{}", as); }
 
@@ -38,53 +35,73 @@ bool Visibility::counts(PathId path, PeerId peer, PrefixId prefix) {
   return watch_.any_origin() && watch_.origin(origins_.origin(path, peer));
 }
 
-bool Visibility::is_lost(const Subject& s) const {
-  return s.routes == 0 || std::uint64_t{s.routes} * 100 <= std::uint64_t{s.peak} * settings_.lost_percent;
+bool Visibility::is_lost(const Count& c) const {
+  return c.routes == 0 ||
+         std::uint64_t{c.routes} * 100 <= std::uint64_t{c.peak} * settings_.lost_percent;
 }
 
-void Visibility::add(const Nlri& nlri, Asn origin) {
+/// nullptr: there are too many prefixes.
+Visibility::Subject* Visibility::add(const Nlri& nlri, Asn origin) {
   auto it = subjects_.find(nlri);
   if (it == subjects_.end()) {
-    if (subjects_.size() >= kMaxSubjects) return;
+    if (subjects_.size() >= kMaxSubjects) return nullptr;
     it = subjects_.emplace(nlri, Subject{}).first;
   }
   Subject& s = it->second;
-  ++s.routes;
-  s.peak = std::max(s.peak, s.routes);
-  for (auto& [as, routes] : s.origins)
-    if (as == origin) {
-      ++routes;
-      return;
-    }
-  s.origins.emplace_back(origin, 1);
-  if (!s.lost) ++by_origin_[origin].visible;
+  for (Count* c : {&s.all, static_cast<Count*>(&s.of(origin))}) {
+    ++c->routes;
+    c->peak = std::max(c->peak, c->routes);
+  }
+  return &s;
 }
 
 void Visibility::remove(Subject& s, Asn origin, bool baseline) {
-  const auto at = std::find_if(s.origins.begin(), s.origins.end(),
-                               [origin](const auto& o) { return o.first == origin; });
-  if (at == s.origins.end()) return;  // came while there were too many prefixes
-  --s.routes;
-  if (--at->second == 0) {
-    s.origins.erase(at);
-    if (!s.lost) --by_origin_[origin].visible;
+  OfOrigin* const of = s.find(origin);
+  if (of == nullptr || of->routes == 0) return;  // came while there were too many prefixes
+  for (Count* c : {&s.all, static_cast<Count*>(of)}) {
+    --c->routes;
+    // A neighbour that is removed takes its part of what is usual with it.
+    if (baseline && c->peak > 1) --c->peak;
   }
-  // A neighbour that is removed takes its part of what is usual with it.
-  if (baseline && s.peak > 1) --s.peak;
+}
+
+Visibility::OfOrigin* Visibility::Subject::find(Asn origin) {
+  const auto at = std::find_if(origins.begin(), origins.end(),
+                               [origin](const OfOrigin& o) { return o.as == origin; });
+  return at == origins.end() ? nullptr : &*at;
+}
+
+Visibility::OfOrigin& Visibility::Subject::of(Asn origin) {
+  if (OfOrigin* const found = find(origin)) return *found;
+  OfOrigin& added = origins.emplace_back();
+  added.as = origin;
+  return added;
 }
 
 bool Visibility::Subject::has(Asn origin) const {
   return std::any_of(origins.begin(), origins.end(),
-                     [origin](const auto& o) { return o.first == origin; });
+                     [origin](const OfOrigin& o) { return o.as == origin && o.routes != 0; });
 }
 
-void Visibility::set_lost(Subject& s, bool lost) {
-  if (s.lost == lost) return;
-  s.lost = lost;
-  for (const auto& [as, routes] : s.origins) {
-    std::uint32_t& visible = by_origin_[as].visible;
-    visible = lost ? visible - 1 : visible + 1;
+bool Visibility::Subject::lost() const {
+  return all.lost ||
+         std::any_of(origins.begin(), origins.end(), [](const OfOrigin& o) { return o.lost; });
+}
+
+/// Its prefix counts for the origins that show it, or no longer. What a watched one lost waits for
+/// `judge`.
+void Visibility::recount(Subject& s) {
+  for (OfOrigin& o : s.origins) {
+    const bool lost = watch_.origin(o.as) ? o.lost : s.all.lost;
+    const bool visible = o.routes != 0 && !lost && !s.unexpected;
+    if (visible == o.visible) continue;
+    o.visible = visible;
+    std::uint32_t& prefixes = by_origin_[o.as].visible;
+    prefixes = visible ? prefixes + 1 : prefixes - 1;
   }
+  std::erase_if(s.origins, [this](const OfOrigin& o) {
+    return o.routes == 0 && !o.lost && !watch_.origin(o.as);
+  });
 }
 
 void Visibility::on_route_change(const RouteChange& change) {
@@ -92,17 +109,25 @@ void Visibility::on_route_change(const RouteChange& change) {
   const bool after = counts(change.after, change.peer, change.prefix);
   if (!before && !after) return;
   const Nlri nlri = without_path_id(host_->nlri(change.prefix));
-  if (after) add(nlri, origins_.origin(change.after, change.peer));
-  const auto it = subjects_.find(nlri);
-  if (it == subjects_.end()) return;
   const Asn went = before ? origins_.origin(change.before, change.peer) : 0;
-  if (before) remove(it->second, went, change.baseline);
-  if (before == after) return;
+  const Asn came = after ? origins_.origin(change.after, change.peer) : 0;
+  const auto at = subjects_.find(nlri);
+  const bool newcomer = after && (at == subjects_.end() || !at->second.has(came));
+  Subject* const s = after                   ? add(nlri, came)
+                     : at == subjects_.end() ? nullptr
+                                             : &at->second;
+  if (s == nullptr) return;
+  if (before) remove(*s, went, change.baseline);
+  if (before && after &&
+      (went == came || !(watch_.origin(went) || watch_.origin(came) || s->unexpected)))
+    return recount(*s);
   Touch& t = touched_[nlri];
-  if (before) t.went = went;
+  if (!after) t.went = went;
   if (!change.baseline) t.live = true;
+  t.said = t.said || !change.peer_removed;
+  t.newcomer = t.newcomer || newcomer;
   // A first table is no news, unless it brings back what was lost.
-  if (t.live || it->second.lost) t.by.add(*host_, change);
+  if (t.live || s->lost()) t.by.add(*host_, change);
 }
 
 void Visibility::on_update_end() {
@@ -111,26 +136,78 @@ void Visibility::on_update_end() {
   for (const auto& [nlri, touch] : touched_) {
     const auto it = subjects_.find(nlri);
     Subject& s = it->second;
-    if (s.lost && !is_lost(s)) {
-      set_lost(s, false);
-      back[s.lost_origin].push_back(nlri);
-      continue;
+    judge_origin(s, nlri, touch);
+    if (!s.unexpected) {
+      judge(s, nlri, touch, lost, back);
+    } else {
+      recount(s);
+      if (s.all.routes == 0 && touch.said) set_unexpected(s, nlri, false);
     }
-    if (s.lost || !is_lost(s)) continue;
-    if (touch.live) {
-      set_lost(s, true);
-      s.lost_origin = touch.went;
-      lost[touch.went].push_back(nlri);
-    } else if (s.routes == 0) {
-      subjects_.erase(it);  // learnt to be absent: no news
-    }
+    // Also what was learnt to be absent: no news.
+    if (s.all.routes == 0 && !s.lost() && !s.unexpected) subjects_.erase(it);
   }
   for (const auto& [origin, prefixes] : lost) lose(origin, prefixes);
   for (const auto& [origin, prefixes] : back) regain(origin, prefixes);
   for (const auto& [nlri, touch] : touched_)
     if (const auto it = subjects_.find(nlri); it != subjects_.end())
-      for (const auto& [as, routes] : it->second.origins) note_dark(as);
+      for (const OfOrigin& o : it->second.origins) note_dark(o.as);
   touched_.clear();
+}
+
+/// Of watched origins each by itself; of a prefix that none of them has, all routes together.
+void Visibility::judge(Subject& s, const Nlri& nlri, const Touch& touch, Batch& lost, Batch& back) {
+  bool of_watched = false;
+  for (OfOrigin& o : s.origins) {
+    if (!watch_.origin(o.as)) continue;
+    if (o.lost != is_lost(o) && (o.lost || touch.live)) {
+      o.lost = !o.lost;
+      (o.lost ? lost : back)[o.as].push_back(nlri);
+    }
+    of_watched = of_watched || o.routes != 0 || o.lost;
+  }
+  if (s.all.lost && !is_lost(s.all)) {
+    s.all.lost = false;
+    back[s.lost_origin].push_back(nlri);
+  } else if (!s.all.lost && is_lost(s.all) && touch.live && !of_watched) {
+    s.all.lost = true;
+    s.lost_origin = touch.went;
+    lost[touch.went].push_back(nlri);
+  }
+  recount(s);
+  std::erase_if(s.origins, [](const OfOrigin& o) { return o.routes == 0 && !o.lost; });
+}
+
+/// The first UPDATE says who brought a prefix; after it, only another origin can make it expected.
+void Visibility::judge_origin(Subject& s, const Nlri& nlri, const Touch& touch) {
+  if (!s.judged) {
+    s.judged = true;
+    if (touch.live && !expected(s, nlri)) set_unexpected(s, nlri, true);
+  } else if (s.unexpected && touch.newcomer && expected(s, nlri)) {
+    set_unexpected(s, nlri, false);
+  }
+}
+
+/// True if an AS that has it is watched, or has the watched prefix, too, or lost that last.
+bool Visibility::expected(const Subject& s, const Nlri& nlri) const {
+  if (watched(s, nlri)) return true;
+  Nlri whole = nlri;
+  whole.prefix = *watch_.covering(nlri.prefix);
+  const auto at = subjects_.find(whole);
+  if (at == subjects_.end()) return false;
+  const Subject& w = at->second;
+  return std::any_of(s.origins.begin(), s.origins.end(), [&w](const OfOrigin& o) {
+    return o.as != PathOrigins::kNone && o.routes != 0 &&
+           (w.has(o.as) || (w.all.lost && w.lost_origin == o.as));
+  });
+}
+
+/// By itself, not as a more-specific: the prefix, or an AS that has it.
+bool Visibility::watched(const Subject& s, const Nlri& nlri) const {
+  const auto within = watch_.covering(nlri.prefix);
+  return !within || *within == nlri.prefix ||
+         std::any_of(s.origins.begin(), s.origins.end(), [this](const OfOrigin& o) {
+           return o.routes != 0 && watch_.names(o.as);
+         });
 }
 
 /// True: this outage of the origin is one too many, and is not reported by itself.
@@ -176,7 +253,7 @@ void Visibility::tell_lost(Asn origin, const std::vector<Nlri>& prefixes, const 
   // Of an origin that is not watched itself, only a part is looked at.
   const bool whole_origin = visible == 0 && watch_.origin(origin);
   const bool all_covered = std::all_of(prefixes.begin(), prefixes.end(),
-                                       [this](const Nlri& nlri) { return covered(nlri); });
+                                       [&](const Nlri& nlri) { return covered(nlri, origin); });
   Event e = make_event("visibility-lost", action, origin, outage->since, prefixes.front());
   fill(e, shown);
   e.severity = all_covered    ? Severity::kNotice
@@ -205,7 +282,8 @@ std::vector<Asn> Visibility::other_origins(Asn lost, const std::vector<Nlri>& pr
   std::set<Asn> others;
   for (const Nlri& nlri : prefixes)
     if (const Subject& s = subjects_.at(nlri); !s.has(lost))
-      for (const auto& [as, routes] : s.origins) others.insert(as);
+      for (const OfOrigin& o : s.origins)
+        if (o.routes != 0) others.insert(o.as);
   return {others.begin(), others.end()};
 }
 
@@ -271,13 +349,19 @@ void Visibility::regain(Asn origin, const std::vector<Nlri>& prefixes) {
   host_->emit(std::move(e));
 }
 
-/// True if a less specific prefix that is watched, too, is still there.
-bool Visibility::covered(const Nlri& nlri) const {
+/// True if a less specific prefix that is watched, too, is still there. One that the watched origin
+/// lost as well does not count: others have it.
+bool Visibility::covered(const Nlri& nlri, Asn origin) const {
   Nlri shorter = nlri;
   for (unsigned length = nlri.prefix.length; length-- > 0;) {
     shorter.prefix = Prefix::make(nlri.prefix.address, static_cast<std::uint8_t>(length));
     const auto it = subjects_.find(shorter);
-    if (it != subjects_.end() && !it->second.lost) return true;
+    if (it == subjects_.end()) continue;
+    const auto& origins = it->second.origins;
+    const auto lost_it = [origin](const OfOrigin& o) { return o.lost && o.as == origin; };
+    if (std::none_of(origins.begin(), origins.end(), lost_it) &&
+        std::any_of(origins.begin(), origins.end(), [](const OfOrigin& o) { return o.visible; }))
+      return true;
   }
   return false;
 }
@@ -360,102 +444,6 @@ void Visibility::on_timer(std::uint64_t key) {
   last.prefix_count = static_cast<std::uint32_t>(prefixes.size());
   last.by.last_known.reset();
   tell_lost(as, prefixes, last, Action::kRaise);
-}
-
-/// Key: origin | prefix. Value: format | outage since | lost since | peak. Absent: not lost.
-void Visibility::store(Asn origin, const Nlri& nlri) {
-  std::string key;
-  put_u32(key, origin);
-  put_nlri(key, nlri);
-  const auto* outage = outages_.find(origin);
-  const auto at = outage == nullptr ? std::map<Nlri, Timestamp>::const_iterator{}
-                                    : outage->inside.find(nlri);
-  if (outage == nullptr || at == outage->inside.end()) return host_->erase_state(key);
-  std::string value;
-  put_u8(value, kOutageFormat);
-  put_time(value, outage->since);
-  put_time(value, at->second);
-  put_u32(value, subjects_.at(nlri).peak);
-  host_->put_state(key, value);
-}
-
-/// Key: origin. Value: format | damped since | calm at | folded. Absent: not damped.
-void Visibility::store_damping(Asn as) {
-  const Origin& o = by_origin_[as];
-  std::string key, value;
-  put_u32(key, as);
-  if (!o.damped) return host_->erase_state(key);
-  put_u8(value, kDampingFormat);
-  put_time(value, o.damped_since);
-  put_time(value, o.calm_at);
-  put_u64(value, o.folded);
-  host_->put_state(key, value);
-}
-
-void Visibility::restore_damping(Asn as, std::string_view value) {
-  StateReader v(value);
-  const bool known = v.u8() == kDampingFormat;
-  Origin& o = by_origin_[as];
-  o.damped = true;
-  o.damped_since = v.time();
-  o.calm_at = v.time();
-  o.folded = v.u64();
-  if (!known || !v.at_end())
-    throw std::runtime_error("visibility: stored state is damaged or of a newer format");
-}
-
-void Visibility::restore_state(std::string_view key, std::string_view value) {
-  StateReader k(key), v(value);
-  const Asn origin = k.u32();
-  if (k.at_end()) return restore_damping(origin, value);
-  const Nlri nlri = k.nlri();
-  const bool known = v.u8() == kOutageFormat;
-  const Timestamp outage_since = v.time(), since = v.time();
-  const std::uint32_t peak = v.u32();
-  if (!known || !k.at_end() || !v.at_end())
-    throw std::runtime_error("visibility: stored state is damaged or of a newer format");
-  outages_.restore(origin, nlri, outage_since, since);
-  Subject& s = subjects_[nlri];
-  s.lost_origin = origin;
-  s.lost = true;
-  s.peak = peak;
-}
-
-void Visibility::restore_route(const RouteView& route) {
-  if (!counts(route.path, route.peer, route.prefix)) return;
-  const Nlri nlri = without_path_id(host_->nlri(route.prefix));
-  add(nlri, origins_.origin(route.path, route.peer));
-  if (const auto it = subjects_.find(nlri); it == subjects_.end() || !it->second.lost) return;
-  RouteChange shown;  // what ends its outage, if it does
-  shown.peer = route.peer;
-  shown.prefix = route.prefix;
-  shown.after = route.path;
-  touched_[nlri].by.add(*host_, shown);
-}
-
-/// Stored outages of what is no longer watched end in silence. What is visible again, since the
-/// detector was off or has other settings now, is told.
-void Visibility::start_up() {
-  for (const auto& [as, origin] : by_origin_)
-    if (origin.damped) host_->set_timer(as, origin.calm_at);
-  for (const auto& [nlri, s] : subjects_)
-    if (s.lost) note_dark(s.lost_origin);
-  Batch back;
-  for (auto it = subjects_.begin(); it != subjects_.end();) {
-    auto& [nlri, s] = *it;
-    if (s.lost && !watch_.covering(nlri.prefix) && !watch_.origin(s.lost_origin)) {
-      set_lost(s, false);
-      outages_.leave(s.lost_origin, nlri);
-      store(s.lost_origin, nlri);
-      outages_.forget_if_empty(s.lost_origin);
-    } else if (s.lost && !is_lost(s)) {
-      set_lost(s, false);
-      back[s.lost_origin].push_back(nlri);
-    }
-    it = s.routes == 0 && !s.lost ? subjects_.erase(it) : std::next(it);
-  }
-  for (const auto& [origin, prefixes] : back) regain(origin, prefixes);
-  touched_.clear();
 }
 
 void Visibility::path_released(PathId path) {

@@ -1,9 +1,10 @@
 // Detector `visibility`: nobody that is heard has a route any more for something that is watched.
 //
-// Counts the routes of each watched prefix, of each more-specific of it, and of each prefix of a watched
-// origin. What is lost of one origin is one outage: raised at the end of the UPDATE that took the last
-// route away, cleared when all of it is back, with its duration. A neighbour that is lost takes
-// nothing away. Meaning, settings and limits: docs/DETECTORS.md. Thread: engine. Owns: the counts.
+// Counts the routes of each prefix of a watched origin, by that origin alone, and of each watched
+// prefix and each more-specific of it that no watched origin has. What is lost of one origin is one
+// outage: raised at the end of the UPDATE that took the last route away, cleared when all of it is
+// back, with its duration. A neighbour that is lost takes nothing away. Meaning, settings and
+// limits: docs/DETECTORS.md. Thread: engine. Owns: the counts.
 #pragma once
 
 #include <deque>
@@ -49,19 +50,33 @@ class Visibility final : public Detector {
   void prefix_released(PrefixId prefix) override { watch_.prefix_released(prefix); }
 
  private:
-  struct Subject {
+  struct Count {
     std::uint32_t routes = 0;
     std::uint32_t peak = 0;  // most routes since it was last lost
-    std::vector<std::pair<Asn, std::uint32_t>> origins;  // of the routes, with how many of each
     bool lost = false;
-    Asn lost_origin = 0;  // of the route that went last, where lost
+  };
+  struct OfOrigin : Count {
+    Asn as = 0;
+    bool visible = false;  // counted in Origin::visible
+  };
+  struct Subject {
+    Count all;
+    Asn lost_origin = 0;            // of the route that went last, where `all` is lost
+    std::vector<OfOrigin> origins;  // that have routes; of watched ones also what is lost
+    bool judged = false;            // its first UPDATE is over
+    bool unexpected = false;        // not followed: a more-specific that came from such an origin
 
+    OfOrigin* find(Asn origin);
+    OfOrigin& of(Asn origin);
     bool has(Asn origin) const;
+    bool lost() const;  // as a whole, or to one of its origins
   };
   /// What the present UPDATE did to one prefix.
   struct Touch {
     bool live = false;
-    Asn went = 0;  // origin of the route that went last
+    bool said = false;      // by the neighbour itself, in a first table or after it
+    bool newcomer = false;  // an origin that it did not have
+    Asn went = 0;           // origin of the route that went last
     Witnesses by;
   };
   struct Shown {
@@ -81,22 +96,27 @@ class Visibility final : public Detector {
   using Batch = std::map<Asn, std::vector<Nlri>>;  // by origin, in order of prefix
 
   bool counts(PathId path, PeerId peer, PrefixId prefix);
-  void add(const Nlri& nlri, Asn origin);
+  Subject* add(const Nlri& nlri, Asn origin);
   void remove(Subject& subject, Asn origin, bool baseline);
-  /// Its prefixes count for its origins, or no longer.
-  void set_lost(Subject& subject, bool lost);
-  bool is_lost(const Subject& subject) const;
+  void recount(Subject& subject);
+  bool is_lost(const Count& count) const;
+  bool watched(const Subject& subject, const Nlri& nlri) const;
+  bool expected(const Subject& subject, const Nlri& nlri) const;
+  void judge_origin(Subject& subject, const Nlri& nlri, const Touch& touch);
+  void judge(Subject& subject, const Nlri& nlri, const Touch& touch, Batch& lost, Batch& back);
   void lose(Asn origin, const std::vector<Nlri>& prefixes);
   void tell_lost(Asn origin, const std::vector<Nlri>& prefixes, const Shown& shown, Action action);
   void regain(Asn origin, const std::vector<Nlri>& prefixes);
   void note_dark(Asn as);
   bool damp(Asn as, const std::vector<Nlri>& prefixes);
   std::vector<Asn> other_origins(Asn lost, const std::vector<Nlri>& prefixes) const;
-  bool covered(const Nlri& nlri) const;
+  bool covered(const Nlri& nlri, Asn origin) const;
   Shown shown(const std::vector<Nlri>& prefixes) const;
   void fill(Event& e, const Shown& shown) const;
   void store(Asn origin, const Nlri& nlri);
+  void set_unexpected(Subject& subject, const Nlri& nlri, bool unexpected);
   void store_damping(Asn as);
+  void restore_whole(Subject& subject, const Nlri& nlri, OfOrigin& of);
   void restore_damping(Asn as, std::string_view value);
   Event make_event(std::string_view type, Action action, Asn origin, Timestamp since,
                    const Nlri& of) const;

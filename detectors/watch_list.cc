@@ -30,9 +30,9 @@ bool WatchList::origin(Asn as) const { return holds(origins_, as); }
 
 bool WatchList::names(Asn as) const { return holds(origins_, as) || holds(ases_, as); }
 
-std::optional<Prefix> WatchList::covering(const Prefix& prefix) const {
+std::optional<Prefix> WatchList::covering(const Prefix& prefix, int max_length) const {
   for (auto length = lengths_.rbegin(); length != lengths_.rend(); ++length) {
-    if (*length > prefix.length) continue;
+    if (*length > max_length) continue;
     const Prefix candidate = Prefix::make(prefix.address, *length);
     if (std::binary_search(prefixes_.begin(), prefixes_.end(), candidate)) return candidate;
   }

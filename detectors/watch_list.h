@@ -24,7 +24,13 @@ class WatchList {
   /// As origin, or anywhere on the path.
   bool names(Asn as) const;
   /// The most specific watched prefix that is `prefix` or covers it.
-  std::optional<Prefix> covering(const Prefix& prefix) const;
+  std::optional<Prefix> covering(const Prefix& prefix) const {
+    return covering(prefix, prefix.length);
+  }
+  /// The same of those that are shorter.
+  std::optional<Prefix> covering_shorter(const Prefix& prefix) const {
+    return covering(prefix, int{prefix.length} - 1);
+  }
   const std::vector<Prefix>& prefixes() const { return prefixes_; }
 
   /// By id; kNoPath is not watched. A path is by its origin or any of its ASes.
@@ -42,6 +48,7 @@ class WatchList {
   enum class Watched : std::uint8_t { kUnset, kNo, kYes, kByPeer };
 
   Watched judge_path(PathId path) const;
+  std::optional<Prefix> covering(const Prefix& prefix, int max_length) const;
 
   const Host* host_ = nullptr;
   std::vector<Prefix> prefixes_;  // each list sorted

@@ -20,10 +20,12 @@ class EventFilter {
   /// away. `detector` is the name of the one that emits it.
   virtual bool admit(std::string_view detector, Event& event) = 0;
   /// It keeps back events that wait for further neighbours.
-  virtual bool counts_witnesses() const = 0;
+  virtual bool counts_witnesses() const { return false; }
   /// `peer`, the name of a neighbour, shows what an event of this incident and type raised.
   virtual void add_witness(const EventId& incident, std::string_view type,
-                           const std::string& peer) = 0;
+                           const std::string& peer) {
+    (void)incident, (void)type, (void)peer;
+  }
 };
 
 }  // namespace lapwing

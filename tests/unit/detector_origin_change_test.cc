@@ -261,6 +261,13 @@ TEST_CASE("origin-change: a prefix that was withdrawn everywhere and comes from 
   CHECK(s.host.taken().empty());
 }
 
+TEST_CASE("origin-change: the reserved ASes at the ends of both ranges are origins (RFC 7300)") {
+  OriginScene s;
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 4294967295");
+  s.host.announce(s.a, {"10.0.1.0/24"}, "1 10 65535");
+  CHECK(s.host.taken() == Texts{"origin-change 4294967295", "origin-change 65535"});
+}
+
 TEST_CASE("origin-change: first tables, lost neighbours and AS_SETs are silent") {
   OriginScene s;
   const PeerId c = s.host.add_peer("c", 3);

@@ -148,4 +148,122 @@ TEST_CASE("prefix-watch: a lost neighbour ends nothing; a change after a gap has
   CHECK(s.host.events[1].changed_between.has_value());
 }
 
+TEST_CASE("prefix-watch: a watched prefix within another watched one is a more-specific, too") {
+  Watch watch = watch_prefixes({"10.0.0.0/16", "10.0.2.0/24"});
+  watch.origins = {500};
+  PrefixScene s(std::move(watch));
+  s.host.announce(s.a, {"10.0.0.0/16"}, "1 10 100");
+  s.host.taken();
+  s.host.announce(s.a, {"10.0.2.0/24"}, "1 10 666");
+  REQUIRE(s.host.taken() == Texts{"more-specific 666"});
+  const Event raised = s.host.events.back();
+  CHECK(raised.severity == Severity::kError);
+  CHECK(field<std::string>(raised, "within") == "10.0.0.0/16");
+  CHECK_FALSE(field<bool>(raised, "expected_origin"));
+  // That it has this one does not make it expected within.
+  s.host.announce(s.a, {"10.0.2.0/25"}, "1 10 666");
+  REQUIRE(s.host.taken() == Texts{"more-specific 666"});
+  CHECK(s.host.events.back().severity == Severity::kError);
+  CHECK(field<std::string>(s.host.events.back(), "within") == "10.0.2.0/24");
+  s.host.restart();
+  s.host.withdraw(s.a, {"10.0.2.0/24"});
+  REQUIRE(s.host.taken() == Texts{"more-specific 666 clear"});
+  CHECK(s.host.events.back().incident == raised.incident);
+  s.host.announce(s.a, {"10.0.2.0/24"}, "1 10 500");
+  REQUIRE(s.host.taken() == Texts{"more-specific 500"});
+  CHECK(s.host.events.back().severity == Severity::kNotice);
+}
+
+TEST_CASE("prefix-watch: a watched prefix that nobody had is an error of an unexpected origin") {
+  Watch watch = watch_prefixes({"192.0.2.0/24", "198.51.100.0/24"});
+  watch.ases = {777};
+  PrefixScene s(std::move(watch));
+  s.host.announce(s.a, {"192.0.2.0/24"}, "1 10 666");
+  REQUIRE(s.host.taken() == Texts{"new-prefix 666"});
+  const Event raised = s.host.events.back();
+  CHECK(raised.severity == Severity::kError);
+  CHECK_FALSE(has_field(raised, "within"));
+  CHECK_FALSE(field<bool>(raised, "expected_origin"));
+  CHECK(raised.summary == "192.0.2.0/24 newly announced by AS666, a watched prefix, seen by a");
+  CHECK(raised.rule == "a watched prefix that no AS was known to originate before");
+  s.host.announce(s.a, {"192.0.2.0/25"}, "1 10 666");
+  REQUIRE(s.host.taken() == Texts{"more-specific 666"});
+  CHECK(s.host.events.back().severity == Severity::kError);
+  // Another one beside it is a matter of `origin-change`.
+  s.host.announce(s.b, {"192.0.2.0/24"}, "2 20 667");
+  CHECK(s.host.taken().empty());
+  s.host.restart();
+  s.host.withdraw(s.a, {"192.0.2.0/24"});
+  REQUIRE(s.host.taken() == Texts{"new-prefix 666 clear"});
+  CHECK(s.host.events.back().incident == raised.incident);
+  s.host.after(seconds(50));
+  s.host.announce(s.a, {"192.0.2.0/24"}, "1 10 666");
+  REQUIRE(s.host.taken() == Texts{"new-prefix 666"});
+  CHECK(field<std::int64_t>(s.host.events.back(), "times") == 2);
+  s.host.announce(s.a, {"198.51.100.0/24"}, "1 10 777");
+  REQUIRE(s.host.taken() == Texts{"new-prefix 777"});
+  CHECK(s.host.events.back().severity == Severity::kNotice);
+  CHECK(field<bool>(s.host.events.back(), "expected_origin"));
+}
+
+TEST_CASE("prefix-watch: a watched prefix is new to a watched origin, whoever had it") {
+  Watch watch = watch_prefixes({"10.0.0.0/24"});
+  watch.origins = {500};
+  PrefixScene s(std::move(watch));
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 500");
+  REQUIRE(s.host.taken() == Texts{"new-prefix 500"});
+  CHECK(s.host.events.back().severity == Severity::kNotice);
+  CHECK(s.host.events.back().rule == "a prefix that this watched origin never had before");
+}
+
+TEST_CASE("prefix-watch: an origin that cannot be told is not an expected one") {
+  PrefixScene s(watch_prefixes({"10.0.0.0/16"}));
+  s.host.table(s.a, {"10.0.9.0/24"}, "1 10 {100 101}");
+  s.host.announce(s.a, {"10.0.2.0/24"}, "1 10 {666 667}");
+  REQUIRE(s.host.taken() == Texts{"more-specific"});
+  const Event raised = s.host.events.back();
+  CHECK(raised.action == Action::kRaise);
+  CHECK(raised.severity == Severity::kError);
+  CHECK_FALSE(raised.origin_as.has_value());
+  CHECK_FALSE(field<bool>(raised, "expected_origin"));
+  CHECK(raised.summary == "10.0.2.0/24 newly announced by an origin that cannot be told, within "
+                          "10.0.0.0/16, seen by a");
+  s.host.announce(s.a, {"10.0.3.0/24"}, "1 10 23456");
+  s.host.announce(s.a, {"10.0.4.0/24"}, "");
+  CHECK(s.host.taken() == Texts{"more-specific", "more-specific"});
+  s.host.restart();
+  s.host.announce(s.b, {"10.0.4.0/24"}, "2 20 {666}");
+  s.host.withdraw(s.a, {"10.0.9.0/24"});
+  s.host.announce(s.a, {"10.0.9.0/24"}, "1 10 {100 101}");
+  CHECK(s.host.taken().empty());
+  s.host.withdraw(s.a, {"10.0.2.0/24", "10.0.3.0/24", "10.0.4.0/24"});
+  s.host.withdraw(s.b, {"10.0.4.0/24"});
+  CHECK(s.host.taken() == Texts{"more-specific", "more-specific clear"});
+  CHECK(s.host.events.back().incident == raised.incident);
+  // Nor is it expected where it has the watched prefix.
+  s.host.announce(s.a, {"10.0.0.0/16"}, "1 10 {100 101}");
+  REQUIRE(s.host.taken() == Texts{"new-prefix"});
+  CHECK(s.host.events.back().severity == Severity::kError);
+  s.host.announce(s.a, {"10.0.5.0/24"}, "1 10 {100 101}");
+  REQUIRE(s.host.taken() == Texts{"more-specific"});
+  CHECK(s.host.events.back().severity == Severity::kError);
+}
+
+TEST_CASE("prefix-watch: an AS that is watched anywhere on the path is expected") {
+  Watch watch = the_24();
+  watch.ases = {666};
+  PrefixScene s(std::move(watch));
+  s.host.announce(s.a, {"10.0.0.0/25"}, "1 10 666");
+  REQUIRE(s.host.taken() == Texts{"more-specific 666"});
+  CHECK(s.host.events.back().severity == Severity::kNotice);
+  CHECK(field<bool>(s.host.events.back(), "expected_origin"));
+}
+
+TEST_CASE("prefix-watch: the reserved ASes at the ends of both ranges are origins (RFC 7300)") {
+  PrefixScene s(the_24());
+  s.host.announce(s.a, {"10.0.0.0/25"}, "1 10 4294967295");
+  s.host.announce(s.a, {"10.0.0.128/25"}, "1 10 65535");
+  CHECK(s.host.taken() == Texts{"more-specific 4294967295", "more-specific 65535"});
+}
+
 }  // namespace lapwing::test

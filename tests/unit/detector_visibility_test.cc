@@ -333,9 +333,138 @@ TEST_CASE("visibility: a prefix with two origins counts for both") {
   REQUIRE(s.host.taken() == Texts{"visibility-lost 100"});
   CHECK(field<std::int64_t>(s.host.events[0], "visible_count") == 1);
   s.host.withdraw(s.a, {"10.0.0.0/24"});
-  CHECK(s.host.taken().empty());
+  REQUIRE(s.host.taken() == Texts{"visibility-lost 100"});
+  CHECK(s.host.events.back().severity == Severity::kError);
+  // It is lost already.
   s.host.withdraw(s.b, {"10.0.0.0/24"});
-  CHECK(s.host.taken() == Texts{"visibility-lost 200"});
+  CHECK(s.host.taken().empty());
+}
+
+TEST_CASE("visibility: what a watched origin loses is lost, also of a watched prefix") {
+  Watch both = watch_prefixes({"10.0.0.0/24"});
+  both.origins = {100};
+  Watch within = watch_prefixes({"10.0.0.0/16"});
+  within.origins = {100, 666};
+  VisibilityScene origin, prefix(std::move(both)), more(std::move(within));
+  for (VisibilityScene* s : {&origin, &prefix, &more}) {
+    s->withdraw({"10.0.1.0/24"});
+    s->host.taken();
+    s->host.announce(s->a, {"10.0.0.0/24"}, "1 10 666");
+    CHECK(s->host.taken().empty());
+    s->host.announce(s->b, {"10.0.0.0/24"}, "2 20 666");
+    REQUIRE(s->host.taken() == Texts{"visibility-lost 100"});
+    const Event lost = s->host.events.back();
+    CHECK(lost.severity == Severity::kError);
+    CHECK(field<std::string>(lost, "scope") == "origin");
+    CHECK(lost.evidence.at(0).new_path == "2 20 666");
+    s->host.restart();
+    if (s != &more) s->withdraw({"10.0.0.0/24"});
+    CHECK(s->host.taken().empty());
+    s->host.after(minutes(1));
+    s->host.restart();
+    s->host.announce(s->a, {"10.0.0.0/24"}, "1 10 100");
+    REQUIRE(s->host.taken() == Texts{"visibility-regained 100"});
+    const Event& back = s->host.events.back();
+    CHECK(back.incident == lost.incident);
+    CHECK(back.severity == Severity::kNotice);
+    CHECK_FALSE(has_field(back, "now_origins"));
+    CHECK(field<std::int64_t>(back, "origin_duration_seconds") == 60);
+    s->host.announce(s->a, {"10.0.1.0/24"}, "1 10 100");
+    CHECK(s->host.taken() == Texts{"visibility-regained 100 clear"});
+    CHECK(s->host.state.empty());
+  }
+}
+
+TEST_CASE("visibility: of an origin that is not watched any more, its watched prefixes stay lost") {
+  Watch watch = watch_prefixes({"10.0.0.0/24"});
+  watch.origins = {100};
+  VisibilityScene s(std::move(watch));
+  s.withdraw(kBoth);
+  const EventId incident = s.host.events.back().incident;
+  s.host.taken();
+  s.host.watched.origins.clear();
+  s.host.restart();
+  CHECK(s.host.state.size() == 1);
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 200");
+  REQUIRE(s.host.taken() == Texts{"visibility-regained 100 clear"});
+  CHECK(s.host.events.back().incident == incident);
+  CHECK(field<std::vector<Asn>>(s.host.events.back(), "now_origins") == std::vector<Asn>{200});
+  CHECK(s.host.state.empty());
+}
+
+TEST_CASE("visibility: another origin's route of the watched prefix does not cover what is lost") {
+  Watch watch = watch_prefixes({"10.0.0.0/16"});
+  watch.origins = {100};
+  VisibilityScene s(std::move(watch));
+  s.host.announce(s.a, {"10.0.0.0/16"}, "1 10 100");
+  s.withdraw({"10.0.1.0/24"});
+  REQUIRE(s.host.taken() == Texts{"visibility-lost 100"});
+  CHECK(s.host.events.back().severity == Severity::kNotice);
+  s.host.announce(s.a, {"10.0.0.0/16"}, "1 10 666");
+  s.withdraw({"10.0.0.0/24"});
+  REQUIRE(s.host.taken() == Texts{"visibility-lost 100", "visibility-lost 100"});
+  CHECK(s.host.events.back().severity == Severity::kError);
+  CHECK_FALSE(has_field(s.host.events.back(), "covered"));
+}
+
+TEST_CASE("visibility: a more-specific that came from an unexpected origin may go") {
+  Watch watch = watch_prefixes({"10.0.0.0/16"});
+  watch.ases = {777};
+  VisibilityScene s(std::move(watch));
+  const Texts prefix{"10.0.6.0/24"};
+  s.host.table(s.a, {"10.0.0.0/16"}, "1 10 100");
+  s.host.announce(s.a, prefix, "1 10 666");
+  s.host.restart();
+  // Neither a table nor more of its routes make it expected.
+  s.host.table(s.b, prefix, "2 20 666");
+  s.host.drop_routes(s.a);
+  s.host.drop_routes(s.b);
+  s.host.table(s.a, prefix, "1 10 666");
+  s.host.table(s.a, {"10.0.0.0/16"}, "1 10 100");
+  s.host.restart();
+  s.host.withdraw(s.a, prefix);
+  CHECK(s.host.taken().empty());
+  CHECK(s.host.state.empty());
+  // What went while it was switched off is forgotten.
+  s.host.announce(s.a, prefix, "1 10 {666}");
+  CHECK(s.host.state.size() == 1);
+  s.host.off_while([&] { s.host.withdraw(s.a, prefix); });
+  CHECK(s.host.state.empty());
+  s.host.announce(s.a, prefix, "1 10 666");
+  // From here on it is the watched prefix's origin that has it.
+  s.host.announce(s.b, prefix, "2 20 100");
+  CHECK(s.host.state.empty());
+  s.host.withdraw(s.b, prefix);
+  s.host.withdraw(s.a, prefix);
+  CHECK(s.host.taken() == Texts{"visibility-lost 666"});
+}
+
+TEST_CASE("visibility: a more-specific of an expected origin, or of a first table, is missed") {
+  Watch watch = watch_prefixes({"10.0.0.0/16", "10.0.8.0/24"});
+  watch.ases = {777};
+  VisibilityScene s(std::move(watch));
+  s.host.table(s.a, {"10.0.0.0/16"}, "1 10 100");
+  s.host.table(s.a, {"10.0.2.0/24"}, "1 10 200");
+  s.host.announce(s.a, {"10.0.3.0/24"}, "1 10 100");
+  s.host.announce(s.a, {"10.0.4.0/24"}, "1 10 777");
+  s.host.announce(s.a, {"10.0.8.0/24"}, "1 10 888");
+  s.host.restart();
+  s.host.withdraw(s.a, {"10.0.2.0/24", "10.0.3.0/24", "10.0.4.0/24", "10.0.8.0/24"});
+  CHECK(s.host.taken() == Texts{"visibility-lost 100", "visibility-lost 200", "visibility-lost 777",
+                                "visibility-lost 888"});
+  // The watched prefix gone, its origin is still the one expected within.
+  s.host.withdraw(s.a, {"10.0.0.0/16"});
+  s.host.announce(s.a, {"10.0.5.0/24"}, "1 10 100");
+  s.host.withdraw(s.a, {"10.0.5.0/24"});
+  CHECK(s.host.taken() == Texts{"visibility-lost 100", "visibility-lost 100"});
+}
+
+TEST_CASE("visibility: AS4294967295 is an origin (RFC 7300)") {
+  VisibilityScene s(watch_origin(4294967295));
+  s.host.table(s.a, {"10.0.2.0/24"}, "1 10 4294967295");
+  s.host.withdraw(s.a, {"10.0.2.0/24"});
+  REQUIRE(s.host.taken() == Texts{"visibility-lost 4294967295"});
+  CHECK(field<std::string>(s.host.events.back(), "scope") == "origin");
 }
 
 TEST_CASE("visibility: what a first table brings back is shown") {
