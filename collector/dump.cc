@@ -85,9 +85,12 @@ class TableWriter {
     if (!record_ || prefix != prefix_ || record_->full()) {
       end();
       if (!output_.write_if_full()) return false;
+      // With path identifiers and without it is one prefix, in two records.
+      bgp::NlriKey same = prefix_;
+      same.has_path_id = prefix.has_path_id;
+      if (records_ == 0 || same != prefix) ++prefixes_;
       prefix_ = prefix;
-      record_.emplace(time_, prefixes_, prefix, key.has_path_id != 0, output_.buffer());
-      ++prefixes_;
+      record_.emplace(time_, records_++, prefix, key.has_path_id != 0, output_.buffer());
     }
     attributes_.clear();
     if (mrt::append_wire_attributes(path, attributes_)) {
@@ -113,6 +116,7 @@ class TableWriter {
   std::optional<mrt::RibEncoder> record_;
   bgp::NlriKey prefix_;
   std::vector<std::uint8_t> attributes_;
+  std::uint32_t records_ = 0;
   std::uint32_t prefixes_ = 0;
   std::uint64_t routes_ = 0;
   std::uint64_t too_large_ = 0;

@@ -85,6 +85,10 @@ void PrefixWatch::note(const Pair& pair, const RouteChange& change, bool added) 
   const auto [touch, fresh] = touched_.try_emplace(pair);
   Touch& t = touch->second;
   if (fresh) t.routes_before = known.routes;
+  if (added && known.standing && host_->counts_witnesses()) {
+    const Matter m = matter_of(pair);
+    host_->add_witness(incident_of(m), type_of(m), change.peer);
+  }
   if (added)
     ++known.routes;
   else if (known.routes != 0)
@@ -129,6 +133,18 @@ void PrefixWatch::on_update_end() {
   touched_.clear();
 }
 
+std::string_view PrefixWatch::type_of(const Matter& m) {
+  return m.within ? "more-specific" : "new-prefix";
+}
+
+std::vector<std::uint64_t> PrefixWatch::parts_of(const Matter& m) {
+  std::vector<std::uint64_t> parts{m.origin};
+  append_id_parts(parts, Nlri{{}, 0, m.within.value_or(Prefix{}), false, 0});
+  return parts;
+}
+
+EventId PrefixWatch::incident_of(const Matter& m) { return make_event_id(type_of(m), parts_of(m)); }
+
 void PrefixWatch::report(const Matter& m, const std::vector<Pair>& pairs, News news) {
   const bool appeared = news == News::kAppeared;
   const Timestamp now = host_->now();
@@ -144,13 +160,12 @@ void PrefixWatch::report(const Matter& m, const std::vector<Pair>& pairs, News n
   const auto* matter = standing_.find(m);
   if (matter == nullptr || (!appeared && !entered)) return;
   const std::size_t standing = matter->inside.size();
-  const std::string_view type = m.within ? "more-specific" : "new-prefix";
+  const std::string_view type = type_of(m);
   const bool own = expected(m, pairs.front().nlri);
 
   Event e;
-  std::vector<std::uint64_t> parts{m.origin};
-  append_id_parts(parts, Nlri{{}, 0, m.within.value_or(Prefix{}), false, 0});
-  e.incident = make_event_id(type, parts);
+  std::vector<std::uint64_t> parts = parts_of(m);
+  e.incident = incident_of(m);
   parts.push_back(appeared ? 1 : 0);
   parts.push_back(id_part(now));
   append_id_parts(parts, pairs.front().nlri);

@@ -78,6 +78,9 @@ class PrefixWatch final : public Detector {
   std::string rule_of(const Matter& matter, bool own) const;
   void note(const Pair& pair, const RouteChange& change, bool added);
   enum class News { kAppeared, kLeft, kLeftUnseen };
+  static std::string_view type_of(const Matter& m);
+  static std::vector<std::uint64_t> parts_of(const Matter& m);
+  static EventId incident_of(const Matter& m);
   void report(const Matter& matter, const std::vector<Pair>& pairs, News news);
   void end_unheard(const PeerChange* table);
   void store(const Pair& pair, const Known& known);

@@ -19,6 +19,8 @@ def dump(binary, config, path, *options):
     done = subprocess.run([binary, "dump", "-c", config, "-o", path, *options],
                           capture_output=True, text=True, timeout=60)
     check_equal(done.returncode, 0, f"dump: {done.stderr}")
+    prefixes = {row[5] for row in bgpdump(path)}
+    check_equal(summary_number(done.stderr, "prefixes"), len(prefixes), "prefixes in the dump")
     return path
 
 

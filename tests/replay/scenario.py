@@ -11,6 +11,7 @@
     A withdraws 208.65.153.0/24
     A down
     A up
+    A clock -7200                       from here on its records are stamped two hours early
     all announces …                     each neighbour, in order
     expect more-specific origin_as=17557 action=raise      such an event at this second
     expect nothing                      no event at all between this `at` and the next
@@ -77,6 +78,8 @@ class Scenario:
         for name in names:
             self.peers[name]  # KeyError: no such neighbour
         verb, rest = words[1], words[2:]
+        if verb == "clock":
+            return names, verb, int(rest[0]), ()
         if verb not in ("has", "announces", "withdraws", "down", "up"):
             raise ValueError(f"no verb: {verb}")
         if verb in ("has", "announces"):
@@ -101,11 +104,14 @@ class Scenario:
                 for prefix in prefixes:
                     table.setdefault(prefix, {})[numbers[name]] = (self.peers[name].asn, *path)
         writer.table(self.moments[0].time.timestamp(), list(self.peers.values()), table)
+        clocks = {}
         for moment in self.moments[1:]:
-            stamp = moment.time.timestamp()
             for names, verb, prefixes, path in moment.lines:
                 for peer in (self.peers[name] for name in names):
-                    if verb == "announces":
+                    stamp = moment.time.timestamp() + clocks.get(peer.address, 0)
+                    if verb == "clock":
+                        clocks[peer.address] = prefixes
+                    elif verb == "announces":
                         writer.update(stamp, peer, (peer.asn, *path), prefixes)
                     elif verb == "withdraws":
                         writer.update(stamp, peer, withdraw=prefixes)

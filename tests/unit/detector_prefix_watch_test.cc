@@ -36,7 +36,10 @@ TEST_CASE("prefix-watch: a more-specific of another AS is an error, of the same 
 TEST_CASE("prefix-watch: told once, however many see it, and its end with the duration") {
   PrefixScene s(the_24());
   s.host.announce(s.a, {"10.0.0.0/25", "10.0.0.128/25"}, "1 10 666");
+  CHECK(s.host.witnesses.empty());
   s.host.announce(s.b, {"10.0.0.0/25"}, "2 20 666");
+  REQUIRE(s.host.witnesses.size() == 1);
+  CHECK(s.host.witnesses[0] == std::pair(s.host.events[0].incident, std::string("more-specific b")));
   CHECK(s.host.taken() == Texts{"more-specific 666"});
   CHECK(s.host.events[0].prefix_count == 2);
   s.host.withdraw(s.a, {"10.0.0.0/25"});
