@@ -622,9 +622,26 @@ class OnlyErrors : public Listener, public EventFilter {
     asked_ += std::string(detector) + ':' + event.type + ' ';
     return event.severity <= Severity::kError;
   }
+  bool counts_witnesses() const override { return true; }
+  void add_witness(const EventId&, std::string_view type, const std::string& peer) override {
+    asked_ += std::string(type) + '=' + peer + ' ';
+  }
 
  private:
   std::string& asked_;
+};
+
+/// Every neighbour that shows a route is a witness.
+class Watcher : public Listener {
+ public:
+  using Listener::Listener;
+  void attach(Host& host) override { host_ = &host; }
+  void on_route_change(const RouteChange& c) override {
+    if (host_->counts_witnesses()) host_->add_witness({}, "seen", c.peer);
+  }
+
+ private:
+  Host* host_ = nullptr;
 };
 
 /// edge1 has announced its table, and is removed.
@@ -670,9 +687,25 @@ TEST_CASE("a detector that is an event filter judges the events of the others") 
   batch.declare(1, "edge1").up(2).announce(3, kP, {777}).announce(4, kQ, {666});
   b.run(batch);
   CHECK(asked.find("recorder:seen recorder:detector-failed ") != std::string::npos);
+  CHECK(asked.find("seen=edge1") == std::string::npos);
   REQUIRE(b.commits.list.back().events.size() == 1);
   CHECK(b.commits.list.back().events[0].type == "detector-failed");
   CHECK(b.commits.list.back().states.size() == 2);  // what the detector learnt, and that it failed
+}
+
+TEST_CASE("a detector's witnesses are told to the filter, by name") {
+  std::string ignored, asked;
+  Bench without, with;
+  without.engine.add_detector(std::make_unique<Watcher>(RouteInterest::kAll, ignored));
+  with.engine.add_detector(std::make_unique<Watcher>(RouteInterest::kAll, ignored));
+  with.engine.add_detector(std::make_unique<OnlyErrors>(asked));
+  for (Bench* const b : {&without, &with}) {
+    b->start();
+    Batch batch;
+    batch.declare(1, "edge1").up(2).announce(3, kP, {1});
+    b->run(batch);
+  }
+  CHECK(asked.find("seen=edge1 ") != std::string::npos);
 }
 
 /// What all neighbours show for the prefix that changed, as the detector is told of the change: the
