@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "detectors/event_text.h"
@@ -13,6 +14,18 @@ namespace {
 constexpr std::uint8_t kPairFormat = 2;
 constexpr std::uint8_t kWithoutStanding = 1;  // format: what was raised may stand
 constexpr std::uint8_t kPairRaised = 1, kPairStanding = 2;
+
+/// `again` of `all` prefixes were there before.
+std::string appeared_rule(bool within, bool own, std::size_t again, std::size_t all) {
+  const std::string_view what =
+      within ? " within a watched one that this AS" : " that this watched origin";
+  std::string rule = again == 0 ? fmt::format("a prefix{} never had before", what)
+                     : again == all
+                         ? fmt::format("a prefix{} had before is back", what)
+                         : fmt::format("several prefixes{} has, some for the first time", what);
+  if (within && !own) rule += "; it does not originate the watched one";
+  return rule;
+}
 
 }  // namespace
 
@@ -164,20 +177,28 @@ void PrefixWatch::report(const Matter& m, const std::vector<Pair>& pairs, News n
   if (m.within) e.fields.push_back({"within", format_prefix(*m.within)});
   e.fields.push_back({"expected_origin", own});
   e.fields.push_back({"standing", static_cast<std::int64_t>(standing)});
-  if (appeared) e.fields.push_back({"times", std::int64_t{known_.at(pairs.front()).times}});
+  std::uint32_t most = 0;
+  std::size_t again = 0;  // of the pairs
+  for (const Pair& pair : pairs) {
+    const std::uint32_t times = known_.at(pair).times;
+    most = std::max(most, times);
+    if (times > 1) ++again;
+  }
+  if (appeared) e.fields.push_back({"times", std::int64_t{most}});
   if (!appeared) e.fields.push_back({"duration_seconds", whole_seconds(now - *entered)});
   if (news == News::kLeftUnseen)
     e.rule = "no neighbour has a route any more of a prefix that had appeared";
   else if (!appeared)
     e.rule = "the last route of a prefix that had appeared is gone";
-  else if (m.within)
-    e.rule = own ? "a prefix within a watched one, never seen before"
-                 : "a prefix within a watched one, never seen before, of an AS that does not "
-                   "originate the watched one";
   else
-    e.rule = "a prefix that this watched origin never had before";
-  e.summary = fmt::format("{} {} by AS{}", join_prefixes(e.prefixes, e.prefix_count),
-                          appeared ? "newly announced" : "no longer announced", m.origin);
+    e.rule = appeared_rule(m.within.has_value(), own, again, pairs.size());
+  const std::string how = !appeared               ? "no longer announced"
+                          : again == 0            ? "newly announced"
+                          : again == pairs.size() ? "announced again"
+                                                  : fmt::format("announced ({} of {} again)", again,
+                                                                pairs.size());
+  e.summary =
+      fmt::format("{} {} by AS{}", join_prefixes(e.prefixes, e.prefix_count), how, m.origin);
   if (m.within) e.summary += fmt::format(", within {}", format_prefix(*m.within));
   if (!e.peers.empty()) e.summary += fmt::format(", seen by {}", join_names(e.peers, e.peers.size()));
   standing_.forget_if_empty(m);
