@@ -78,11 +78,13 @@ class Runner {
 
   // Those that run by default, and plugins.
   std::size_t detectors_of(const Config& config) const {
-    const auto is_builtin = [this](const SettingsTable& table) {
-      return std::ranges::count(commands_.detectors, table.name) != 0;
+    const auto is_builtin = [this](const std::string& name) {
+      return std::ranges::count(commands_.detectors, name) != 0;
     };
-    const auto builtin = std::ranges::count_if(config.detectors, is_builtin);
-    return commands_.detectors.size() - config.disabled_detectors.size() +
+    const auto disabled = std::ranges::count_if(config.disabled_detectors, is_builtin);
+    const auto builtin =
+        std::ranges::count_if(config.detectors, is_builtin, &SettingsTable::name);
+    return commands_.detectors.size() - static_cast<std::size_t>(disabled) +
            config.detectors.size() - static_cast<std::size_t>(builtin);
   }
 
@@ -155,7 +157,7 @@ class Runner {
       case Subject::kDetectors:
         return show_detectors(body, screen());
       case Subject::kSuppressed:
-        return show_suppressed(body, screen());
+        return show_suppressed(body, line_.rule, screen());
       case Subject::kUpdates:
         return std::nullopt;
     }

@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "collector/config_parts.h"
+#include "collector/show_table.h"
 
 namespace lapwing::collector {
 namespace {
@@ -83,8 +84,9 @@ std::optional<std::string> read_file(const std::string& path, std::string& error
 
 std::string format_diagnostic(const Diagnostic& d) {
   const char* kind = d.kind == DiagnosticKind::kError ? "error" : "warning";
-  if (d.at.line == 0) return fmt::format("{}: {}: {}", d.file, kind, d.message);
-  return fmt::format("{}:{}:{}: {}: {}", d.file, d.at.line, d.at.column, kind, d.message);
+  const std::string message = printable(d.message);
+  if (d.at.line == 0) return fmt::format("{}: {}: {}", d.file, kind, message);
+  return fmt::format("{}:{}:{}: {}: {}", d.file, d.at.line, d.at.column, kind, message);
 }
 
 bool has_errors(const std::vector<Diagnostic>& diagnostics) {

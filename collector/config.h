@@ -43,7 +43,8 @@ struct Diagnostic {
   friend bool operator==(const Diagnostic&, const Diagnostic&) = default;
 };
 
-/// "lapwing.toml:3:13: error: …"; without a position "lapwing.toml: error: …".
+/// "lapwing.toml:3:13: error: …"; without a position "lapwing.toml: error: …". One line, and printable,
+/// whatever the file or a plugin said.
 std::string format_diagnostic(const Diagnostic& diagnostic);
 bool has_errors(const std::vector<Diagnostic>& diagnostics);
 

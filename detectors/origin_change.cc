@@ -48,7 +48,8 @@ void OriginChange::on_route_change(const RouteChange& change) {
   // A first table is no news; but one that comes in place of what was kept may end what stands.
   if (change.baseline && (before == PathOrigins::kNone || !minds({prefix_of(change), before})))
     return;
-  if (!settings_.all && !watch_.change(change)) return;
+  const bool wanted = settings_.all || watch_.change(change);
+  if (!wanted && !minds({prefix_of(change), before})) return;
   // What the other routes for the prefix show; the one that changed stands in the table already.
   std::vector<Asn>& others = others_;
   others.clear();
@@ -64,7 +65,7 @@ void OriginChange::on_route_change(const RouteChange& change) {
   if (after_shown && before_shown) return;  // no origin came, none went
   sort_unique(others);
   const Nlri nlri = prefix_of(change);
-  if (!change.baseline && !after_shown) {
+  if (wanted && !change.baseline && !after_shown) {
     const std::optional<PastOrigins::Past> past = past_.take(nlri, after);
     const bool raised = past && past->raised;
     const std::uint32_t times = past ? past->times : 0;
@@ -75,7 +76,7 @@ void OriginChange::on_route_change(const RouteChange& change) {
       flapping_.emplace(Claim(nlri, after), Flapping{times});
       store_flapping({nlri, after}, times);
     } else if (from && *from != after && (!past || raised)) {
-      arrived(nlri, *from, after, others, change, times + 1);
+      arrived(nlri, *from, after, change, times + 1);
     }
   }
   if (before_shown) return;
@@ -84,6 +85,9 @@ void OriginChange::on_route_change(const RouteChange& change) {
   matter->second.shown = false;  // nobody said that it is gone
   matter->second.lost_with = change.peer;
   ++unheard_;
+  if (const auto news = news_.find(matter->second.key); news != news_.end())
+    if (const auto at = news->second.arrivals.find(nlri); at != news->second.arrivals.end())
+      at->second.prefix.reset();
 }
 
 void OriginChange::add_witness(const Claim& claim, PeerId peer) {
@@ -112,8 +116,8 @@ void OriginChange::hear(const Claim& claim) {
   --unheard_;
 }
 
-void OriginChange::arrived(const Nlri& nlri, Asn from, Asn to, std::span<const Asn> others,
-                           const RouteChange& change, std::uint32_t times) {
+void OriginChange::arrived(const Nlri& nlri, Asn from, Asn to, const RouteChange& change,
+                           std::uint32_t times) {
   const Key key{from, to};
   const bool first = standing_.find(key) == nullptr;
   if (matter_of_.contains({nlri, to}) || !standing_.enter(key, nlri, host_->now())) return;
@@ -121,9 +125,11 @@ void OriginChange::arrived(const Nlri& nlri, Asn from, Asn to, std::span<const A
   News& news = news_[key];
   news.first = news.first || first;
   gather(news, nlri, change);
-  news.origins.insert(to);
-  news.origins.insert(others.begin(), others.end());
-  news.times = std::max(news.times, times);
+  if (news.arrivals.size() < kMaxPrefixes) {
+    Arrival& arrival = news.arrivals[nlri];
+    arrival.times = times;
+    if (!host_->has_path_id(change.prefix)) arrival.prefix = change.prefix;
+  }
   store(key, nlri);
 }
 
@@ -226,28 +232,69 @@ void OriginChange::raise(const Key& key, News& news, Action action) {
   Event e = make_event(key, action, matter->since, news.prefixes.front());
   fill(e, news);
   e.severity = news.watched ? Severity::kWarning : Severity::kNotice;
-  const bool moas = news.origins.size() > 1;
+  const Others others = others_of(key, news);
+  std::vector<Asn> origins(others.origins.begin(), others.origins.end());
+  insert_bounded(origins, key.to, origins.size() + 1);
+  std::uint32_t most = 1, least = news.arrivals.begin()->second.times;
+  for (const auto& [nlri, arrival] : news.arrivals) {
+    most = std::max(most, arrival.times);
+    least = std::min(least, arrival.times);
+  }
   e.fields.push_back({"old_origin", std::int64_t{key.from}});
-  e.fields.push_back({"moas", moas});
-  e.fields.push_back({"origins", std::vector<Asn>(news.origins.begin(), news.origins.end())});
+  e.fields.push_back({"moas", others.prefixes == news.arrivals.size()});
+  e.fields.push_back({"origins", std::move(origins)});
   e.fields.push_back({"standing", static_cast<std::int64_t>(matter->inside.size())});
-  e.fields.push_back({"times", std::int64_t{news.times}});
-  e.rule = "an AS originates a prefix that no neighbour showed it to originate before";
-  e.summary = summary_of(key, e, news);
+  e.fields.push_back({"times", std::int64_t{most}});
+  e.rule = least > 1 ? "an AS originates a prefix again that it had left"
+                     : "an AS originates a prefix that no neighbour showed it to originate before";
+  if (least == 1 && most > 1) e.rule += ", and others again that it had left";
+  e.summary = summary_of(key, e, news, others);
   host_->emit(std::move(e));
 }
 
-std::string OriginChange::summary_of(const Key& key, const Event& e, const News& news) const {
-  const ShortText prefixes = join_prefixes(e.prefixes, e.prefix_count);
-  const ShortText peers = join_names(e.peers, e.peers.size());
-  std::vector<std::string> others;
-  for (const Asn as : news.origins)
-    if (as != key.to) others.push_back(fmt::format("AS{}", as));
-  if (others.empty())
-    return fmt::format("{} originated by AS{}, before that by AS{}; seen by {}", prefixes, key.to,
-                       key.from, peers);
-  return fmt::format("{} originated by AS{}, and still by {}; seen by {}", prefixes, key.to,
-                     join_names(others, others.size()), peers);
+/// As the routes are now: an origin may have left since the prefix came.
+OriginChange::Others OriginChange::others_of(const Key& key, const News& news) {
+  Others all;
+  std::set<Asn> own;
+  const auto look = [&](const RouteView& route) {
+    const Asn as = origins_.origin(route.path, route.peer);
+    if (as != PathOrigins::kNone && as != key.to) own.insert(as);
+    return true;
+  };
+  for (const auto& [nlri, arrival] : news.arrivals) {
+    own.clear();
+    groups_.for_each_with_id(nlri, look);
+    if (arrival.prefix) host_->for_each_route(*arrival.prefix, look);
+    if (own.empty()) continue;
+    all.alike = all.alike && (all.prefixes == 0 || own == all.origins);
+    ++all.prefixes;
+    all.origins.insert(own.begin(), own.end());
+  }
+  return all;
+}
+
+std::string OriginChange::summary_of(const Key& key, const Event& e, const News& news,
+                                     const Others& others) const {
+  const std::size_t all = news.arrivals.size();
+  std::size_t again = 0;
+  for (const auto& [nlri, arrival] : news.arrivals) again += arrival.times > 1 ? 1 : 0;
+  std::string text = fmt::format("{} originated by AS{}",
+                                 join_prefixes(e.prefixes, e.prefix_count), key.to);
+  if (again == all)
+    text += " again";
+  else if (again != 0)
+    text += fmt::format(" ({} of {} again)", again, all);
+  if (others.prefixes != all) text += fmt::format(", before that by AS{}", key.from);
+  if (others.prefixes != 0) {
+    std::vector<std::string> names;
+    for (const Asn as : others.origins) names.push_back(fmt::format("AS{}", as));
+    const std::string_view any_of = others.alike ? "" : "at least one of ";
+    const ShortText by = join_names(names, names.size());
+    text += others.prefixes == all
+                ? fmt::format(", and still by {}{}", any_of, by)
+                : fmt::format(", {} of {} still by {}{}", others.prefixes, all, any_of, by);
+  }
+  return text + fmt::format("; seen by {}", join_names(e.peers, e.peers.size()));
 }
 
 void OriginChange::clear(const Key& key, const Gone& gone) {
@@ -287,7 +334,8 @@ void OriginChange::clear(const Key& key, const Gone& gone) {
       std::erase(news.prefixes, prefix);
       std::erase_if(news.by.evidence, [&](const Evidence& s) { return s.prefix == prefix; });
     }
-    if (standing == 0 || news.prefixes.empty()) {
+    for (const Nlri& nlri : gone.nlri) news.arrivals.erase(nlri);
+    if (standing == 0 || news.prefixes.empty() || news.arrivals.empty()) {
       host_->cancel_timer(news.timer);
       by_timer_.erase(news.timer);
       news_.erase(waiting);

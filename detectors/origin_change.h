@@ -10,7 +10,6 @@
 #include <memory>
 #include <optional>
 #include <set>
-#include <span>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -66,16 +65,25 @@ class OriginChange final : public Detector {
     Asn to = 0;
     friend auto operator<=>(const Key&, const Key&) = default;
   };
+  struct Arrival {
+    std::uint32_t times = 1;
+    std::optional<PrefixId> prefix;  // nullopt: its routes have path identifiers, or were dropped
+  };
   /// What waits to be told of a matter.
   struct News {
     std::uint64_t timer = 0;  // 0: told at the end of this UPDATE
     std::vector<Prefix> prefixes;  // sorted, at most kMaxPrefixes
     bool more_prefixes = false;
-    std::set<Asn> origins;  // all that its prefixes have now
+    std::map<Nlri, Arrival> arrivals;  // of them
     Witnesses by;
     bool watched = false;
     bool first = false;  // the matter began with it
-    std::uint32_t times = 1;
+  };
+  /// How many prefixes of the news have another origin still, and which ones.
+  struct Others {
+    std::size_t prefixes = 0;
+    std::set<Asn> origins;
+    bool alike = true;  // each of those prefixes has all of them
   };
   struct Gone {
     News news;
@@ -106,8 +114,7 @@ class OriginChange final : public Detector {
   template <typename Value>
   using ByClaim = std::unordered_map<Claim, Value, ClaimHash>;
 
-  void arrived(const Nlri& nlri, Asn from, Asn to, std::span<const Asn> others,
-               const RouteChange& change, std::uint32_t times);
+  void arrived(const Nlri& nlri, Asn from, Asn to, const RouteChange& change, std::uint32_t times);
   void departed(const Nlri& nlri, Asn origin, const RouteChange& change);
   Nlri prefix_of(const RouteChange& change) const;
   void forget_flapping(ByClaim<Flapping>::iterator at);
@@ -118,7 +125,9 @@ class OriginChange final : public Detector {
   void gather(News& news, const Nlri& nlri, const RouteChange& change);
   void raise(const Key& key, News& news, Action action);
   void clear(const Key& key, const Gone& gone);
-  std::string summary_of(const Key& key, const Event& e, const News& news) const;
+  Others others_of(const Key& key, const News& news);
+  std::string summary_of(const Key& key, const Event& e, const News& news,
+                         const Others& others) const;
   Event make_event(const Key& key, Action action, Timestamp since, const Prefix& of) const;
   static EventId incident_of(const Key& key);
   void fill(Event& e, const News& news) const;

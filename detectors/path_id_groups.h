@@ -39,8 +39,16 @@ class PathIdGroups {
   void for_each_route(PrefixId prefix, Fn&& fn) const {
     const auto key = keys_.find(prefix);
     if (key == keys_.end()) return host_->for_each_route(prefix, fn);
+    for_each_with_id(key->second, fn);
+  }
+
+  /// The same for an NLRI without path identifier, of those routes only that have one.
+  template <typename Fn>
+  void for_each_with_id(const Nlri& nlri, Fn&& fn) const {
+    const auto group = groups_.find(nlri);
+    if (group == groups_.end()) return;
     bool more = true;
-    for (const PrefixId id : groups_.at(key->second)) {
+    for (const PrefixId id : group->second) {
       host_->for_each_route(id, [&](const RouteView& route) { return more = fn(route); });
       if (!more) return;
     }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "detectors/event_text.h"
@@ -192,16 +193,27 @@ void PrefixWatch::report(const Matter& m, const std::vector<Pair>& pairs, News n
   if (m.within) e.fields.push_back({"within", format_prefix(*m.within)});
   e.fields.push_back({"expected_origin", own});
   e.fields.push_back({"standing", static_cast<std::int64_t>(standing)});
-  if (appeared) e.fields.push_back({"times", std::int64_t{known_.at(pairs.front()).times}});
+  std::uint32_t most = 0;
+  std::size_t again = 0;  // of the pairs
+  for (const Pair& pair : pairs) {
+    const std::uint32_t times = known_.at(pair).times;
+    most = std::max(most, times);
+    if (times > 1) ++again;
+  }
+  if (appeared) e.fields.push_back({"times", std::int64_t{most}});
   if (!appeared) e.fields.push_back({"duration_seconds", whole_seconds(now - *entered)});
   if (news == News::kLeftUnseen)
     e.rule = "no neighbour has a route any more of a prefix that had appeared";
   else if (!appeared)
     e.rule = "the last route of a prefix that had appeared is gone";
   else
-    e.rule = rule_of(m, own);
-  e.summary = fmt::format("{} {} by {}", join_prefixes(e.prefixes, e.prefix_count),
-                          appeared ? "newly announced" : "no longer announced",
+    e.rule = rule_of(m, own, again, pairs.size());
+  const std::string how = !appeared               ? "no longer announced"
+                          : again == 0            ? "newly announced"
+                          : again == pairs.size() ? "announced again"
+                                                  : fmt::format("announced ({} of {} again)", again,
+                                                                pairs.size());
+  e.summary = fmt::format("{} {} by {}", join_prefixes(e.prefixes, e.prefix_count), how,
                           m.origin == PathOrigins::kNone
                               ? std::string("an origin that cannot be told")
                               : fmt::format("AS{}", m.origin));
@@ -214,18 +226,24 @@ void PrefixWatch::report(const Matter& m, const std::vector<Pair>& pairs, News n
   host_->emit(std::move(e));
 }
 
-/// Why it was raised.
-std::string PrefixWatch::rule_of(const Matter& m, bool own) const {
+/// Why it was raised. `again` of `all` prefixes were there before.
+std::string PrefixWatch::rule_of(const Matter& m, bool own, std::size_t again,
+                                 std::size_t all) const {
   if (m.origin == PathOrigins::kNone)
-    return fmt::format("a {}, never seen before, whose path does not tell the origin: it is empty "
-                       "or ends in an AS_SET or AS_TRANS",
+    return fmt::format("a {} whose path does not tell the origin: it is empty or ends in an AS_SET "
+                       "or AS_TRANS",
                        m.within ? "prefix within a watched one" : "watched prefix");
-  if (!m.within)
-    return watch_.origin(m.origin) ? "a prefix that this watched origin never had before"
-                                   : "a watched prefix that no AS was known to originate before";
-  return own ? "a prefix within a watched one, never seen before"
-             : "a prefix within a watched one, never seen before, of an AS that does not originate "
-               "the watched one";
+  if (!m.within && !watch_.origin(m.origin))
+    return again == all ? "a watched prefix that no AS was known to originate before this one is back"
+                        : "a watched prefix that no AS was known to originate before";
+  const std::string_view what =
+      m.within ? " within a watched one that this AS" : " that this watched origin";
+  std::string rule = again == 0     ? fmt::format("a prefix{} never had before", what)
+                     : again == all ? fmt::format("a prefix{} had before is back", what)
+                                    : fmt::format("several prefixes{} has, some for the first time",
+                                                  what);
+  if (m.within && !own) rule += "; it does not originate the watched one";
+  return rule;
 }
 
 /// Key: prefix | origin. Value: format | flags | times.

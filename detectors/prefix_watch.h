@@ -75,7 +75,7 @@ class PrefixWatch final : public Detector {
   Matter matter_of(const Pair& pair) const;
   bool is_news(const Pair& pair) const;
   bool expected(const Matter& matter, const Nlri& nlri) const;
-  std::string rule_of(const Matter& matter, bool own) const;
+  std::string rule_of(const Matter& matter, bool own, std::size_t again, std::size_t all) const;
   void note(const Pair& pair, const RouteChange& change, bool added);
   enum class News { kAppeared, kLeft, kLeftUnseen };
   static std::string_view type_of(const Matter& m);

@@ -239,8 +239,10 @@ void Visibility::lose(Asn origin, const std::vector<Nlri>& prefixes) {
   if (outage == nullptr) return;
   for (const Nlri& nlri : prefixes) store(origin, nlri);
   note_dark(origin);
-  if (first ? damp(origin, prefixes) : by_origin_[origin].damped) {
-    by_origin_[origin].last = shown(prefixes);
+  if (Origin& o = by_origin_[origin]; first ? damp(origin, prefixes) : o.damped) {
+    o.last = shown(prefixes);
+    for (const Evidence& e : o.last.by.evidence)
+      if (o.lost_by.size() < Event::kMaxEvidence) o.lost_by.push_back(e);
     return;
   }
   tell_lost(origin, prefixes, shown(prefixes), first ? Action::kRaise : Action::kUpdate);
@@ -271,8 +273,9 @@ void Visibility::tell_lost(Asn origin, const std::vector<Nlri>& prefixes, const 
       e.prefix_count == 1 ? "is" : "are",
       whole_origin && settings_.lost_percent != 0 ? fmt::format(": AS{} is lost as a whole", origin)
       : whole_origin ? fmt::format(": nothing of AS{} is visible any more", origin)
+      : origin == 0  ? ""
       : visible == 0 ? "; no other of it is watched and visible"
-                   : fmt::format("; {} of it that {} watched still visible",
+                     : fmt::format("; {} of it that {} watched still visible",
                                  count_of(visible, "prefix", "prefixes"), visible == 1 ? "is" : "are"));
   host_->emit(std::move(e));
 }
@@ -310,8 +313,12 @@ void Visibility::regain(Asn origin, const std::vector<Nlri>& prefixes) {
   const std::size_t left = outage->inside.size();
   outages_.forget_if_empty(origin);
   note_dark(origin);
-  if (by_origin_[origin].damped) {
-    by_origin_[origin].last = shown(prefixes);
+  if (Origin& o = by_origin_[origin]; o.damped) {
+    o.last = shown(prefixes);
+    std::erase_if(o.lost_by, [&](const Evidence& e) {
+      return std::any_of(prefixes.begin(), prefixes.end(),
+                         [&](const Nlri& nlri) { return nlri.prefix == e.prefix; });
+    });
     return;
   }
   // Of a path that ended in an AS_SET nobody knows whose it was.
@@ -412,14 +419,19 @@ void Visibility::emit_flap(Asn as, Action action) {
                ? fmt::format("more than {} outages within {} s", settings_.flap_threshold,
                              settings_.flap_window.count())
                : fmt::format("no further outage within {} s", settings_.flap_window.count());
-  e.summary = action == Action::kRaise
-                  ? fmt::format("prefixes of AS{} are lost and regained again and again; silent "
-                                "until there is no outage for {}",
-                                as, format_duration(settings_.flap_window))
-                  : fmt::format("AS{}: {} folded since {}; what is watched is now {}", as,
-                                count_of(o.folded, "outage", "outages"),
-                                format_rfc3339(o.damped_since),
-                                outage == nullptr ? "visible" : "lost");
+  if (action == Action::kRaise) {
+    e.summary = fmt::format(
+        "prefixes{} are lost and regained again and again; silent until there is no outage for {}",
+        of_as(as), format_duration(settings_.flap_window));
+  } else {
+    if (as != 0) e.summary = fmt::format("AS{}: ", as);
+    e.summary += fmt::format("{} folded since {}; ", count_of(o.folded, "outage", "outages"),
+                             format_rfc3339(o.damped_since));
+    e.summary += outage == nullptr
+                     ? std::string("what is watched is now visible")
+                     : fmt::format("{} {} now lost", join_prefixes(e.prefixes, e.prefix_count),
+                                   e.prefix_count == 1 ? "is" : "are");
+  }
   host_->emit(std::move(e));
 }
 
@@ -427,23 +439,33 @@ void Visibility::on_timer(std::uint64_t key) {
   const auto as = static_cast<Asn>(key);
   Origin& o = by_origin_[as];
   if (!o.damped) return;
+  const auto* outage = outages_.find(as);
+  if (outage != nullptr) o.last = all_lost(as);
   emit_flap(as, Action::kClear);
   o.damped = false;
   o.folded = 0;
+  o.lost_by.clear();
   store_damping(as);
-  Shown last = std::exchange(o.last, {});
-  const auto* outage = outages_.find(as);
+  const Shown last = std::exchange(o.last, {});
   if (outage == nullptr) return;
-  // What is lost since before the end of damping was told by nobody.
+  // It was told by nobody.
   std::vector<Nlri> prefixes;
-  last.prefixes.clear();
-  for (const auto& [nlri, since] : outage->inside) {
-    prefixes.push_back(nlri);
-    insert_bounded(last.prefixes, nlri.prefix, Event::kMaxPrefixes);
-  }
-  last.prefix_count = static_cast<std::uint32_t>(prefixes.size());
-  last.by.last_known.reset();
+  for (const auto& [nlri, since] : outage->inside) prefixes.push_back(nlri);
   tell_lost(as, prefixes, last, Action::kRaise);
+}
+
+Visibility::Shown Visibility::all_lost(Asn as) const {
+  const Origin& o = by_origin_.at(as);
+  Shown out;
+  out.by.cause = o.last.by.cause;
+  out.by.evidence = o.lost_by;
+  for (const Evidence& e : o.lost_by)
+    insert_bounded(out.by.peers, std::string(e.peer.view()), kMaxEventPeers);
+  const auto& inside = outages_.find(as)->inside;
+  for (const auto& [nlri, since] : inside)
+    insert_bounded(out.prefixes, nlri.prefix, Event::kMaxPrefixes);
+  out.prefix_count = static_cast<std::uint32_t>(inside.size());
+  return out;
 }
 
 void Visibility::path_released(PathId path) {

@@ -92,6 +92,7 @@ class Visibility final : public Detector {
     std::uint64_t folded = 0;           // outages since it was damped
     Timestamp damped_since, calm_at;    // begin and end of damping, where `damped`
     Shown last;                         // what was folded last
+    std::vector<Evidence> lost_by;      // of what is lost now and went while damped
   };
   using Batch = std::map<Asn, std::vector<Nlri>>;  // by origin, in order of prefix
 
@@ -121,6 +122,8 @@ class Visibility final : public Detector {
   Event make_event(std::string_view type, Action action, Asn origin, Timestamp since,
                    const Nlri& of) const;
   void emit_flap(Asn as, Action action);
+  /// What is lost now; where an origin is damped.
+  Shown all_lost(Asn as) const;
 
   static constexpr std::size_t kMaxSubjects = 100000;
 

@@ -68,7 +68,8 @@ static void on_route_change(void* p, const lapwing_route_change* change) {
   event.cause = change->cause;
   event.last_known = change->last_known;
   hop_count = host->as_path(host, change->after, hops, 64);
-  if (hop_count > 0 && hop_count <= 64) {
+  /* 0 is an AS_SET: which of its members originates the prefix is not known. */
+  if (hop_count > 0 && hop_count <= 64 && hops[hop_count - 1] != 0) {
     event.has_origin = 1;
     event.origin_as = hops[hop_count - 1];
   }

@@ -356,4 +356,119 @@ TEST_CASE("origin-change: a change found after a gap carries its interval") {
   CHECK(s.host.events[0].changed_between->from == time_of("2024-01-01T20:00:00Z"));
 }
 
+TEST_CASE("origin-change: an origin that comes again is said to, and so are some of several") {
+  OriginScene s;
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 666");
+  CHECK(s.host.events[0].rule ==
+        "an AS originates a prefix that no neighbour showed it to originate before");
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 100");
+  s.host.after(seconds(1));
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 666");
+  REQUIRE(s.host.events.size() == 3);
+  CHECK(s.host.events[2].rule == "an AS originates a prefix again that it had left");
+  CHECK(s.host.events[2].summary ==
+        "10.0.0.0/24 originated by AS666 again, and still by AS100; seen by a");
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 100");
+  s.host.after(seconds(1));
+  s.host.announce(s.a, {"10.0.0.0/24", "10.0.1.0/24"}, "1 10 666");
+  REQUIRE(s.host.events.size() == 5);
+  CHECK(field<std::int64_t>(s.host.events[4], "times") == 3);
+  CHECK(s.host.events[4].rule ==
+        "an AS originates a prefix that no neighbour showed it to originate before, and others "
+        "again that it had left");
+  CHECK(s.host.events[4].summary ==
+        "10.0.0.0/24 and 10.0.1.0/24 originated by AS666 (1 of 2 again), and still by AS100; seen "
+        "by a");
+  // A further prefix that comes again is an update.
+  s.host.announce(s.a, {"10.0.1.0/24"}, "1 10 100");
+  s.host.after(seconds(1));
+  s.host.announce(s.a, {"10.0.1.0/24"}, "1 10 666");
+  s.host.after(seconds(60));
+  CHECK(s.host.events.back().action == Action::kUpdate);
+  CHECK(s.host.events.back().rule == "an AS originates a prefix again that it had left");
+  CHECK(s.host.events.back().summary ==
+        "10.0.1.0/24 originated by AS666 again, and still by AS100; seen by a");
+}
+
+TEST_CASE("origin-change: another origin is there only for the prefixes that it is there for") {
+  OriginScene s;
+  const Texts both{"10.0.0.0/24", "10.0.1.0/24"};
+  s.host.withdraw(s.b, {"10.0.1.0/24"});
+  s.host.announce(s.a, both, "1 10 666");
+  REQUIRE(s.host.taken() == Texts{"origin-change 666"});
+  CHECK_FALSE(field<bool>(s.host.events[0], "moas"));
+  CHECK(field<std::vector<Asn>>(s.host.events[0], "origins") == std::vector<Asn>{100, 666});
+  CHECK(s.host.events[0].summary ==
+        "10.0.0.0/24 and 10.0.1.0/24 originated by AS666, before that by AS100, 1 of 2 still by "
+        "AS100; seen by a");
+  // Each has another one, but not the same.
+  s.host.announce(s.a, both, "1 10 100");
+  s.host.table(s.b, {"10.0.1.0/24"}, "2 20 200");
+  s.host.taken();
+  s.host.announce(s.a, both, "1 10 667");
+  REQUIRE(s.host.taken() == Texts{"origin-change 667"});
+  CHECK(field<bool>(s.host.events.back(), "moas"));
+  CHECK(s.host.events.back().summary ==
+        "10.0.0.0/24 and 10.0.1.0/24 originated by AS667, and still by at least one of AS100 and "
+        "AS200; seen by a");
+}
+
+TEST_CASE("origin-change: what left a prefix by the end of the window is not still there") {
+  OriginScene s;
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 666");
+  s.host.after(seconds(10));
+  s.host.announce(s.a, {"10.0.1.0/24"}, "1 10 666");
+  s.host.after(seconds(10));
+  s.host.announce(s.b, {"10.0.1.0/24"}, "2 20 666");
+  s.host.taken();
+  s.host.after(seconds(50));
+  REQUIRE(s.host.taken() == Texts{"origin-change 666"});
+  CHECK_FALSE(field<bool>(s.host.events.back(), "moas"));
+  CHECK(field<std::vector<Asn>>(s.host.events.back(), "origins") == std::vector<Asn>{666});
+  CHECK(s.host.events.back().summary ==
+        "10.0.1.0/24 originated by AS666, before that by AS100; seen by a");
+  // Nor is what was dropped before.
+  s.host.announce(s.a, {"10.0.1.0/24"}, "1 10 100");
+  s.host.announce(s.b, {"10.0.1.0/24"}, "2 20 100");
+  s.host.announce(s.a, {"10.0.1.0/24"}, "1 10 666");
+  s.host.taken();
+  s.host.drop_routes(s.a);
+  s.host.withdraw(s.b, {"10.0.1.0/24"});
+  s.host.after(seconds(60));
+  REQUIRE(s.host.taken() == Texts{"origin-change 666"});
+  CHECK_FALSE(field<bool>(s.host.events.back(), "moas"));
+}
+
+TEST_CASE("origin-change: path identifiers that come and go hide no other origin") {
+  FakeHost host("origin-change");
+  const PeerId a = host.add_peer("a", 1);
+  host.at("2024-01-01T00:00:00Z");
+  host.table(a, {"10.0.0.0/24#1", "10.0.1.0/24#1"}, "1 10 100");
+  host.announce(a, {"10.0.0.0/24#2"}, "1 12 666");
+  host.announce(a, {"10.0.1.0/24#2"}, "1 12 666");
+  host.announce(a, {"10.0.1.0/24#3"}, "1 13 666");
+  host.withdraw(a, {"10.0.1.0/24#2"});
+  REQUIRE(host.taken() == Texts{"origin-change 666"});
+  host.after(seconds(60));
+  REQUIRE(host.taken() == Texts{"origin-change 666"});
+  CHECK(field<bool>(host.events.back(), "moas"));
+  CHECK(host.events.back().summary ==
+        "10.0.1.0/24 originated by AS666, and still by AS100; seen by a");
+}
+
+TEST_CASE("origin-change: scope watched tells the end of what it told, whatever comes then") {
+  FakeHost host("origin-change");
+  host.settings.set("scope", std::string("watched"));
+  host.watched = watch_origin(100);
+  const PeerId a = host.add_peer("a", 1);
+  host.at("2024-01-01T00:00:00Z");
+  host.table(a, {"10.0.0.0/24", "10.0.1.0/24"}, "1 10 100");
+  host.announce(a, {"10.0.0.0/24", "10.0.1.0/24"}, "1 10 666");
+  REQUIRE(host.taken() == Texts{"origin-change 666"});
+  host.withdraw(a, {"10.0.0.0/24"});
+  host.announce(a, {"10.0.1.0/24"}, "1 10 777");
+  REQUIRE(host.taken() == Texts{"origin-change 666", "origin-change 666 clear"});
+    for (const auto& [key, value] : host.state) CHECK(key.size() == 5);  // what it lost
+}
+
 }  // namespace lapwing::test

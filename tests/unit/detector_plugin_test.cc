@@ -70,6 +70,9 @@ TEST_CASE("plugin in C: events, evidence, settings and state") {
   CHECK(e.summary == "a /26 was announced");
   CHECK_FALSE(e.changed_between.has_value());
   CHECK(s.host.state.size() == 1);
+  s.host.announce(s.a, {"10.0.0.64/26"}, "1 3356 {100 101}");
+  REQUIRE(s.host.events.size() == 2);
+  CHECK_FALSE(s.host.events[1].origin_as.has_value());
   // A second instance takes the state over; what is damaged is refused.
   Settings again;
   std::unique_ptr<Detector> second;

@@ -269,4 +269,51 @@ TEST_CASE("prefix-watch: the reserved ASes at the ends of both ranges are origin
   CHECK(s.host.taken() == Texts{"more-specific 4294967295", "more-specific 65535"});
 }
 
+TEST_CASE("prefix-watch: what was there before is not said to be new") {
+  PrefixScene s(the_24());
+  const Texts both{"10.0.0.0/25", "10.0.0.128/25"};
+  s.host.announce(s.a, {"10.0.0.0/25"}, "1 10 666");
+  CHECK(s.host.events.back().rule ==
+        "a prefix within a watched one that this AS never had before; it does not originate the "
+        "watched one");
+  CHECK(s.host.events.back().summary ==
+        "10.0.0.0/25 newly announced by AS666, within 10.0.0.0/24, seen by a");
+  s.host.withdraw(s.a, {"10.0.0.0/25"});
+  s.host.after(seconds(1));
+  s.host.announce(s.a, {"10.0.0.0/25"}, "1 10 666");
+  CHECK(s.host.events.back().rule ==
+        "a prefix within a watched one that this AS had before is back; it does not originate the "
+        "watched one");
+  CHECK(s.host.events.back().summary ==
+        "10.0.0.0/25 announced again by AS666, within 10.0.0.0/24, seen by a");
+  s.host.withdraw(s.a, {"10.0.0.0/25"});
+  s.host.after(seconds(1));
+  s.host.announce(s.a, both, "1 10 666");
+  CHECK(field<std::int64_t>(s.host.events.back(), "times") == 3);
+  CHECK(s.host.events.back().rule ==
+        "several prefixes within a watched one that this AS has, some for the first time; it does "
+        "not originate the watched one");
+  CHECK(s.host.events.back().summary == "10.0.0.0/25 and 10.0.0.128/25 announced (1 of 2 again) by "
+                                        "AS666, within 10.0.0.0/24, seen by a");
+  // An update is no other than a raise.
+  s.host.withdraw(s.a, {"10.0.0.128/25"});
+  s.host.after(seconds(1));
+  s.host.announce(s.a, {"10.0.0.128/25"}, "1 10 666");
+  CHECK(s.host.events.back().action == Action::kUpdate);
+  CHECK(s.host.events.back().summary ==
+        "10.0.0.128/25 announced again by AS666, within 10.0.0.0/24, seen by a");
+  // It is the AS that had it, not the prefix that was there.
+  s.host.announce(s.b, {"10.0.0.128/25"}, "2 20 100");
+  CHECK(s.host.events.back().rule == "a prefix within a watched one that this AS never had before");
+
+  PrefixScene origin(watch_origin(100));
+  origin.host.announce(origin.a, {"192.0.2.0/24"}, "1 10 100");
+  CHECK(origin.host.events.back().rule == "a prefix that this watched origin never had before");
+  origin.host.withdraw(origin.a, {"192.0.2.0/24"});
+  origin.host.after(seconds(1));
+  origin.host.announce(origin.a, {"192.0.2.0/24"}, "1 10 100");
+  CHECK(origin.host.events.back().rule == "a prefix that this watched origin had before is back");
+  CHECK(origin.host.events.back().summary == "192.0.2.0/24 announced again by AS100, seen by a");
+}
+
 }  // namespace lapwing::test

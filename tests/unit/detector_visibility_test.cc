@@ -477,6 +477,47 @@ TEST_CASE("visibility: what a first table brings back is shown") {
   CHECK(s.host.events[1].evidence.size() == 2);
 }
 
+TEST_CASE("visibility: the end of damping names what is lost then, and how that went") {
+  VisibilityScene s;
+  for (int i = 0; i < 5; ++i) {
+    s.withdraw({"10.0.1.0/24"});
+    if (i < 4) s.host.announce(s.a, {"10.0.1.0/24"}, "1 10 100");
+    s.host.after(seconds(10));
+  }
+  REQUIRE(s.host.events.back().type == "visibility-flap");
+  s.withdraw({"10.0.0.0/24"});
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 100");
+  s.host.taken();
+  s.host.after(hours(2));
+  REQUIRE(s.host.taken() == Texts{"visibility-flap 100 clear", "visibility-lost 100"});
+  const Event& end = s.host.events[s.host.events.size() - 2];
+  CHECK(field<std::string>(end, "state") == "lost");
+  CHECK(end.summary ==
+        "AS100: 1 outage folded since 2024-01-02T00:00:40.000000Z; 10.0.1.0/24 is now lost");
+  for (const Event* e : {&end, &std::as_const(s.host.events.back())}) {
+    CHECK(prefix_texts(*e) == Texts{"10.0.1.0/24"});
+    REQUIRE(e->evidence.size() == 1);
+    CHECK(format_prefix(e->evidence[0].prefix) == "10.0.1.0/24");
+    CHECK_FALSE(e->evidence[0].new_path.has_value());
+    CHECK(e->peers == Texts{"a"});
+  }
+}
+
+TEST_CASE("visibility: of an origin that nobody knows, nothing is said beside its prefix") {
+  VisibilityScene s(watch_prefixes({"10.0.2.0/24"}));
+  for (int i = 0; i < 5; ++i) {
+    s.host.announce(s.a, {"10.0.2.0/24"}, "1 10 {100 101}");
+    s.host.withdraw(s.a, {"10.0.2.0/24"});
+  }
+  CHECK(s.host.events.front().summary == "10.0.2.0/24 is lost");
+  CHECK(s.host.events.back().summary ==
+        "prefixes are lost and regained again and again; silent until there is no outage for "
+        "1 h 00 min 00 s");
+  s.host.after(hours(2));
+  CHECK(s.host.events.at(s.host.events.size() - 2).summary ==
+        "1 outage folded since 2024-01-02T00:00:00.000000Z; 10.0.2.0/24 is now lost");
+}
+
 TEST_CASE("visibility: nothing watched asks for no routes") {
   FakeHost host("visibility");
   CHECK(host.detector().route_interest() == RouteInterest::kNone);
