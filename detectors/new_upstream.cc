@@ -403,8 +403,10 @@ void NewUpstream::on_timer(std::uint64_t key) {
     return store_storm();
   }
   if (!knowledge_[adjacency].damped) return;
-  emit_flap_state(adjacency, Action::kClear);
   AdjacencyRecord& r = knowledge_[adjacency];
+  if (!r.flap_reported && !r.open && r.stands != RaiseOf::kNothing)
+    emit_gone_after_flap(adjacency);
+  emit_flap_state(adjacency, Action::kClear);
   r.damped = r.flap_reported = false;
   r.folded = 0;
   judge_single_homed_after_flap(adjacency);

@@ -245,7 +245,9 @@ class NewUpstream final : public Detector {
   void emit_returned(Touch& t);
   void emit_gone(Touch& t);
   void emit_unheard(std::uint32_t adjacency, const Dropped& dropped);
-  Event make_gone(AdjacencyRecord& r);
+  void emit_gone_after_flap(std::uint32_t adjacency);
+  /// `at`: when it went.
+  Event make_gone(AdjacencyRecord& r, Timestamp at);
   void emit_flap_begins(Touch& t);
   void emit_flap_state(std::uint32_t adjacency, Action action);
   bool becomes_single_homed(const OriginTouch& o) const;

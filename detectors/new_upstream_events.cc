@@ -217,7 +217,7 @@ void NewUpstream::emit_gone(Touch& t) {
     d.evidence = std::move(w->evidence);
     close_window(t.adjacency, false);
   }
-  Event e = make_gone(r);
+  Event e = make_gone(r, host_->now());
   fill_from_touch(e, t);
   const Details& d = details(t);
   for (const Toggle& toggle : left) insert_bounded(e.prefixes, toggle.prefix, Event::kMaxPrefixes);
@@ -234,21 +234,36 @@ void NewUpstream::emit_gone(Touch& t) {
 }
 
 /// What the ends of an upstream have in common. Nothing stands of it after this.
-Event NewUpstream::make_gone(AdjacencyRecord& r) {
+Event NewUpstream::make_gone(AdjacencyRecord& r, Timestamp at) {
   Event e = make_event(r, "upstream-gone", Action::kClear, Severity::kNotice, {r.activations});
   e.ends = what_stands(r);
   r.stands = RaiseOf::kNothing;
-  e.fields.push_back({"duration_seconds", whole_seconds(e.time - r.opened)});
+  e.fields.push_back({"duration_seconds", whole_seconds(at - r.opened)});
   e.fields.push_back({"active_since", r.opened});
   e.fields.push_back({"times", static_cast<std::int64_t>(r.activations)});
   add_reserved(e, r);
   return e;
 }
 
+/// A storm folded the beginning of damping, so its end says nothing; but of what stood it is the end.
+void NewUpstream::emit_gone_after_flap(std::uint32_t adjacency) {
+  AdjacencyRecord& r = knowledge_[adjacency];
+  const Timestamp went = knowledge_.intervals(adjacency).back().to;
+  Event e = make_gone(r, went);
+  e.known_upstreams = known_upstreams(r.origin_number, r.upstream);
+  show_routes(adjacency, false, e);
+  e.fields.push_back({"gone_since", went});
+  set_text(e.rule, FMT_COMPILE("no change for {} s; it had come and gone again and again"),
+           settings_.flap_quiet.count());
+  set_text(e.summary, FMT_COMPILE("AS{} no longer has upstream AS{}, since {}"), r.origin, r.upstream,
+           format_rfc3339(went));
+  host_->emit(std::move(e));
+}
+
 /// Its routes went when the session turned, without a word from the neighbour: no change is at hand.
 void NewUpstream::emit_unheard(std::uint32_t adjacency, const Dropped& dropped) {
   AdjacencyRecord& r = knowledge_[adjacency];
-  Event e = make_gone(r);
+  Event e = make_gone(r, host_->now());
   e.cause = Cause::kResync;
   e.changed_between = TimeRange{dropped.at, e.time};
   e.known_upstreams = known_upstreams(r.origin_number, r.upstream);
@@ -263,8 +278,7 @@ void NewUpstream::emit_unheard(std::uint32_t adjacency, const Dropped& dropped) 
 void NewUpstream::emit_flap_begins(Touch& t) {
   close_window(t.adjacency, false);
   AdjacencyRecord& r = knowledge_[t.adjacency];
-  // What stands ends with the end of damping, and so that has to be told.
-  if (r.stands == RaiseOf::kNothing && !admit(kFlap, r)) return;
+  if (!admit(kFlap, r)) return;
   r.flap_reported = true;
   Event e = make_event(r, "upstream-flap", Action::kRaise, Severity::kNotice,
                        {id_part(r.damped_since), 0});

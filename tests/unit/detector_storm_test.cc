@@ -234,10 +234,16 @@ TEST_CASE("storm: the end of what was told is told, however many events there ar
     }
     exhaust();
     host.announce(a, {"10.0.1.0/24"}, "1 10 100");
-    CHECK(host.taken() == Texts{"upstream-flap 100 30"});
+    CHECK(host.taken().empty());
+    const Timestamp went = host.now();
     host.after(seconds(900));
-    CHECK(host.taken().back() == "upstream-flap 100 30 clear");
-    CHECK(host.events.back().ends == "upstream-flap upstream-returned");
+    CHECK(host.taken().back() == "upstream-gone 100 30");
+    const Event& gone = host.events.back();
+    CHECK(gone.ends == "upstream-returned");
+    CHECK(gone.time == went + seconds(900));
+    CHECK(field<Timestamp>(gone, "gone_since") == went);
+    CHECK(field<std::int64_t>(gone, "duration_seconds") == 120);
+    CHECK(gone.evidence.size() == 4);  // what is there instead, by each neighbour
   }
 }
 
