@@ -157,7 +157,7 @@ class Runner {
       case Subject::kDetectors:
         return show_detectors(body, screen());
       case Subject::kSuppressed:
-        return show_suppressed(body, line_.rule, screen());
+        return show_suppressed(body, screen());
       case Subject::kUpdates:
         return std::nullopt;
     }

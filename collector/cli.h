@@ -52,7 +52,6 @@ struct CommandLine {
   bool json = false;                  // show, monitor, write
   bool lines = false;                 // show: the answer is NDJSON, printed as it comes
   std::string target;                 // show, monitor, write: "/api/v1/…"
-  std::string rule;                   // show suppressed: of this one only, where not empty
   std::string text;                   // write: for the neighbour
 };
 

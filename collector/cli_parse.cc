@@ -233,7 +233,6 @@ class Parser {
     if (line_.verb == Verb::kShow) {
       line_.target = show_target();
       line_.lines = route_.lines;
-      if (line_.subject == Subject::kSuppressed) line_.rule = name_;
     } else if (line_.verb == Verb::kMonitor) {
       line_.target = updates_->parsed() ? updates_target(route_)
                                         : event_target("/api/v1/events/stream", events_);

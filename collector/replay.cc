@@ -220,6 +220,7 @@ void print_suppressed(rib::Engine& engine) {
   std::int64_t total = 0;
   std::string by_rule;
   for (const boost::json::value& rule : answer.at("rules").as_array()) {
+    if (rule.at("count").as_int64() == 0) continue;
     total += rule.at("count").as_int64();
     by_rule += fmt::format(" {}={}", boost::json::serialize(rule.at("rule")),
                            rule.at("count").as_int64());

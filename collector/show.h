@@ -32,8 +32,7 @@ Shown show_history(std::string_view body, const Screen& screen);
 Shown show_blind(std::string_view body, const Screen& screen);
 Shown show_sinks(std::string_view body, const Screen& screen);
 Shown show_detectors(std::string_view body, const Screen& screen);
-/// Where `rule` is not empty, the count of that one only: the answer has those of all.
-Shown show_suppressed(std::string_view body, std::string_view rule, const Screen& screen);
+Shown show_suppressed(std::string_view body, const Screen& screen);
 /// One change of a route as one line, for `lapwing monitor updates`.
 Shown show_update_line(std::string_view update);
 /// What a write did: a sentence, and what was changed.

@@ -121,15 +121,14 @@ Shown show_detectors(std::string_view body, const Screen& screen) {
   return table.render(screen.width);
 }
 
-Shown show_suppressed(std::string_view body, std::string_view of_rule, const Screen& screen) {
+Shown show_suppressed(std::string_view body, const Screen& screen) {
   const auto rules = objects_of(body, "rules"), events = objects_of(body, "events");
   if (!rules || !events) return std::nullopt;
   Table counts;
   counts.add_column("Rule", Table::Align::kLeft, true);
   counts.add_column("Suppressed", Table::Align::kRight);
   for (const json::object& rule : *rules)
-    if (of_rule.empty() || cell(rule, "rule") == of_rule)
-      counts.add_row({cell(rule, "rule"), cell(rule, "count")});
+    counts.add_row({cell(rule, "rule"), cell(rule, "count")});
   Table table;
   table.add_column("Time");
   table.add_column("Rule");

@@ -117,7 +117,9 @@ std::unique_ptr<Detector> make_suppression(std::vector<SuppressionRule> rules,
 }
 
 Suppression::Suppression(std::vector<SuppressionRule> rules, std::uint32_t storm_limit)
-    : rules_(std::move(rules)), storm_limit_(storm_limit) {}
+    : rules_(std::move(rules)), storm_limit_(storm_limit) {
+  for (const SuppressionRule& rule : rules_) counts_.emplace(rule.name, 0);
+}
 
 bool Suppression::admit(std::string_view detector, Event& event) {
   if (event.type == "detector-failed") return true;
@@ -560,14 +562,18 @@ void Suppression::start_up() {
 
 std::optional<std::string> Suppression::query(std::string_view what, std::string_view argument) {
   if (what != "suppressed") return std::nullopt;
+  const bool known = argument == kStormRule || argument == kEndRule ||
+                     counts_.contains(std::string(argument));
+  if (!argument.empty() && !known) return std::nullopt;
   return listed_as_json(argument);
 }
 
-/// Counts of all rules, and the last suppressed events, oldest first; of one rule if it is named.
+/// Counts of all rules, and the last suppressed events, oldest first; both of one rule if it is named.
 std::string Suppression::listed_as_json(std::string_view rule) const {
   std::string json = "{\"rules\":[";
   std::string comma;
   for (const auto& [name, count] : counts_) {
+    if (!rule.empty() && name != rule) continue;
     json += fmt::format(R"({}{{"rule":{},"count":{}}})", comma, json_string(name), count);
     comma = ",";
   }

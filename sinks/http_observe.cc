@@ -74,7 +74,7 @@ HttpResponse get_suppressed(const HttpContext& context, const HttpRequest& reque
   static constexpr std::string_view kKnown[] = {"rule"};
   if (const auto wrong = request.unknown_parameter(kKnown)) return problem(400, *wrong);
   auto answer = context.reader.detector_query("suppressed", request.parameter("rule").value_or(""));
-  if (!answer) return problem(404, "nothing is suppressed here");
+  if (!answer) return problem(404, "no such rule");
   return {200, "application/json", std::move(*answer) + "\n"};
 }
 

@@ -74,37 +74,6 @@ TEST_CASE("check: exit code 0 and a summary for a good file, 1 and every fault f
   CHECK_EQ(run({"check", "-c", "/nonexistent"}).code, kExitFailed);
 }
 
-TEST_CASE("check: a plugin that is switched off is no built-in detector less") {
-  const ConfigFile file(std::string(kGood) +
-                        "[detector.mine]\nplugin = \"mine.so\"\nenabled = false\n"
-                        "[detector.other]\nplugin = \"other.so\"\n"
-                        "[detector.path-change]\nenabled = false\n");
-  Commands commands;
-  commands.detectors = {"new-upstream", "path-change"};
-  CHECK_EQ(run({"check", "-c", file.path()}, commands).out,
-           file.path() + ": valid; neighbours: 1, detectors: 2, sinks: 1, warnings: 0\n");
-}
-
-TEST_CASE("check: what a plugin says stays one line, and cannot drive the terminal") {
-  const ConfigFile file(kGood);
-  Commands commands;
-  commands.check_settings = [](const Config& config, std::vector<Diagnostic>& diagnostics) {
-    diagnostics.push_back({config.file, {}, DiagnosticKind::kError, "bad \x1b[2J\n\"quote\""});
-  };
-  CHECK_EQ(run({"check", "-c", file.path()}, commands).err,
-           file.path() + ": error: bad ?[2J?\"quote\"\n");
-}
-
-TEST_CASE("show suppressed: the counts are those of the rule that is named") {
-  const std::string body =
-      R"({"rules":[{"rule":"a","count":1},{"rule":"b","count":2}],"events":[]})";
-  const auto of_one = ask("200 OK", body, {"show", "suppressed", "b"});
-  CHECK_EQ(of_one.code, kExitDone);
-  CHECK(of_one.out.starts_with("Rule  Suppressed\nb              2\n\n"));
-  CHECK(ask("200 OK", body, {"show", "suppressed"}).out.starts_with(
-      "Rule  Suppressed\na              1\nb              2\n\n"));
-}
-
 TEST_CASE("check: what detectors and sinks find wrong counts") {
   const ConfigFile file(std::string(kGood) + "port = 5\n");
   Commands commands;

@@ -95,6 +95,22 @@ TEST_CASE("suppression: an ignore list hides what fits all of its selectors, and
   CHECK(f.suppression->query("routes", "") == std::nullopt);
 }
 
+TEST_CASE("suppression: what is listed of a rule, and of a name that no rule has") {
+  Filter f({rule("lab"), rule("other")}, 1);
+  const auto of = [&f](const char* name) { return f.suppression->query("suppressed", name); };
+  CHECK(f.listed() == R"({"rules":[{"rule":"lab","count":0},{"rule":"other","count":0}],"events":[]})");
+  CHECK_FALSE(f.send("path-change", Action::kUpdate));
+  CHECK(of("other") == R"({"rules":[{"rule":"other","count":0}],"events":[]})");
+  CHECK(of("lab")->starts_with(R"({"rules":[{"rule":"lab","count":1}],"events":[{)"));
+  CHECK(of("storm-limit") == R"({"rules":[],"events":[]})");
+  CHECK_FALSE(of("none"));
+  // It is gone, and what it kept back is listed still.
+  f.rules.clear();
+  f.restart();
+  CHECK(of("lab")->starts_with(R"({"rules":[{"rule":"lab","count":1}],"events":[{)"));
+  CHECK_FALSE(of("other"));
+}
+
 TEST_CASE("suppression: a maintenance window, by event time; an end is told iff its raise was") {
   SuppressionRule r = rule("maintenance");
   r.from = time_of("2024-01-01T01:00:00Z");
