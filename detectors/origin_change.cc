@@ -18,6 +18,14 @@ constexpr std::uint8_t kOriginFormat = 2;  // 1: without times
 constexpr char kPastKey = 'p', kFlappingKey = 'f';
 constexpr std::size_t kPastKeySize = 5, kFlappingKeySize = 37;
 
+/// 'f' | prefix | origin
+std::string flapping_key(const std::pair<Nlri, Asn>& claim) {
+  std::string key(1, kFlappingKey);
+  put_nlri(key, claim.first);
+  put_u32(key, claim.second);
+  return key;
+}
+
 }  // namespace
 
 std::unique_ptr<Detector> make_origin_change(Settings& settings) {
@@ -73,8 +81,12 @@ void OriginChange::on_route_change(const RouteChange& change) {
                                     : !others.empty()            ? std::optional(others.front())
                                                                  : past_.last_origin(nlri);
     if (raised && times >= kFlapTimes && host_->now() - past->left < settings_.quiet) {
-      flapping_.emplace(Claim(nlri, after), Flapping{times});
-      store_flapping({nlri, after}, times);
+      Flapping f;
+      f.times = times + 1;
+      f.from = from.value_or(after);
+      f.until = host_->now() + settings_.quiet;
+      note_arrival(f.news, nlri, change, f.times);
+      begin_flapping({nlri, after}, std::move(f));
     } else if (from && *from != after && (!past || raised)) {
       arrived(nlri, *from, after, change, times + 1);
     }
@@ -119,25 +131,35 @@ void OriginChange::hear(const Claim& claim) {
 void OriginChange::arrived(const Nlri& nlri, Asn from, Asn to, const RouteChange& change,
                            std::uint32_t times) {
   const Key key{from, to};
+  if (enter(key, nlri, times)) note_arrival(news_[key], nlri, change, times);
+}
+
+/// False: it stands already, or there is no more room.
+bool OriginChange::enter(const Key& key, const Nlri& nlri, std::uint32_t times) {
   const bool first = standing_.find(key) == nullptr;
-  if (matter_of_.contains({nlri, to}) || !standing_.enter(key, nlri, host_->now())) return;
-  matter_of_.emplace(Claim(nlri, to), Standing{key, times});
+  if (matter_of_.contains({nlri, key.to}) || !standing_.enter(key, nlri, host_->now())) return false;
+  matter_of_.emplace(Claim(nlri, key.to), Standing{key, times});
   News& news = news_[key];
   news.first = news.first || first;
-  gather(news, nlri, change);
-  if (news.arrivals.size() < kMaxPrefixes) {
-    Arrival& arrival = news.arrivals[nlri];
-    arrival.times = times;
-    if (!host_->has_path_id(change.prefix)) arrival.prefix = change.prefix;
-  }
   store(key, nlri);
+  return true;
+}
+
+void OriginChange::note_arrival(News& news, const Nlri& nlri, const RouteChange& change,
+                                std::uint32_t times) {
+  gather(news, nlri, change);
+  if (news.arrivals.size() == kMaxPrefixes) return;
+  Arrival& arrival = news.arrivals[nlri];
+  arrival.times = times;
+  if (host_->has_path_id(change.prefix)) return;
+  arrival.prefix = change.prefix;
+  named_.insert_or_assign(change.prefix, nlri);
 }
 
 void OriginChange::departed(const Nlri& nlri, Asn origin, const RouteChange& change) {
   const Claim claim(nlri, origin);
-  if (const auto flaps = flapping_.find(claim); flaps != flapping_.end()) {
-    return forget_flapping(flaps);
-  }
+  if (const auto flaps = flapping_.find(claim); flaps != flapping_.end())
+    return end_flapping(flaps);
   const auto matter = matter_of_.find(claim);
   const bool raised = matter != matter_of_.end();
   past_.remember(nlri, origin, {host_->now(), raised ? matter->second.times : 0, raised});
@@ -148,11 +170,45 @@ void OriginChange::departed(const Nlri& nlri, Asn origin, const RouteChange& cha
   gone.nlri.push_back(nlri);
 }
 
-void OriginChange::forget_flapping(ByClaim<Flapping>::iterator at) {
+void OriginChange::begin_flapping(const Claim& claim, Flapping&& flapping) {
+  const auto [at, fresh] = flapping_.try_emplace(claim, std::move(flapping));
+  if (!fresh) return;
+  await_end(claim, at->second);
+  store_flapping(claim, at->second);
+}
+
+void OriginChange::await_end(const Claim& claim, Flapping& flapping) {
+  flapping.timer = next_timer_++;
+  claim_by_timer_.emplace(flapping.timer, claim);
+  host_->set_timer(flapping.timer, flapping.until);
+}
+
+/// It has left again.
+void OriginChange::end_flapping(ByClaim<Flapping>::iterator at) {
   const auto& [claim, flapping] = *at;
-  past_.remember(claim.first, claim.second, {host_->now(), flapping.times + 1, true});
-  store_flapping(claim, std::nullopt);
+  past_.remember(claim.first, claim.second, {host_->now(), flapping.times, true});
+  host_->cancel_timer(flapping.timer);
+  claim_by_timer_.erase(flapping.timer);
+  host_->erase_state(flapping_key(claim));
   flapping_.erase(at);
+}
+
+/// It stays.
+void OriginChange::tell_flapping(const Claim& claim) {
+  const auto at = flapping_.find(claim);
+  Flapping flapping = std::move(at->second);
+  flapping_.erase(at);
+  host_->erase_state(flapping_key(claim));
+  const auto& [nlri, to] = claim;
+  const Others others = others_of(to, flapping.news);
+  const Key key{others.origins.empty() ? flapping.from : *others.origins.begin(), to};
+  if (key.from == to || !enter(key, nlri, flapping.times)) return;
+  News& news = news_[key];
+  insert_bounded(news.prefixes, nlri.prefix, kMaxPrefixes);
+  news.arrivals.merge(flapping.news.arrivals);
+  news.by.add(flapping.news.by);
+  news.watched = news.watched || flapping.news.watched;
+  on_update_end();
 }
 
 void OriginChange::gather(News& news, const Nlri& nlri, const RouteChange& change) {
@@ -184,6 +240,11 @@ void OriginChange::on_update_end() {
 }
 
 void OriginChange::on_timer(std::uint64_t timer) {
+  if (const auto named = claim_by_timer_.find(timer); named != claim_by_timer_.end()) {
+    const Claim claim = named->second;
+    claim_by_timer_.erase(named);
+    return tell_flapping(claim);
+  }
   const auto it = by_timer_.find(timer);
   if (it == by_timer_.end()) return;
   const Key key = it->second;
@@ -232,7 +293,7 @@ void OriginChange::raise(const Key& key, News& news, Action action) {
   Event e = make_event(key, action, matter->since, news.prefixes.front());
   fill(e, news);
   e.severity = news.watched ? Severity::kWarning : Severity::kNotice;
-  const Others others = others_of(key, news);
+  const Others others = others_of(key.to, news);
   std::vector<Asn> origins(others.origins.begin(), others.origins.end());
   insert_bounded(origins, key.to, origins.size() + 1);
   std::uint32_t most = 1, least = news.arrivals.begin()->second.times;
@@ -253,18 +314,20 @@ void OriginChange::raise(const Key& key, News& news, Action action) {
 }
 
 /// As the routes are now: an origin may have left since the prefix came.
-OriginChange::Others OriginChange::others_of(const Key& key, const News& news) {
+OriginChange::Others OriginChange::others_of(Asn to, const News& news) {
   Others all;
   std::set<Asn> own;
   const auto look = [&](const RouteView& route) {
     const Asn as = origins_.origin(route.path, route.peer);
-    if (as != PathOrigins::kNone && as != key.to) own.insert(as);
+    if (as != PathOrigins::kNone && as != to) own.insert(as);
     return true;
   };
   for (const auto& [nlri, arrival] : news.arrivals) {
     own.clear();
     groups_.for_each_with_id(nlri, look);
-    if (arrival.prefix) host_->for_each_route(*arrival.prefix, look);
+    if (arrival.prefix)
+      if (const auto named = named_.find(*arrival.prefix); named != named_.end() && named->second == nlri)
+        host_->for_each_route(*arrival.prefix, look);
     if (own.empty()) continue;
     all.alike = all.alike && (all.prefixes == 0 || own == all.origins);
     ++all.prefixes;
@@ -362,14 +425,13 @@ void OriginChange::store(const Key& key, const Nlri& nlri) {
   host_->put_state(name, value);
 }
 
-/// Key: 'f' | prefix | origin. Value: times. Absent: it does not flap.
-void OriginChange::store_flapping(const Claim& claim, std::optional<std::uint32_t> times) {
-  std::string name(1, kFlappingKey), value;
-  put_nlri(name, claim.first);
-  put_u32(name, claim.second);
-  if (!times) return host_->erase_state(name);
-  put_u32(value, *times);
-  host_->put_state(name, value);
+/// Value: times | from (4) | until.
+void OriginChange::store_flapping(const Claim& claim, const Flapping& flapping) {
+  std::string value;
+  put_u32(value, flapping.times);
+  put_u32(value, flapping.from);
+  put_time(value, flapping.until);
+  host_->put_state(flapping_key(claim), value);
 }
 
 /// Key: 'p' | piece.
@@ -388,7 +450,11 @@ bool OriginChange::restore_flapping(std::string_view name, std::string_view valu
   StateReader k(name.substr(1)), v(value);
   const Nlri nlri = k.nlri();
   const Asn origin = k.u32();
-  flapping_.emplace(Claim(nlri, origin), Flapping{v.u32(), false});
+  Flapping& flapping = flapping_[{nlri, origin}];
+  flapping.times = v.u32();
+  flapping.from = v.u32();
+  flapping.until = v.time();
+  flapping.shown = false;
   return k.at_end() && v.at_end();
 }
 
@@ -421,15 +487,28 @@ void OriginChange::restore_route(const RouteView& route) {
   const Claim claim(without_path_id(host_->nlri(route.prefix)),
                     origins_.origin(route.path, route.peer));
   if (const auto at = matter_of_.find(claim); at != matter_of_.end()) at->second.shown = true;
-  if (const auto at = flapping_.find(claim); at != flapping_.end()) at->second.shown = true;
+  const auto at = flapping_.find(claim);
+  if (at == flapping_.end()) return;
+  RouteChange shown;
+  shown.peer = route.peer;
+  shown.prefix = route.prefix;
+  shown.after = route.path;
+  shown.cause = Cause::kResync;
+  note_arrival(at->second.news, claim.first, shown, at->second.times);
+  at->second.shown = true;
 }
 
 void OriginChange::start_up() {
-  std::vector<Claim> left;
-  for (const auto& [claim, flapping] : flapping_)
-    if (!flapping.shown) left.push_back(claim);
-  std::sort(left.begin(), left.end());
-  for (const Claim& claim : left) forget_flapping(flapping_.find(claim));
+  std::vector<Claim> flapped;
+  for (const auto& [claim, flapping] : flapping_) flapped.push_back(claim);
+  std::sort(flapped.begin(), flapped.end());
+  for (const Claim& claim : flapped) {
+    const auto at = flapping_.find(claim);
+    if (at->second.shown)
+      await_end(claim, at->second);
+    else
+      end_flapping(at);
+  }
   end_unheard(nullptr);
 }
 
@@ -467,6 +546,7 @@ void OriginChange::path_released(PathId path) {
 void OriginChange::prefix_released(PrefixId prefix) {
   groups_.prefix_released(prefix);
   watch_.prefix_released(prefix);
+  if (!named_.empty()) named_.erase(prefix);
 }
 
 }  // namespace lapwing::detectors

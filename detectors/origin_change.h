@@ -96,9 +96,13 @@ class OriginChange final : public Detector {
     bool shown = true;  // by a route; while restoring: by one that was restored
     PeerId lost_with = 0;  // where not shown any more: whose routes were dropped
   };
-  /// Back too soon to be told.
+  /// Back too soon to be told, unless it stays.
   struct Flapping {
     std::uint32_t times = 0;
+    Asn from = 0;     // if no other has the prefix when it is told
+    Timestamp until;  // it is told then
+    News news;
+    std::uint64_t timer = 0;
     bool shown = true;  // while restoring: by a route that was restored
   };
   /// A prefix and one of its origins.
@@ -117,7 +121,12 @@ class OriginChange final : public Detector {
   void arrived(const Nlri& nlri, Asn from, Asn to, const RouteChange& change, std::uint32_t times);
   void departed(const Nlri& nlri, Asn origin, const RouteChange& change);
   Nlri prefix_of(const RouteChange& change) const;
-  void forget_flapping(ByClaim<Flapping>::iterator at);
+  bool enter(const Key& key, const Nlri& nlri, std::uint32_t times);
+  void note_arrival(News& news, const Nlri& nlri, const RouteChange& change, std::uint32_t times);
+  void begin_flapping(const Claim& claim, Flapping&& flapping);
+  void await_end(const Claim& claim, Flapping& flapping);
+  void end_flapping(ByClaim<Flapping>::iterator at);
+  void tell_flapping(const Claim& claim);
   void add_witness(const Claim& claim, PeerId peer);
   bool minds(const Claim& claim) const;
   void hear(const Claim& claim);
@@ -125,14 +134,14 @@ class OriginChange final : public Detector {
   void gather(News& news, const Nlri& nlri, const RouteChange& change);
   void raise(const Key& key, News& news, Action action);
   void clear(const Key& key, const Gone& gone);
-  Others others_of(const Key& key, const News& news);
+  Others others_of(Asn to, const News& news);
   std::string summary_of(const Key& key, const Event& e, const News& news,
                          const Others& others) const;
   Event make_event(const Key& key, Action action, Timestamp since, const Prefix& of) const;
   static EventId incident_of(const Key& key);
   void fill(Event& e, const News& news) const;
   void store(const Key& key, const Nlri& nlri);
-  void store_flapping(const Claim& claim, std::optional<std::uint32_t> times);
+  void store_flapping(const Claim& claim, const Flapping& flapping);
   void store_past();
   bool restore_flapping(std::string_view name, std::string_view value);
 
@@ -154,6 +163,8 @@ class OriginChange final : public Detector {
   std::map<Key, News> news_;                       // of this UPDATE, or of a window
   std::map<Key, Gone> gone_;                       // of this UPDATE
   std::map<std::uint64_t, Key> by_timer_;
+  std::unordered_map<PrefixId, Nlri> named_;  // by an Arrival, and not released since
+  std::map<std::uint64_t, Claim> claim_by_timer_;  // of those that flap
   std::uint64_t next_timer_ = 1;
   std::vector<Asn> others_;  // scratch of `on_route_change`
 };

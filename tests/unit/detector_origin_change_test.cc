@@ -229,6 +229,34 @@ TEST_CASE("origin-change: a restart takes nothing from its memory of what was cu
   CHECK(run(true) == plain);
 }
 
+TEST_CASE("origin-change: what came back too soon to be told is told if it stays") {
+  for (const bool restarts : {false, true}) {
+    CAPTURE(restarts);
+    OriginScene s;
+    for (int i = 0; i < 4; ++i) {
+      s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 666");
+      s.host.after(seconds(30));
+      if (i < 3) s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 100");
+    }
+    CHECK(s.host.taken().size() == 6);
+    if (restarts) s.host.restart();
+    s.host.after(seconds(869));
+    CHECK(s.host.taken().empty());
+    s.host.after(seconds(1));
+    REQUIRE(s.host.taken() == Texts{"origin-change 666"});
+    const Event& e = s.host.events.back();
+    CHECK(e.action == Action::kRaise);
+    CHECK(e.incident == s.host.events[0].incident);
+    CHECK(field<std::int64_t>(e, "times") == 4);
+    CHECK(field<bool>(e, "moas"));
+    CHECK(e.summary == "10.0.0.0/24 originated by AS666 again, and still by AS100; seen by a");
+    REQUIRE(e.evidence.size() == 1);
+    CHECK(e.evidence[0].new_path == "1 10 666");
+    s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 100");
+    CHECK(s.host.taken() == Texts{"origin-change 666 clear"});
+  }
+}
+
 TEST_CASE("origin-change: what flapped, and left while it was switched off, is told when it comes again") {
   OriginScene s;
   for (int i = 0; i < 4; ++i) {
