@@ -255,8 +255,8 @@ void NewUpstream::emit_gone_after_flap(std::uint32_t adjacency) {
   e.fields.push_back({"gone_since", went});
   set_text(e.rule, FMT_COMPILE("no change for {} s; it had come and gone again and again"),
            settings_.flap_quiet.count());
-  set_text(e.summary, FMT_COMPILE("AS{} no longer has upstream AS{}, since {}"), r.origin, r.upstream,
-           format_rfc3339(went));
+  set_text(e.summary, FMT_COMPILE("AS{} no longer has upstream AS{}, since {}"), r.origin,
+           r.upstream, format_rfc3339(went));
   host_->emit(std::move(e));
 }
 

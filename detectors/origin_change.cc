@@ -137,7 +137,8 @@ void OriginChange::arrived(const Nlri& nlri, Asn from, Asn to, const RouteChange
 /// False: it stands already, or there is no more room.
 bool OriginChange::enter(const Key& key, const Nlri& nlri, std::uint32_t times) {
   const bool first = standing_.find(key) == nullptr;
-  if (matter_of_.contains({nlri, key.to}) || !standing_.enter(key, nlri, host_->now())) return false;
+  if (matter_of_.contains({nlri, key.to}) || !standing_.enter(key, nlri, host_->now()))
+    return false;
   matter_of_.emplace(Claim(nlri, key.to), Standing{key, times});
   News& news = news_[key];
   news.first = news.first || first;
@@ -313,6 +314,11 @@ void OriginChange::raise(const Key& key, News& news, Action action) {
   host_->emit(std::move(e));
 }
 
+bool OriginChange::is_named(PrefixId prefix, const Nlri& nlri) const {
+  const auto named = named_.find(prefix);
+  return named != named_.end() && named->second == nlri;
+}
+
 /// As the routes are now: an origin may have left since the prefix came.
 OriginChange::Others OriginChange::others_of(Asn to, const News& news) {
   Others all;
@@ -325,9 +331,8 @@ OriginChange::Others OriginChange::others_of(Asn to, const News& news) {
   for (const auto& [nlri, arrival] : news.arrivals) {
     own.clear();
     groups_.for_each_with_id(nlri, look);
-    if (arrival.prefix)
-      if (const auto named = named_.find(*arrival.prefix); named != named_.end() && named->second == nlri)
-        host_->for_each_route(*arrival.prefix, look);
+    if (arrival.prefix && is_named(*arrival.prefix, nlri))
+      host_->for_each_route(*arrival.prefix, look);
     if (own.empty()) continue;
     all.alike = all.alike && (all.prefixes == 0 || own == all.origins);
     ++all.prefixes;

@@ -134,6 +134,7 @@ class OriginChange final : public Detector {
   void gather(News& news, const Nlri& nlri, const RouteChange& change);
   void raise(const Key& key, News& news, Action action);
   void clear(const Key& key, const Gone& gone);
+  bool is_named(PrefixId prefix, const Nlri& nlri) const;
   Others others_of(Asn to, const News& news);
   std::string summary_of(const Key& key, const Event& e, const News& news,
                          const Others& others) const;

@@ -234,8 +234,9 @@ std::string PrefixWatch::rule_of(const Matter& m, bool own, std::size_t again,
                        "or AS_TRANS",
                        m.within ? "prefix within a watched one" : "watched prefix");
   if (!m.within && !watch_.origin(m.origin))
-    return again == all ? "a watched prefix that no AS was known to originate before this one is back"
-                        : "a watched prefix that no AS was known to originate before";
+    return again == all
+               ? "a watched prefix that no AS was known to originate before this one is back"
+               : "a watched prefix that no AS was known to originate before";
   const std::string_view what =
       m.within ? " within a watched one that this AS" : " that this watched origin";
   std::string rule = again == 0     ? fmt::format("a prefix{} never had before", what)

@@ -358,7 +358,8 @@ void Suppression::hold(const SuppressionRule& rule, Timestamp due, Event&& raise
   // What lasts is told, and was not suppressed: where that is the condition, it is counted when it ends.
   const bool counted = rule.min_duration.count() == 0;
   if (counted) suppress(rule.name, raise);
-  Held held{std::move(raise), std::nullopt, rule.name, due, counted, next_timer_++};
+  Held held{std::move(raise),       std::nullopt, rule.name,     due,
+            waits_for_peers(rule), counted,      next_timer_++};
   store_held(matter, held);
   held_by_timer_[held.timer] = matter;
   note_due(held);
@@ -366,10 +367,8 @@ void Suppression::hold(const SuppressionRule& rule, Timestamp due, Event&& raise
 }
 
 void Suppression::note_due(const Held& held) {
-  if (held.due == kNever)
-    ++waiting_;
-  else
-    host_->set_timer(held.timer, held.due);
+  if (held.for_peers) ++waiting_;
+  if (held.due != kNever) host_->set_timer(held.timer, held.due);
 }
 
 void Suppression::add_witness(const EventId& incident, std::string_view type,
@@ -397,10 +396,8 @@ void Suppression::count_held(const Held& held) {
 }
 
 void Suppression::drop_held(std::map<Matter, Held>::iterator it) {
-  if (it->second.due == kNever)
-    --waiting_;
-  else
-    host_->cancel_timer(it->second.timer);
+  if (it->second.for_peers) --waiting_;
+  host_->cancel_timer(it->second.timer);
   held_by_timer_.erase(it->second.timer);
   host_->erase_state(matter_key(kHeldKey, it->first));
   held_.erase(it);
@@ -418,7 +415,8 @@ void Suppression::release(std::map<Matter, Held>::iterator it) {
   if (const SuppressionRule* const rule = rule_for(held.event)) {
     const auto end = end_of(*rule, held.event);
     if (end || waits_for_peers(*rule)) {
-      if (held.due == kNever) --waiting_;
+      if (held.for_peers) --waiting_;
+      held.for_peers = waits_for_peers(*rule);
       held.due = end.value_or(kNever);
       held.rule = rule->name;
       store_held(it->first, held);
@@ -522,7 +520,7 @@ void Suppression::restore_state(std::string_view key, std::string_view value) {
     case kHeldKey: {
       Matter raise = read_matter(k, key);
       const Timestamp due = v.time();
-      Held held{{}, std::nullopt, v.text(), due, false, next_timer_++};
+      Held held{{}, std::nullopt, v.text(), due, false, false, next_timer_++};
       auto event = decode_event_state(v.text());
       good = event.has_value();
       if (!good) break;
@@ -554,7 +552,8 @@ void Suppression::start_up() {
     // A rule that is gone, or changed, keeps nothing back.
     const SuppressionRule* const rule = rule_for(held.event);
     const auto end = rule != nullptr ? end_of(*rule, held.event) : std::nullopt;
-    held.due = end.value_or(rule != nullptr && waits_for_peers(*rule) ? kNever : host_->now());
+    held.for_peers = rule != nullptr && waits_for_peers(*rule);
+    held.due = end.value_or(held.for_peers ? kNever : host_->now());
     note_due(held);
   }
   untyped_.clear();

@@ -81,7 +81,8 @@ class Suppression final : public Detector, public EventFilter {
     Event event;
     std::optional<Event> update;  // the last one that came meanwhile
     std::string rule;
-    Timestamp due;         // kNever: it waits for neighbours
+    Timestamp due;             // kNever: it waits for neighbours
+    bool for_peers = false;    // further neighbours may end the wait
     bool counted = false;  // as suppressed, when it was held back
     std::uint64_t timer = 0;
   };
@@ -127,7 +128,7 @@ class Suppression final : public Detector, public EventFilter {
   std::map<Matter, Timestamp> admitted_;
   std::set<std::pair<Timestamp, Matter>> admitted_by_age_;
   std::map<Matter, Held> held_;
-  std::size_t waiting_ = 0;  // of these, those that wait for neighbours
+  std::size_t waiting_ = 0;  // of these, those to which further neighbours matter
   std::map<std::uint64_t, Matter> held_by_timer_;
   std::uint64_t next_timer_ = 1;
   std::vector<std::string> untyped_;  // keys of an older version, between restore and `start_up`

@@ -155,6 +155,22 @@ TEST_CASE("suppression: what is over for one rule may be kept back by another") 
   CHECK_FALSE(g.send("a", Action::kClear));
 }
 
+TEST_CASE("suppression: within a window of one neighbour, another one that shows it is enough") {
+  SuppressionRule window = rule("core upgrade");
+  window.peers = {"a"};
+  window.until = time_of("2024-01-01T01:00:00Z");
+  Filter f({window});
+  CHECK_FALSE(f.send("x", Action::kRaise));
+  CHECK(f.suppression->counts_witnesses());
+  f.restart();
+  CHECK(f.suppression->counts_witnesses());
+  f.suppression->add_witness(an_event("x", Action::kRaise, 1, 1).incident, "x", "b");
+  CHECK(f.host.events.size() == 1);
+  CHECK_FALSE(f.suppression->counts_witnesses());
+  f.host.at("2024-01-01T02:00:00Z");
+  CHECK(f.host.events.size() == 1);
+}
+
 TEST_CASE("suppression: a rule that is gone, or changed, keeps nothing back") {
   SuppressionRule window = rule("window");
   window.until = time_of("2024-01-01T12:00:00Z");
