@@ -161,6 +161,9 @@ void OriginChange::departed(const Nlri& nlri, Asn origin, const RouteChange& cha
   const Claim claim(nlri, origin);
   if (const auto flaps = flapping_.find(claim); flaps != flapping_.end())
     return end_flapping(flaps);
+  // Its next origin is judged by this. Of a prefix that nobody has any more a second later is soon enough:
+  // they may be all that there are.
+  store_past_now_ = store_past_now_ || change.after != kNoPath || !others_.empty();
   const auto matter = matter_of_.find(claim);
   const bool raised = matter != matter_of_.end();
   past_.remember(nlri, origin, {host_->now(), raised ? matter->second.times : 0, raised});
@@ -237,10 +240,17 @@ void OriginChange::on_update_end() {
   }
   for (const auto& [key, gone] : gone_) clear(key, gone);
   gone_.clear();
-  store_past();
+  if (store_past_now_)
+    store_past();
+  else if (past_.changed() && !std::exchange(store_past_later_, true))
+    host_->set_timer(kStoreTimer, host_->now() + std::chrono::seconds(1));
 }
 
 void OriginChange::on_timer(std::uint64_t timer) {
+  if (timer == kStoreTimer) {
+    store_past_later_ = false;
+    return store_past();
+  }
   if (const auto named = claim_by_timer_.find(timer); named != claim_by_timer_.end()) {
     const Claim claim = named->second;
     claim_by_timer_.erase(named);
@@ -441,6 +451,7 @@ void OriginChange::store_flapping(const Claim& claim, const Flapping& flapping) 
 
 /// Key: 'p' | piece.
 void OriginChange::store_past() {
+  store_past_now_ = false;
   past_.store_changed([this](std::uint32_t piece, const std::string& value) {
     std::string name(1, kPastKey);
     put_u32(name, piece);

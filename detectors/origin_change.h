@@ -150,6 +150,7 @@ class OriginChange final : public Detector {
   static constexpr std::size_t kMaxPast = 65536;
   static constexpr std::size_t kMaxPrefixes = 4096;
   static constexpr std::uint32_t kFlapTimes = 3;
+  static constexpr std::uint64_t kStoreTimer = 0;
 
   const OriginChangeSettings settings_;
   Host* host_ = nullptr;
@@ -161,6 +162,8 @@ class OriginChange final : public Detector {
   std::size_t unheard_ = 0;  // matters that are not shown, after the start
   ByClaim<Flapping> flapping_{0, ClaimHash{seed_of(this)}};
   PastOrigins past_{kMaxPast};
+  bool store_past_now_ = false;    // at the end of this UPDATE
+  bool store_past_later_ = false;  // by its timer
   std::map<Key, News> news_;                       // of this UPDATE, or of a window
   std::map<Key, Gone> gone_;                       // of this UPDATE
   std::map<std::uint64_t, Key> by_timer_;

@@ -40,6 +40,7 @@ class PastOrigins {
 
   /// From now on it notes which pieces change.
   void keep_track() { tracked_ = true; }
+  bool changed() const { return !changed_.empty(); }
   /// `store(number, value)` for each piece that changed since the last call, ascending; an empty value:
   /// nothing is left of it.
   template <typename Store>

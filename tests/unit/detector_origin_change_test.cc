@@ -229,6 +229,29 @@ TEST_CASE("origin-change: a restart takes nothing from its memory of what was cu
   CHECK(run(true) == plain);
 }
 
+TEST_CASE("origin-change: its memory is stored with a change of origin, and else within a second") {
+  OriginScene s;
+  s.host.withdraw(s.b, {"10.0.0.0/24", "10.0.1.0/24"});
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 666");
+  s.host.restart();
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 100");
+  CHECK(s.host.taken() == Texts{"origin-change 666", "origin-change 666 clear"});
+  s.host.after(seconds(2));
+  const std::size_t writes = s.host.state_writes;
+  for (int i = 0; i < 100; ++i) {
+    const Texts prefix{"10.1." + std::to_string(i) + ".0/24"};
+    s.host.table(s.a, prefix, "1 10 100");
+    s.host.withdraw(s.a, prefix);
+  }
+  s.host.withdraw(s.a, {"10.0.1.0/24"});
+  CHECK(s.host.state_writes == writes);
+  s.host.after(seconds(1));
+  CHECK(s.host.state_writes <= writes + 8);  // 16 to a write
+  s.host.restart();
+  s.host.announce(s.a, {"10.0.1.0/24"}, "1 10 777");
+  CHECK(s.host.taken() == Texts{"origin-change 777"});
+}
+
 TEST_CASE("origin-change: what came back too soon to be told is told if it stays") {
   for (const bool restarts : {false, true}) {
     CAPTURE(restarts);
