@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::uint8_t kPairFormat = 2;
 constexpr std::uint8_t kWithoutStanding = 1;  // format: what was raised may stand
-constexpr std::uint8_t kPairRaised = 1, kPairStanding = 2;
+constexpr std::uint8_t kPairRaised = 1, kPairStanding = 2, kPairJoined = 4;
 
 }  // namespace
 
@@ -59,7 +59,7 @@ bool PrefixWatch::expected(const Matter& m, const Nlri& nlri) const {
   Pair whole{nlri, m.origin};
   whole.nlri.prefix = *m.within;
   const auto it = known_.find(whole);
-  if (it == known_.end() || !it->second.seen) return false;
+  if (it == known_.end() || !it->second.seen || it->second.joined) return false;
   // What was not expected there is not so within.
   return !it->second.raised || expected(matter_of(whole), whole.nlri);
 }
@@ -115,6 +115,7 @@ void PrefixWatch::on_update_end() {
     if (came && !known.seen) {
       known.seen = true;
       known.raised = known.standing = touch.live && is_news(pair);
+      known.joined = touch.live && !known.raised;
       known.times = known.raised ? 1 : 0;
       if (known.raised) appeared[matter_of(pair)].push_back(pair);
       store(pair, known);
@@ -254,7 +255,8 @@ void PrefixWatch::store(const Pair& pair, const Known& known) {
   put_u32(key, pair.origin);
   put_u8(value, kPairFormat);
   put_u8(value, static_cast<std::uint8_t>((known.raised ? kPairRaised : 0) |
-                                          (known.standing ? kPairStanding : 0)));
+                                          (known.standing ? kPairStanding : 0) |
+                                          (known.joined ? kPairJoined : 0)));
   put_u32(value, known.times);
   put_time(value, host_->now());
   host_->put_state(key, value);
@@ -270,6 +272,7 @@ void PrefixWatch::restore_state(std::string_view key, std::string_view value) {
   known.seen = true;
   known.raised = (flags & kPairRaised) != 0;
   known.standing = (flags & kPairStanding) != 0;
+  known.joined = (flags & kPairJoined) != 0;
   known.times = v.u32();
   const Timestamp since = v.time();
   const bool format_known = format == kPairFormat || format == kWithoutStanding;

@@ -52,6 +52,7 @@ class PrefixWatch final : public Detector {
     bool seen = false;    // ever, so that its state is stored
     bool raised = false;  // its first sight was an event
     bool standing = false;  // …that has not ended yet
+    bool joined = false;    // it came to a prefix that another AS had: `origin-change` told it
     PeerId lost_with = 0;   // where no route is left and nobody said so: whose routes were dropped
     std::uint32_t times = 0;
   };

@@ -252,6 +252,25 @@ TEST_CASE("prefix-watch: an origin that cannot be told is not an expected one") 
   CHECK(s.host.events.back().severity == Severity::kError);
 }
 
+TEST_CASE("prefix-watch: who took a watched prefix from another is not expected within it") {
+  for (const bool restarts : {false, true}) {
+    PrefixScene s(the_24());
+    s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 666");
+    CHECK(s.host.taken().empty());  // of `origin-change`
+    if (restarts) s.host.restart();
+    s.host.announce(s.a, {"10.0.0.0/25"}, "1 10 666");
+    REQUIRE(s.host.taken() == Texts{"more-specific 666"});
+    CHECK(s.host.events.back().severity == Severity::kError);
+    CHECK_FALSE(field<bool>(s.host.events.back(), "expected_origin"));
+    // A first table that shows both says that it is custom.
+    const PeerId c = s.host.add_peer("c", 3);
+    s.host.table(c, {"10.0.0.0/24"}, "3 30 777");
+    s.host.announce(c, {"10.0.0.128/25"}, "3 30 777");
+    REQUIRE(s.host.taken() == Texts{"more-specific 777"});
+    CHECK(s.host.events.back().severity == Severity::kNotice);
+  }
+}
+
 TEST_CASE("prefix-watch: an AS that is watched anywhere on the path is expected") {
   Watch watch = the_24();
   watch.ases = {666};
