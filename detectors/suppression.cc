@@ -130,6 +130,9 @@ bool Suppression::admit(std::string_view detector, Event& event) {
     keep_back(*rule, std::move(event));
     return false;
   }
+  if (event.action == Action::kUpdate && (rule == nullptr || rule->conditional()) &&
+      joins_held(event))
+    return false;
   if (rule != nullptr || (detector != "new-upstream" && !within_storm_limit(event))) {
     suppress(rule != nullptr ? rule->name : std::string(kStormRule), event);
     if (event.action == Action::kRaise) mark_hidden({event.incident, event.type}, true);
@@ -140,19 +143,24 @@ bool Suppression::admit(std::string_view detector, Event& event) {
   return true;
 }
 
-/// Of what is held back an update is, too. The first that is told of what was suppressed is its raise.
+/// Of what is held back an update is, too: the last one is told with it.
+bool Suppression::joins_held(Event& update) {
+  const auto at = held_.find(Matter(update.incident, update.type));
+  if (at == held_.end()) return false;
+  const Matter matter = at->first;
+  Held& held = at->second;
+  if (held.update) suppress(held.rule, *held.update);
+  held.update = std::move(update);
+  store_held(matter, held);
+  for (const std::string& peer : std::vector<std::string>(held.update->peers))
+    add_witness(matter.first, matter.second, peer);
+  return true;
+}
+
+/// The first that is told of what was suppressed is its raise.
 bool Suppression::admit_update(Event& update) {
   if (hidden_.empty() && held_.empty()) return true;
-  const Matter own(update.incident, update.type);
-  if (const auto held = held_.find(own); held != held_.end()) {
-    if (held->second.update) suppress(held->second.rule, *held->second.update);
-    held->second.update = std::move(update);
-    store_held(own, held->second);
-    for (const std::string& peer : std::vector<std::string>(held->second.update->peers))
-      add_witness(own.first, own.second, peer);
-    return false;
-  }
-  if (hidden_.contains(own)) {
+  if (hidden_.contains(Matter(update.incident, update.type))) {
     update.action = Action::kRaise;
     return true;
   }

@@ -96,6 +96,7 @@ class Suppression final : public Detector, public EventFilter {
   void hold(const SuppressionRule& rule, Timestamp due, Event&& raise);
   void note_due(const Held& held);
   static bool waits_for_peers(const SuppressionRule& rule);
+  bool joins_held(Event& update);
   bool admit_update(Event& update);
   void release(std::map<Matter, Held>::iterator it);
   void store_held(const Matter& raise, const Held& held);

@@ -122,14 +122,17 @@ TEST_CASE("suppression: a maintenance window, by event time; an end is told iff 
   CHECK_FALSE(f.send("a", Action::kRaise, 2));
   CHECK_FALSE(f.send("a", Action::kRaise, 3));
   CHECK(f.listed().find(R"("rule":"maintenance","count":2)") != std::string::npos);
+  CHECK_FALSE(f.send("a", Action::kUpdate, 3));
   f.restart();
   f.host.at("2024-01-01T01:59:00Z");
   CHECK_FALSE(f.send("a", Action::kClear, 2));
   // What stands when it is over is told, with the time at which it began.
   CHECK(f.host.events.empty());
   f.host.at("2024-01-01T02:00:00Z");
-  REQUIRE(f.host.events.size() == 1);
+  REQUIRE(f.host.events.size() == 2);
+  CHECK(f.host.events[0].action == Action::kRaise);
   CHECK(f.host.events[0].time == time_of("2024-01-01T01:00:00Z"));
+  CHECK(f.host.events[1].action == Action::kUpdate);
   CHECK(f.listed().find(R"("rule":"maintenance","count":3)") != std::string::npos);
   CHECK(f.send("a", Action::kClear, 3));
   CHECK(f.send("a", Action::kRaise, 2));
