@@ -51,8 +51,8 @@ void OriginChange::on_route_change(const RouteChange& change) {
   const Asn after = origins_.origin(change.after, change.peer);
   if (before == after) return;
   if (unheard_ != 0 && after != PathOrigins::kNone) hear({prefix_of(change), after});
-  if (after != PathOrigins::kNone && host_->counts_witnesses())
-    add_witness({prefix_of(change), after}, change.peer);
+  if (after != PathOrigins::kNone && (host_->counts_witnesses() || !flapping_.empty()))
+    add_witness({prefix_of(change), after}, change);
   // A first table is no news; but one that comes in place of what was kept may end what stands.
   if (change.baseline && (before == PathOrigins::kNone || !minds({prefix_of(change), before})))
     return;
@@ -102,10 +102,11 @@ void OriginChange::on_route_change(const RouteChange& change) {
       at->second.prefix.reset();
 }
 
-void OriginChange::add_witness(const Claim& claim, PeerId peer) {
-  const auto matter = matter_of_.find(claim);
-  if (matter != matter_of_.end())
-    host_->add_witness(incident_of(matter->second.key), "origin-change", peer);
+void OriginChange::add_witness(const Claim& claim, const RouteChange& change) {
+  if (const auto matter = matter_of_.find(claim); matter != matter_of_.end())
+    host_->add_witness(incident_of(matter->second.key), "origin-change", change.peer);
+  if (const auto flaps = flapping_.find(claim); flaps != flapping_.end())
+    flaps->second.news.by.add(*host_, change);
 }
 
 EventId OriginChange::incident_of(const Key& key) {
@@ -131,7 +132,10 @@ void OriginChange::hear(const Claim& claim) {
 void OriginChange::arrived(const Nlri& nlri, Asn from, Asn to, const RouteChange& change,
                            std::uint32_t times) {
   const Key key{from, to};
-  if (enter(key, nlri, times)) note_arrival(news_[key], nlri, change, times);
+  if (!enter(key, nlri, times)) return;
+  News& news = news_[key];
+  note_arrival(news, nlri, change, times);
+  if (!news.first) host_->add_witness(incident_of(key), "origin-change", change.peer);
 }
 
 /// False: it stands already, or there is no more room.
@@ -393,6 +397,7 @@ void OriginChange::clear(const Key& key, const Gone& gone) {
     // Not the id of further prefixes that are told in the same moment.
     std::vector<std::uint64_t> parts(e.id.bytes.begin(), e.id.bytes.end());
     e.id = make_event_id("origin-change left", parts);
+    e.ends = e.type;
   }
   fill(e, gone.news);
   e.severity = Severity::kNotice;

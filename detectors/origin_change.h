@@ -127,7 +127,7 @@ class OriginChange final : public Detector {
   void await_end(const Claim& claim, Flapping& flapping);
   void end_flapping(ByClaim<Flapping>::iterator at);
   void tell_flapping(const Claim& claim);
-  void add_witness(const Claim& claim, PeerId peer);
+  void add_witness(const Claim& claim, const RouteChange& change);
   bool minds(const Claim& claim) const;
   void hear(const Claim& claim);
   void end_unheard(const PeerChange* table);

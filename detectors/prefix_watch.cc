@@ -86,10 +86,9 @@ void PrefixWatch::note(const Pair& pair, const RouteChange& change, bool added) 
   const auto [touch, fresh] = touched_.try_emplace(pair);
   Touch& t = touch->second;
   if (fresh) t.routes_before = known.routes;
-  if (added && known.standing && host_->counts_witnesses()) {
-    const Matter m = matter_of(pair);
-    host_->add_witness(incident_of(m), type_of(m), change.peer);
-  }
+  if (added && host_->counts_witnesses())
+    if (const Matter m = matter_of(pair); standing_.find(m) != nullptr)
+      host_->add_witness(incident_of(m), type_of(m), change.peer);
   if (added)
     ++known.routes;
   else if (known.routes != 0)
@@ -177,6 +176,7 @@ void PrefixWatch::report(const Matter& m, const std::vector<Pair>& pairs, News n
                       : (standing == 0 ? Action::kClear : Action::kUpdate);
   e.severity = !appeared || own ? Severity::kNotice : Severity::kError;
   e.time = now;
+  if (!appeared) e.ends = type;
   if (m.origin != PathOrigins::kNone) e.origin_as = m.origin;
   std::set<std::string> peers;
   for (const Pair& pair : pairs) {

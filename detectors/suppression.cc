@@ -15,6 +15,7 @@ namespace {
 
 // Keys are told apart by their first octet.
 constexpr char kCountKey = 'c', kListKey = 'l', kHiddenKey = 'h', kQuietKey = 'q', kHeldKey = 'e';
+constexpr std::uint8_t kCounted = 1, kLimited = 2;
 constexpr std::string_view kStormRule = "storm-limit";
 constexpr std::string_view kEndRule = "its raise was suppressed";
 
@@ -125,54 +126,66 @@ bool Suppression::admit(std::string_view detector, Event& event) {
   if (event.type == "detector-failed") return true;
   if (event.action == Action::kClear && ends_untold(event)) return false;
   if (event.action == Action::kRaise && !event.ends.empty()) replace_held(event);
+  if (event.action == Action::kUpdate && (joins_held(event) || !opens_or_follows(event))) return false;
   const SuppressionRule* rule = rule_for(event);
+  const bool limited = detector != "new-upstream";
   if (rule != nullptr && event.action == Action::kRaise) {
-    keep_back(*rule, std::move(event));
+    keep_back(*rule, std::move(event), limited);
     return false;
   }
-  if (event.action == Action::kUpdate && (rule == nullptr || rule->conditional()) &&
-      joins_held(event))
-    return false;
-  if (rule != nullptr || (detector != "new-upstream" && !within_storm_limit(event))) {
+  if (rule != nullptr || (limited && !within_storm_limit(event))) {
     suppress(rule != nullptr ? rule->name : std::string(kStormRule), event);
     if (event.action == Action::kRaise) mark_hidden({event.incident, event.type}, true);
     return false;
   }
-  if (event.action == Action::kUpdate && !admit_update(event)) return false;
   note_admitted(event);
   return true;
 }
 
-/// Of what is held back an update is, too: the last one is told with it.
-bool Suppression::joins_held(Event& update) {
-  const auto at = held_.find(Matter(update.incident, update.type));
-  if (at == held_.end()) return false;
-  const Matter matter = at->first;
-  Held& held = at->second;
-  if (held.update) suppress(held.rule, *held.update);
-  held.update = std::move(update);
-  store_held(matter, held);
-  for (const std::string& peer : std::vector<std::string>(held.update->peers))
-    add_witness(matter.first, matter.second, peer);
-  return true;
+/// What it is an update of: of its own type, or, where it tells that a part has ended, of those.
+std::vector<Suppression::Matter> Suppression::matters_of(const Event& update) {
+  std::vector<Matter> out;
+  for (const std::string_view type : ended_types(update)) out.emplace_back(update.incident, type);
+  return out;
 }
 
-/// The first that is told of what was suppressed is its raise.
-bool Suppression::admit_update(Event& update) {
-  if (hidden_.empty() && held_.empty()) return true;
-  if (hidden_.contains(Matter(update.incident, update.type))) {
-    update.action = Action::kRaise;
+/// Of what is held back an update is, too: the last ones are told with it.
+bool Suppression::joins_held(Event& update) {
+  if (held_.empty()) return false;
+  const SuppressionRule* const rule = rule_for(update);
+  if (rule != nullptr && !rule->conditional()) return false;
+  for (const Matter& matter : matters_of(update)) {
+    const auto at = held_.find(matter);
+    if (at == held_.end()) continue;
+    Held& held = at->second;
+    if (held.updates.size() == kMaxUpdates) {
+      suppress(held.rule, held.updates.front());
+      held.updates.erase(held.updates.begin());
+    }
+    const std::vector<std::string> peers = update.peers;
+    held.updates.push_back(std::move(update));
+    store_held(matter, held);
+    if (held.updates.back().ends.empty())
+      for (const std::string& peer : peers) add_witness(matter.first, matter.second, peer);
     return true;
   }
-  // Some of it ended, and nothing of it was told.
-  const auto types = ended_types(update);
-  const bool told = update.ends.empty() ||
-                    std::any_of(types.begin(), types.end(), [&](std::string_view type) {
-                      const Matter raise(update.incident, type);
-                      return !hidden_.contains(raise) && !held_.contains(raise);
-                    });
-  if (!told) suppress(std::string(kEndRule), update);
-  return told;
+  return false;
+}
+
+/// The first that is told of what was suppressed is its raise, and is judged as one; but not that a part
+/// of it has ended.
+bool Suppression::opens_or_follows(Event& update) {
+  if (hidden_.empty()) return true;
+  const auto matters = matters_of(update);
+  const bool untold = std::all_of(matters.begin(), matters.end(),
+                                  [&](const Matter& m) { return hidden_.contains(m); });
+  if (!untold) return true;
+  if (!update.ends.empty()) {
+    suppress(std::string(kEndRule), update);
+    return false;
+  }
+  update.action = Action::kRaise;
+  return true;
 }
 
 /// Of what the clear ends nothing was told: then it is not told either. What was held back until now
@@ -197,11 +210,11 @@ bool Suppression::ends_untold(const Event& clear) {
   return untold;
 }
 
-/// What was held back until now did not last, either; its end is told by the end of this.
+/// What had to last did not; its end is told by the end of this. What waits for something else still stands.
 void Suppression::replace_held(const Event& raise) {
   for (const std::string_view type : ended_types(raise)) {
     const auto held = held_.find(Matter(raise.incident, type));
-    if (held == held_.end()) continue;
+    if (held == held_.end() || held->second.counted) continue;
     const Matter matter = held->first;
     count_held(held->second);
     drop_held(held);
@@ -350,24 +363,23 @@ bool Suppression::waits_for_peers(const SuppressionRule& rule) {
 }
 
 /// What goes by time, or by neighbours, is held back; the rest stays suppressed until an update says more.
-void Suppression::keep_back(const SuppressionRule& rule, Event&& raise) {
+void Suppression::keep_back(const SuppressionRule& rule, Event&& raise, bool limited) {
   const Matter matter(raise.incident, raise.type);
   const auto end = end_of(rule, raise);
   const bool room = end ? held_.size() < kMaxIncidents : waiting_ < kMaxWaiting;
   if ((end || waits_for_peers(rule)) && room && !held_.contains(matter))
-    return hold(rule, end.value_or(kNever), std::move(raise));
+    return hold(rule, end.value_or(kNever), std::move(raise), limited);
   suppress(rule.name, raise);
   if (!held_.contains(matter)) mark_hidden(matter, true);
 }
 
-void Suppression::hold(const SuppressionRule& rule, Timestamp due, Event&& raise) {
+void Suppression::hold(const SuppressionRule& rule, Timestamp due, Event&& raise, bool limited) {
   const Matter matter(raise.incident, raise.type);
   mark_hidden(matter, false);
   // What lasts is told, and was not suppressed: where that is the condition, it is counted when it ends.
   const bool counted = rule.min_duration.count() == 0;
   if (counted) suppress(rule.name, raise);
-  Held held{std::move(raise),       std::nullopt, rule.name,     due,
-            waits_for_peers(rule), counted,      next_timer_++};
+  Held held{std::move(raise), {}, rule.name, due, limited, counted, next_timer_++};
   store_held(matter, held);
   held_by_timer_[held.timer] = matter;
   note_due(held);
@@ -375,8 +387,10 @@ void Suppression::hold(const SuppressionRule& rule, Timestamp due, Event&& raise
 }
 
 void Suppression::note_due(const Held& held) {
-  if (held.for_peers) ++waiting_;
-  if (held.due != kNever) host_->set_timer(held.timer, held.due);
+  if (held.due == kNever)
+    ++waiting_;
+  else
+    host_->set_timer(held.timer, held.due);
 }
 
 void Suppression::add_witness(const EventId& incident, std::string_view type,
@@ -387,24 +401,24 @@ void Suppression::add_witness(const EventId& incident, std::string_view type,
   release(it);
 }
 
-/// due | rule | event | counted (1) | the update, or an empty text. Older versions stored the first three.
+/// due | rule | event | flags (1) | its updates. Older versions stored the first three.
 void Suppression::store_held(const Matter& raise, const Held& held) {
   std::string value;
   put_time(value, held.due);
   put_text(value, held.rule);
   put_text(value, encode_event_state(held.event));
-  put_u8(value, held.counted ? 1 : 0);
-  put_text(value, held.update ? encode_event_state(*held.update) : std::string());
+  put_u8(value, static_cast<std::uint8_t>((held.counted ? kCounted : 0) | (held.limited ? kLimited : 0)));
+  for (const Event& update : held.updates) put_text(value, encode_event_state(update));
   host_->put_state(matter_key(kHeldKey, raise), value);
 }
 
 void Suppression::count_held(const Held& held) {
   if (!held.counted) suppress(held.rule, held.event);
-  if (held.update) suppress(held.rule, *held.update);
+  for (const Event& update : held.updates) suppress(held.rule, update);
 }
 
 void Suppression::drop_held(std::map<Matter, Held>::iterator it) {
-  if (it->second.for_peers) --waiting_;
+  if (it->second.due == kNever) --waiting_;
   host_->cancel_timer(it->second.timer);
   held_by_timer_.erase(it->second.timer);
   host_->erase_state(matter_key(kHeldKey, it->first));
@@ -423,8 +437,7 @@ void Suppression::release(std::map<Matter, Held>::iterator it) {
   if (const SuppressionRule* const rule = rule_for(held.event)) {
     const auto end = end_of(*rule, held.event);
     if (end || waits_for_peers(*rule)) {
-      if (held.for_peers) --waiting_;
-      held.for_peers = waits_for_peers(*rule);
+      if (held.due == kNever) --waiting_;
       held.due = end.value_or(kNever);
       held.rule = rule->name;
       store_held(it->first, held);
@@ -436,12 +449,19 @@ void Suppression::release(std::map<Matter, Held>::iterator it) {
     drop_held(it);
     return mark_hidden(matter, true);
   }
+  if (held.limited && !within_storm_limit(held.event)) {
+    held.rule = kStormRule;
+    count_held(held);
+    const Matter matter = it->first;
+    drop_held(it);
+    return mark_hidden(matter, true);
+  }
   Event raise = std::move(held.event);
-  std::optional<Event> update = std::move(held.update);
+  std::vector<Event> updates = std::move(held.updates);
   drop_held(it);
   note_admitted(raise);
   host_->emit(std::move(raise));
-  if (update) host_->emit(std::move(*update));
+  for (Event& update : updates) host_->emit(std::move(update));
 }
 
 bool Suppression::within_storm_limit(const Event& event) {
@@ -528,15 +548,17 @@ void Suppression::restore_state(std::string_view key, std::string_view value) {
     case kHeldKey: {
       Matter raise = read_matter(k, key);
       const Timestamp due = v.time();
-      Held held{{}, std::nullopt, v.text(), due, false, false, next_timer_++};
+      Held held{{}, {}, v.text(), due, false, false, next_timer_++};
       auto event = decode_event_state(v.text());
       good = event.has_value();
       if (!good) break;
       held.event = std::move(*event);
       if (!v.at_end()) {
-        held.counted = v.u8() != 0;
-        const std::string update = v.text();
-        if (!update.empty()) held.update = decode_event_state(update);
+        const std::uint8_t flags = v.u8();
+        held.counted = (flags & kCounted) != 0;
+        held.limited = (flags & kLimited) != 0;
+        while (v.ok() && !v.at_end())
+          if (auto update = decode_event_state(v.text())) held.updates.push_back(std::move(*update));
       }
       if (raise.second.empty()) untyped_.emplace_back(key);
       raise.second = held.event.type;
@@ -560,8 +582,7 @@ void Suppression::start_up() {
     // A rule that is gone, or changed, keeps nothing back.
     const SuppressionRule* const rule = rule_for(held.event);
     const auto end = rule != nullptr ? end_of(*rule, held.event) : std::nullopt;
-    held.for_peers = rule != nullptr && waits_for_peers(*rule);
-    held.due = end.value_or(held.for_peers ? kNever : host_->now());
+    held.due = end.value_or(rule != nullptr && waits_for_peers(*rule) ? kNever : host_->now());
     note_due(held);
   }
   untyped_.clear();

@@ -63,7 +63,7 @@ class Suppression final : public Detector, public EventFilter {
   std::optional<std::string> query(std::string_view what, std::string_view argument) override;
 
   bool admit(std::string_view detector, Event& event) override;
-  bool counts_witnesses() const override { return waiting_ != 0; }
+  bool counts_witnesses() const override { return !held_.empty(); }
   void add_witness(const EventId& incident, std::string_view type,
                    const std::string& peer) override;
 
@@ -79,10 +79,10 @@ class Suppression final : public Detector, public EventFilter {
   /// A raise that is told once no rule keeps it back any more, unless it has ended by then.
   struct Held {
     Event event;
-    std::optional<Event> update;  // the last one that came meanwhile
+    std::vector<Event> updates;  // the last ones that came meanwhile
     std::string rule;
-    Timestamp due;             // kNever: it waits for neighbours
-    bool for_peers = false;    // further neighbours may end the wait
+    Timestamp due;         // kNever: it waits for neighbours
+    bool limited = false;  // by the storm limit, when it is told
     bool counted = false;  // as suppressed, when it was held back
     std::uint64_t timer = 0;
   };
@@ -92,12 +92,13 @@ class Suppression final : public Detector, public EventFilter {
   bool holds(const SuppressionRule& rule, const Event& event) const;
   std::optional<Timestamp> end_of(const SuppressionRule& rule, const Event& raise) const;
   void suppress(const std::string& rule, const Event& event);
-  void keep_back(const SuppressionRule& rule, Event&& raise);
-  void hold(const SuppressionRule& rule, Timestamp due, Event&& raise);
+  void keep_back(const SuppressionRule& rule, Event&& raise, bool limited);
+  void hold(const SuppressionRule& rule, Timestamp due, Event&& raise, bool limited);
   void note_due(const Held& held);
   static bool waits_for_peers(const SuppressionRule& rule);
+  static std::vector<Matter> matters_of(const Event& update);
   bool joins_held(Event& update);
-  bool admit_update(Event& update);
+  bool opens_or_follows(Event& update);
   void release(std::map<Matter, Held>::iterator it);
   void store_held(const Matter& raise, const Held& held);
   void count_held(const Held& held);
@@ -115,6 +116,7 @@ class Suppression final : public Detector, public EventFilter {
   static constexpr std::size_t kMaxIncidents = 65536;
   static constexpr std::size_t kMaxWaiting = 4096;  // for neighbours
   static constexpr std::size_t kMaxPeers = 64;
+  static constexpr std::size_t kMaxUpdates = 16;  // of one that is held back
   static constexpr std::uint64_t kStormTimer = 0;
   static constexpr Timestamp kNever = Timestamp::max();
 
@@ -129,7 +131,7 @@ class Suppression final : public Detector, public EventFilter {
   std::map<Matter, Timestamp> admitted_;
   std::set<std::pair<Timestamp, Matter>> admitted_by_age_;
   std::map<Matter, Held> held_;
-  std::size_t waiting_ = 0;  // of these, those to which further neighbours matter
+  std::size_t waiting_ = 0;  // of these, those that wait for neighbours only
   std::map<std::uint64_t, Matter> held_by_timer_;
   std::uint64_t next_timer_ = 1;
   std::vector<std::string> untyped_;  // keys of an older version, between restore and `start_up`

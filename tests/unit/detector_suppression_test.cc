@@ -174,6 +174,56 @@ TEST_CASE("suppression: within a window of one neighbour, another one that shows
   CHECK(f.host.events.size() == 1);
 }
 
+TEST_CASE("suppression: whoever holds a raise, further neighbours are counted for the next rule") {
+  SuppressionRule lasts = rule("lasts"), few = rule("few");
+  lasts.min_duration = seconds(30);
+  few.min_peers = 2;
+  for (const bool seen : {true, false}) {
+    Filter f({lasts, few});
+    CHECK_FALSE(f.send("x", Action::kRaise));
+    f.host.after(seconds(10));
+    CHECK(f.suppression->counts_witnesses());
+    const EventId incident = an_event("x", Action::kRaise, 1, 1).incident;
+    if (seen) f.suppression->add_witness(incident, "x", "b");
+    f.host.after(seconds(19));
+    CHECK(f.host.events.empty());
+    f.host.after(seconds(1));
+    CHECK(f.host.events.size() == (seen ? 1 : 0));
+    f.suppression->add_witness(incident, "x", "b");
+    CHECK(f.host.events.size() == 1);
+  }
+}
+
+TEST_CASE("suppression: what a window kept back is within the limit of a minute, too") {
+  SuppressionRule window = rule("window");
+  window.until = time_of("2024-01-01T01:00:00Z");
+  Filter f({window}, 3);
+  for (std::uint64_t incident = 1; incident <= 5; ++incident)
+    CHECK_FALSE(f.send("x", Action::kRaise, incident));
+  f.host.at("2024-01-01T01:00:00Z");
+  CHECK(f.host.events.size() == 3);
+  f.host.at("2024-01-01T01:02:00Z");
+  REQUIRE(f.host.events.size() == 4);
+  CHECK(f.host.events[3].type == "event-storm");
+}
+
+TEST_CASE("suppression: a flap does not drop what waits for the end of a window") {
+  SuppressionRule window = rule("window");
+  window.until = time_of("2024-01-01T01:00:00Z");
+  for (const bool gone : {false, true}) {
+    Filter f({window});
+    CHECK_FALSE(f.send("new", Action::kRaise));
+    Event flap = an_event("flap", Action::kRaise, 1, 50);
+    flap.ends = "new returned";
+    CHECK_FALSE(f.send(flap));
+    flap.action = Action::kClear;
+    flap.ends = gone ? "flap new" : "";
+    CHECK_FALSE(f.send(flap));
+    f.host.at("2024-01-01T01:00:00Z");
+    CHECK(f.host.events.size() == (gone ? 0 : 1));
+  }
+}
+
 TEST_CASE("suppression: a rule that is gone, or changed, keeps nothing back") {
   SuppressionRule window = rule("window");
   window.until = time_of("2024-01-01T12:00:00Z");
@@ -222,13 +272,34 @@ TEST_CASE("suppression: an update of what was suppressed is its raise, of what w
       f.restart();
     }
     f.host.after(seconds(40));
-    REQUIRE(f.host.events.size() == 2);
+    REQUIRE(f.host.events.size() == 3);
     CHECK(f.host.events[0].action == Action::kRaise);
     CHECK(f.host.events[1].action == Action::kUpdate);
     CHECK(f.host.events[1].time == f.host.now() - seconds(40));
-    CHECK(f.listed().find(R"("rule":"lasts","count":1)") != std::string::npos);
+    CHECK(f.host.events[1].id != f.host.events[2].id);
+    CHECK(f.listed().find(R"("rule":"lasts","count":0)") != std::string::npos);
     CHECK(f.send("outage", Action::kUpdate));
     CHECK(f.send("outage", Action::kClear));
+  }
+  SUBCASE("a part of it does") {
+    CHECK_FALSE(f.send("outage", Action::kRaise));
+    Event some = an_event("regained", Action::kUpdate, 1, ++f.number);
+    some.ends = "outage";
+    CHECK_FALSE(f.send(some));
+    f.host.after(seconds(60));
+    REQUIRE(f.host.events.size() == 2);
+    CHECK(f.host.events[0].type == "outage");
+    CHECK(f.host.events[1].type == "regained");
+  }
+  SUBCASE("that a part has ended opens nothing") {
+    f.number = 200;
+    CHECK(hijack(Action::kRaise, "10.0.0.0/26") == "none");
+    Event some = an_event("hijack", Action::kUpdate, 1, 210);
+    some.ends = "hijack";
+    some.prefixes = {prefix_of("10.0.0.128/26")};
+    CHECK_FALSE(f.send(some));
+    CHECK(hijack(Action::kUpdate, "10.0.0.128/25") == "raise");
+    CHECK(f.send(some));
   }
   SUBCASE("it does not") {
     CHECK_FALSE(f.send("outage", Action::kRaise));
