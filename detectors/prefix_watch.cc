@@ -11,7 +11,7 @@
 namespace lapwing::detectors {
 namespace {
 
-constexpr std::uint8_t kPairFormat = 2;
+constexpr std::uint8_t kPairFormat = 3;  // 2: without the matter
 constexpr std::uint8_t kWithoutStanding = 1;  // format: what was raised may stand
 constexpr std::uint8_t kPairRaised = 1, kPairStanding = 2, kPairJoined = 4;
 
@@ -87,7 +87,8 @@ void PrefixWatch::note(const Pair& pair, const RouteChange& change, bool added) 
   Touch& t = touch->second;
   if (fresh) t.routes_before = known.routes;
   if (added && host_->counts_witnesses())
-    if (const Matter m = matter_of(pair); standing_.find(m) != nullptr)
+    if (const Matter m = known.standing ? known.in : matter_of(pair);
+        standing_.find(m) != nullptr)
       host_->add_witness(incident_of(m), type_of(m), change.peer);
   if (added)
     ++known.routes;
@@ -116,16 +117,18 @@ void PrefixWatch::on_update_end() {
       known.raised = known.standing = touch.live && is_news(pair);
       known.joined = touch.live && !known.raised;
       known.times = known.raised ? 1 : 0;
-      if (known.raised) appeared[matter_of(pair)].push_back(pair);
+      known.in = matter_of(pair);
+      if (known.raised) appeared[known.in].push_back(pair);
       store(pair, known);
     } else if (came && known.raised && touch.live) {
       ++known.times;
       known.standing = true;
-      appeared[matter_of(pair)].push_back(pair);
+      known.in = matter_of(pair);
+      appeared[known.in].push_back(pair);
       store(pair, known);
     } else if (left && known.standing && touch.said) {
       known.standing = false;
-      went[matter_of(pair)].push_back(pair);
+      went[known.in].push_back(pair);
       store(pair, known);
     }
   }
@@ -181,7 +184,7 @@ void PrefixWatch::report(const Matter& m, const std::vector<Pair>& pairs, News n
   std::set<std::string> peers;
   for (const Pair& pair : pairs) {
     insert_bounded(e.prefixes, pair.nlri.prefix, Event::kMaxPrefixes);
-    if (news == News::kLeftUnseen) continue;
+    if (news == News::kLeftUnseen || news == News::kUnwatched) continue;
     const Touch& t = touched_.at(pair);
     e.cause = t.cause;
     peers.insert(t.peer);
@@ -203,13 +206,16 @@ void PrefixWatch::report(const Matter& m, const std::vector<Pair>& pairs, News n
   }
   if (appeared) e.fields.push_back({"times", std::int64_t{most}});
   if (!appeared) e.fields.push_back({"duration_seconds", whole_seconds(now - *entered)});
-  if (news == News::kLeftUnseen)
+  if (news == News::kUnwatched)
+    e.rule = "what had appeared is not watched any more";
+  else if (news == News::kLeftUnseen)
     e.rule = "no neighbour has a route any more of a prefix that had appeared";
   else if (!appeared)
     e.rule = "the last route of a prefix that had appeared is gone";
   else
     e.rule = rule_of(m, own, again, pairs.size());
-  const std::string how = !appeared               ? "no longer announced"
+  const std::string how = news == News::kUnwatched ? "no longer watched, announced"
+                          : !appeared              ? "no longer announced"
                           : again == 0            ? "newly announced"
                           : again == pairs.size() ? "announced again"
                                                   : fmt::format("announced ({} of {} again)", again,
@@ -248,7 +254,7 @@ std::string PrefixWatch::rule_of(const Matter& m, bool own, std::size_t again,
   return rule;
 }
 
-/// Key: prefix | origin. Value: format | flags | times.
+/// Key: prefix | origin. Value: format | flags | times | when | 1 and the prefix around it, or 0.
 void PrefixWatch::store(const Pair& pair, const Known& known) {
   std::string key, value;
   put_nlri(key, pair.nlri);
@@ -259,6 +265,8 @@ void PrefixWatch::store(const Pair& pair, const Known& known) {
                                           (known.joined ? kPairJoined : 0)));
   put_u32(value, known.times);
   put_time(value, host_->now());
+  put_u8(value, known.in.within ? 1 : 0);
+  if (known.in.within) put_nlri(value, Nlri{{}, 0, *known.in.within, false, 0});
   host_->put_state(key, value);
 }
 
@@ -275,12 +283,17 @@ void PrefixWatch::restore_state(std::string_view key, std::string_view value) {
   known.joined = (flags & kPairJoined) != 0;
   known.times = v.u32();
   const Timestamp since = v.time();
-  const bool format_known = format == kPairFormat || format == kWithoutStanding;
+  known.in = matter_of(pair);
+  if (format == kPairFormat) {
+    known.in.within.reset();
+    if (v.u8() != 0) known.in.within = v.nlri().prefix;
+  }
+  const bool format_known = format != 0 && format <= kPairFormat;
   if (!format_known || !k.at_end() || !v.at_end())
     throw std::runtime_error("prefix-watch: stored state is damaged or of a newer format");
   if (format == kWithoutStanding) known.standing = known.raised;
   known_.emplace(pair, known);
-  if (known.standing) standing_.restore(matter_of(pair), pair.nlri, since, since);
+  if (known.standing) standing_.restore(known.in, pair.nlri, since, since);
 }
 
 void PrefixWatch::restore_route(const RouteView& route) {
@@ -306,16 +319,21 @@ void PrefixWatch::on_peer_change(const PeerChange& change) {
 /// What stands ends now if it left while the detector was off; or, `table` being complete, if it was
 /// dropped because that neighbour began anew, and the table does not show it.
 void PrefixWatch::end_unheard(const PeerChange* table) {
-  std::map<Matter, std::vector<Pair>> went;
+  std::map<Matter, std::vector<Pair>> went, unwatched;
   for (auto& [pair, known] : known_) {
     if (!known.standing || known.routes != 0) continue;
     if (table != nullptr && (known.lost_with != table->peer || pair.nlri.family != table->family))
       continue;
     known.standing = false;
-    went[matter_of(pair)].push_back(pair);
+    (is_watched(pair) ? went : unwatched)[known.in].push_back(pair);
     store(pair, known);
   }
   for (const auto& [matter, pairs] : went) report(matter, pairs, News::kLeftUnseen);
+  for (const auto& [matter, pairs] : unwatched) report(matter, pairs, News::kUnwatched);
+}
+
+bool PrefixWatch::is_watched(const Pair& pair) const {
+  return watch_.covering(pair.nlri.prefix) || watch_.origin(pair.origin);
 }
 
 void PrefixWatch::path_released(PathId path) {

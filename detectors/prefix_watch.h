@@ -47,20 +47,21 @@ class PrefixWatch final : public Detector {
     Asn origin = 0;
     friend auto operator<=>(const Pair&, const Pair&) = default;
   };
-  struct Known {
-    std::uint32_t routes = 0;
-    bool seen = false;    // ever, so that its state is stored
-    bool raised = false;  // its first sight was an event
-    bool standing = false;  // …that has not ended yet
-    bool joined = false;    // it came to a prefix that another AS had: `origin-change` told it
-    PeerId lost_with = 0;   // where no route is left and nobody said so: whose routes were dropped
-    std::uint32_t times = 0;
-  };
   /// What one event is about: prefixes of one origin within one watched prefix, or within none.
   struct Matter {
     std::optional<Prefix> within;
     Asn origin = 0;
     friend auto operator<=>(const Matter&, const Matter&) = default;
+  };
+  struct Known {
+    std::uint32_t routes = 0;
+    bool seen = false;    // ever, so that its state is stored
+    bool raised = false;  // its first sight was an event
+    bool standing = false;  // …that has not ended yet
+    Matter in;              // of which, as it was watched then
+    bool joined = false;    // it came to a prefix that another AS had: `origin-change` told it
+    PeerId lost_with = 0;   // where no route is left and nobody said so: whose routes were dropped
+    std::uint32_t times = 0;
   };
   struct Touch {
     bool live = false;
@@ -78,12 +79,13 @@ class PrefixWatch final : public Detector {
   bool expected(const Matter& matter, const Nlri& nlri) const;
   std::string rule_of(const Matter& matter, bool own, std::size_t again, std::size_t all) const;
   void note(const Pair& pair, const RouteChange& change, bool added);
-  enum class News { kAppeared, kLeft, kLeftUnseen };
+  enum class News { kAppeared, kLeft, kLeftUnseen, kUnwatched };
   static std::string_view type_of(const Matter& m);
   static std::vector<std::uint64_t> parts_of(const Matter& m);
   static EventId incident_of(const Matter& m);
   void report(const Matter& matter, const std::vector<Pair>& pairs, News news);
   void end_unheard(const PeerChange* table);
+  bool is_watched(const Pair& pair) const;
   void store(const Pair& pair, const Known& known);
 
   static constexpr std::size_t kMaxKnown = 200000;

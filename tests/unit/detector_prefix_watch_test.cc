@@ -40,6 +40,12 @@ TEST_CASE("prefix-watch: told once, however many see it, and its end with the du
   s.host.announce(s.b, {"10.0.0.0/25"}, "2 20 666");
   REQUIRE(s.host.witnesses.size() == 1);
   CHECK(s.host.witnesses[0] == std::pair(s.host.events[0].incident, std::string("more-specific b")));
+  PrefixScene other(the_24());
+  other.host.announce(other.a, {"10.0.0.0/25"}, "1 10 666");
+  other.host.announce(other.b, {"10.0.0.128/25"}, "2 20 666");
+  REQUIRE(other.host.witnesses.size() == 1);
+  other.host.withdraw(other.b, {"10.0.0.128/25"});
+  CHECK(other.host.events.back().ends == "more-specific");
   CHECK(s.host.taken() == Texts{"more-specific 666"});
   CHECK(s.host.events[0].prefix_count == 2);
   s.host.withdraw(s.a, {"10.0.0.0/25"});
@@ -250,6 +256,30 @@ TEST_CASE("prefix-watch: an origin that cannot be told is not an expected one") 
   s.host.announce(s.a, {"10.0.5.0/24"}, "1 10 {100 101}");
   REQUIRE(s.host.taken() == Texts{"more-specific"});
   CHECK(s.host.events.back().severity == Severity::kError);
+}
+
+TEST_CASE("prefix-watch: what was raised ends as such, whatever is watched then") {
+  PrefixScene s(watch_prefixes({"20.0.0.0/8"}));
+  s.host.announce(s.a, {"20.5.1.0/24"}, "1 10 666");
+  s.host.announce(s.a, {"20.7.0.0/16"}, "1 10 667");
+  REQUIRE(s.host.taken() == Texts{"more-specific 666", "more-specific 667"});
+  s.host.watched = watch_prefixes({"20.0.0.0/8", "20.5.0.0/16"});
+  s.host.restart();
+  s.host.withdraw(s.a, {"20.5.1.0/24"});
+  REQUIRE(s.host.taken() == Texts{"more-specific 666 clear"});
+  CHECK(s.host.events[2].incident == s.host.events[0].incident);
+  CHECK(field<std::string>(s.host.events[2], "within") == "20.0.0.0/8");
+  s.host.watched = watch_prefixes({"30.0.0.0/8"});
+  s.host.restart();
+  REQUIRE(s.host.taken() == Texts{"more-specific 667 clear"});
+  CHECK(s.host.events[3].incident == s.host.events[1].incident);
+  CHECK(s.host.events[3].rule == "what had appeared is not watched any more");
+  CHECK(s.host.events[3].summary ==
+        "20.7.0.0/16 no longer watched, announced by AS667, within 20.0.0.0/8");
+  s.host.watched = watch_prefixes({"20.0.0.0/8"});
+  s.host.restart();
+  s.host.withdraw(s.a, {"20.7.0.0/16"});
+  CHECK(s.host.taken().empty());
 }
 
 TEST_CASE("prefix-watch: who took a watched prefix from another is not expected within it") {
