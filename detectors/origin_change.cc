@@ -163,11 +163,11 @@ void OriginChange::note_arrival(News& news, const Nlri& nlri, const RouteChange&
 
 void OriginChange::departed(const Nlri& nlri, Asn origin, const RouteChange& change) {
   const Claim claim(nlri, origin);
-  if (const auto flaps = flapping_.find(claim); flaps != flapping_.end())
-    return end_flapping(flaps);
   // Its next origin is judged by this. Of a prefix that nobody has any more a second later is soon enough:
   // they may be all that there are.
   store_past_now_ = store_past_now_ || change.after != kNoPath || !others_.empty();
+  if (const auto flaps = flapping_.find(claim); flaps != flapping_.end())
+    return end_flapping(flaps);
   const auto matter = matter_of_.find(claim);
   const bool raised = matter != matter_of_.end();
   past_.remember(nlri, origin, {host_->now(), raised ? matter->second.times : 0, raised});

@@ -231,6 +231,12 @@ void PluginDetector::fill_host_table() {
   c.fail = [](CHost h, const char* why) {
     if (!of(h).failure_) of(h).failure_ = bounded(why == nullptr ? "no reason given" : why);
   };
+  c.add_witness = [](CHost h, const char* type, const std::uint64_t* parts, std::size_t count,
+                     std::uint32_t peer) {
+    const PluginDetector& self = of(h);
+    if (self.host_->counts_witnesses())
+      self.host_->add_witness(self.incident_of({parts, count}), type, peer);
+  };
 }
 
 void PluginDetector::emit(const lapwing_event& given) {
@@ -252,13 +258,17 @@ void PluginDetector::emit(const lapwing_event& given) {
   host_->emit(to_event(event));
 }
 
+EventId PluginDetector::incident_of(std::span<const std::uint64_t> parts) const {
+  return make_event_id(name_ + " incident", parts);
+}
+
 Event PluginDetector::to_event(const lapwing_event& c) const {
   Event e;
   const std::string domain = name_ + ' ' + c.type;
   e.id = make_event_id(domain, {c.id_parts, c.id_part_count});
   e.incident = c.incident_part_count == 0
                    ? e.id
-                   : make_event_id(name_ + " incident", {c.incident_parts, c.incident_part_count});
+                   : incident_of({c.incident_parts, c.incident_part_count});
   e.type = bounded(c.type);
   e.action = c.action == LAPWING_RAISE    ? Action::kRaise
              : c.action == LAPWING_UPDATE ? Action::kUpdate

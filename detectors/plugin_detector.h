@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,6 +53,7 @@ class PluginDetector final : public Detector {
   template <typename Fn, typename... Args>
   void call(Fn* fn, Args... args);
   void emit(const lapwing_event& event);
+  EventId incident_of(std::span<const std::uint64_t> parts) const;
   Event to_event(const lapwing_event& event) const;
 
   const std::string name_;

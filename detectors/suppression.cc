@@ -210,11 +210,18 @@ bool Suppression::ends_untold(const Event& clear) {
   return untold;
 }
 
+/// By the rule that keeps it back now.
+bool Suppression::has_to_last(const Held& held) const {
+  return std::any_of(rules_.begin(), rules_.end(), [&held](const SuppressionRule& rule) {
+    return rule.name == held.rule && rule.min_duration.count() != 0;
+  });
+}
+
 /// What had to last did not; its end is told by the end of this. What waits for something else still stands.
 void Suppression::replace_held(const Event& raise) {
   for (const std::string_view type : ended_types(raise)) {
     const auto held = held_.find(Matter(raise.incident, type));
-    if (held == held_.end() || held->second.counted) continue;
+    if (held == held_.end() || !has_to_last(held->second)) continue;
     const Matter matter = held->first;
     count_held(held->second);
     drop_held(held);

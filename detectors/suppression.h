@@ -104,6 +104,7 @@ class Suppression final : public Detector, public EventFilter {
   void count_held(const Held& held);
   void drop_held(std::map<Matter, Held>::iterator it);
   bool ends_untold(const Event& clear);
+  bool has_to_last(const Held& held) const;
   void replace_held(const Event& raise);
   static bool hides_ends(const SuppressionRule& rule, const Event& clear);
   void note_admitted(const Event& event);

@@ -128,9 +128,9 @@ struct Event {
   std::optional<std::vector<KnownUpstream>> known_upstreams;
   std::vector<Evidence> evidence;          // at most `kMaxEvidence`
   std::vector<Field> fields;
-  // What a clear ends, or an update in part, for [[suppress]]; not published. The types of raise of this incident, parted by
-  // blanks; empty: its own type; `kEndsNothing`: what stood was never raised. Of a raise: what it takes
-  // the place of, so that it is not told any more where it was held back.
+  // What a clear ends, or an update in part, for [[suppress]]; not published. The types of raise of this
+  // incident, parted by blanks; empty: its own type; `kEndsNothing`: what stood was never raised. Of a
+  // raise: what it takes the place of, so that it is not told any more where it was held back.
   std::string ends;
   std::string rule;     // the rule that fired, in words
   std::string summary;  // one line for a person

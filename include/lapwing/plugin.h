@@ -150,7 +150,7 @@ typedef struct lapwing_event {
   lapwing_text rule;
   lapwing_text summary;
   /* Of a clear: the types of raise of its incident that it ends, parted by blanks; "-": nothing that was
-     raised; NULL: its own type. Of a raise: the types that it takes the place of; what of them is held
+     raised; NULL: its own type. Of an update: those of which a part has ended. Of a raise: the types that it takes the place of; what of them is held
      back is not told. [[suppress]] goes by it. */
   const char* ends;
 } lapwing_event;
@@ -187,6 +187,10 @@ struct lapwing_host {
   /* Says why a call fails; the detector is disabled when the call returns. Within `create`: refuses
      the configuration. */
   void (*fail)(const lapwing_host* host, const char* why);
+  /* This neighbour, too, shows what an event of this type with these incident parts raised: [[suppress]] may
+     keep a raise back until enough do. Costs little where none is kept back. */
+  void (*add_witness)(const lapwing_host* host, const char* type, const uint64_t* incident_parts,
+                      size_t incident_part_count, uint32_t peer);
 };
 
 enum { LAPWING_ROUTES_NONE = 0, LAPWING_ROUTES_LIVE = 1, LAPWING_ROUTES_ALL = 2 };

@@ -56,8 +56,11 @@ class QuietPeer {
   }
 
   void quiet(std::uint32_t peer) {
+    const auto now = static_cast<std::uint64_t>(host_->now(host_));
     quiet_since_[peer] = host_->now(host_);
-    tell(peer, "quiet-peer", LAPWING_RAISE, static_cast<std::uint64_t>(host_->now(host_)));
+    tell(peer, "quiet-peer", LAPWING_RAISE, now);
+    // Those that fall silent at one moment are one incident.
+    host_->add_witness(host_, "quiet-peer", &now, 1, peer);
   }
 
  private:

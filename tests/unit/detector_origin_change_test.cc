@@ -11,6 +11,16 @@ using std::chrono::seconds;
 
 struct OriginScene : TwoNeighbours {
   explicit OriginScene(Watch watch = {}) : TwoNeighbours("origin-change", std::move(watch)) {}
+
+  /// AS666 is told three times, and is back too soon to be told.
+  void flap_until_silent() {
+    for (int i = 0; i < 4; ++i) {
+      host.announce(a, {"10.0.0.0/24"}, "1 10 666");
+      host.after(seconds(30));
+      if (i < 3) host.announce(a, {"10.0.0.0/24"}, "1 10 100");
+    }
+    CHECK(host.taken().size() == 6);
+  }
 };
 
 }  // namespace
@@ -185,12 +195,7 @@ TEST_CASE("origin-change: what comes and goes is told three times, and again whe
 TEST_CASE("origin-change: what came back too soon to tell, and a first table took, is told when it comes again") {
   for (const bool dropped : {false, true}) {
     OriginScene s;
-    for (int i = 0; i < 4; ++i) {
-      s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 666");
-      s.host.after(seconds(30));
-      if (i < 3) s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 100");
-    }
-    CHECK(s.host.taken().size() == 6);
+    s.flap_until_silent();
     if (dropped) s.host.drop_routes(s.a);
     s.host.table(s.a, {"10.0.0.0/24"}, "1 10 100");
     s.host.after(seconds(900));
@@ -265,12 +270,7 @@ TEST_CASE("origin-change: what came back too soon to be told is told if it stays
   for (const bool restarts : {false, true}) {
     CAPTURE(restarts);
     OriginScene s;
-    for (int i = 0; i < 4; ++i) {
-      s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 666");
-      s.host.after(seconds(30));
-      if (i < 3) s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 100");
-    }
-    CHECK(s.host.taken().size() == 6);
+    s.flap_until_silent();
     if (restarts) s.host.restart();
     s.host.announce(s.b, {"10.0.0.0/24"}, "2 20 666");
     s.host.after(seconds(869));
@@ -293,12 +293,7 @@ TEST_CASE("origin-change: what came back too soon to be told is told if it stays
 
 TEST_CASE("origin-change: what flapped, and left while it was switched off, is told when it comes again") {
   OriginScene s;
-  for (int i = 0; i < 4; ++i) {
-    s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 666");
-    s.host.after(seconds(30));
-    if (i < 3) s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 100");
-  }
-  CHECK(s.host.taken().size() == 6);
+  s.flap_until_silent();
   s.host.off_while([&] { s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 100"); });
   s.host.after(seconds(900));
   s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 666");

@@ -96,6 +96,8 @@ TEST_CASE("plugin in C++: timers, routes, the watch list, fields of every kind")
   CHECK(field<std::string>(e, "name") == "a");
   CHECK(field<Timestamp>(e, "at") == time_of("2024-01-01T01:00:00Z"));
   CHECK(e.ends.empty());
+  REQUIRE(s.host.witnesses.size() == 1);
+  CHECK(s.host.witnesses[0] == std::pair(e.incident, std::string("quiet-peer a")));
   const PeerId gone = s.host.add_peer("gone", 2);
   s.host.table(gone, {"10.0.0.0/24"}, "2 100");
   s.host.after(seconds(3600));

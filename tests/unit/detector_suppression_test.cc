@@ -224,6 +224,21 @@ TEST_CASE("suppression: a flap does not drop what waits for the end of a window"
   }
 }
 
+TEST_CASE("suppression: what lasted, and waits for a window now, is not dropped by a flap") {
+  SuppressionRule lasts = rule("lasts"), window = rule("window");
+  lasts.min_duration = seconds(30);
+  window.until = time_of("2024-01-01T01:00:00Z");
+  Filter f({lasts, window});
+  CHECK_FALSE(f.send("new", Action::kRaise));
+  f.host.after(seconds(60));
+  Event flap = an_event("flap", Action::kRaise, 1, 50);
+  flap.ends = "new";
+  CHECK_FALSE(f.send(flap));
+  f.host.at("2024-01-01T01:00:00Z");
+  REQUIRE(f.host.events.size() == 2);
+  CHECK(std::ranges::any_of(f.host.events, [](const Event& e) { return e.type == "new"; }));
+}
+
 TEST_CASE("suppression: a rule that is gone, or changed, keeps nothing back") {
   SuppressionRule window = rule("window");
   window.until = time_of("2024-01-01T12:00:00Z");
