@@ -13,6 +13,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lapwing/detector.h"
@@ -87,26 +88,31 @@ class Suppression final : public Detector, public EventFilter {
     std::uint64_t timer = 0;
   };
 
+  // suppression_rules.cc
   const SuppressionRule* rule_for(const Event& event) const;
   bool fits(const SuppressionRule& rule, const Event& event) const;
   bool holds(const SuppressionRule& rule, const Event& event) const;
   std::optional<Timestamp> end_of(const SuppressionRule& rule, const Event& raise) const;
+  static bool hides_ends(const SuppressionRule& rule, const Event& clear);
+  static bool waits_for_peers(const SuppressionRule& rule);
+  static std::vector<std::string_view> ended_types(const Event& clear);
+
+  // suppression.cc
   void suppress(const std::string& rule, const Event& event);
   void keep_back(const SuppressionRule& rule, Event&& raise, bool limited);
   void hold(const SuppressionRule& rule, Timestamp due, Event&& raise, bool limited);
   void note_due(const Held& held);
-  static bool waits_for_peers(const SuppressionRule& rule);
   static std::vector<Matter> matters_of(const Event& update);
   bool joins_held(Event& update);
   bool opens_or_follows(Event& update);
   void release(std::map<Matter, Held>::iterator it);
+  void give_up(std::map<Matter, Held>::iterator it);
   void store_held(const Matter& raise, const Held& held);
   void count_held(const Held& held);
   void drop_held(std::map<Matter, Held>::iterator it);
   bool ends_untold(const Event& clear);
   bool has_to_last(const Held& held) const;
   void replace_held(const Event& raise);
-  static bool hides_ends(const SuppressionRule& rule, const Event& clear);
   void note_admitted(const Event& event);
   bool within_storm_limit(const Event& event);
   void end_storm_minute();
