@@ -95,10 +95,25 @@ bool RibRecord::next(RibEntry& out, Fault& fault) {
   return true;
 }
 
-bool is_rib_subtype(std::uint16_t subtype) {
-  return (subtype >= table_dump_v2::kRibIpv4Unicast && subtype <= table_dump_v2::kRibGeneric) ||
-         (subtype >= table_dump_v2::kRibIpv4UnicastAddPath &&
-          subtype <= table_dump_v2::kRibGenericAddPath);
+namespace {
+
+bool is_rib_generic(std::uint16_t subtype) {
+  return subtype == table_dump_v2::kRibGeneric || subtype == table_dump_v2::kRibGenericAddPath;
+}
+
+}  // namespace
+
+bool is_rib_record(const RecordView& record) {
+  if (is_rib_generic(record.subtype)) {
+    Cursor in(record.body);
+    in.u32();  // sequence
+    const Family family{in.u16(), in.u8()};
+    return !in.ok() || FamilySet::index(family) >= 0;
+  }
+  return (record.subtype >= table_dump_v2::kRibIpv4Unicast &&
+          record.subtype < table_dump_v2::kRibGeneric) ||
+         (record.subtype >= table_dump_v2::kRibIpv4UnicastAddPath &&
+          record.subtype < table_dump_v2::kRibGenericAddPath);
 }
 
 Fault parse_rib(const RecordView& record, RibRecord& out) {
@@ -106,8 +121,7 @@ Fault parse_rib(const RecordView& record, RibRecord& out) {
   out.sequence = in.u32();
   out.add_path = record.subtype >= table_dump_v2::kRibIpv4UnicastAddPath;
   Family family;
-  if (record.subtype == table_dump_v2::kRibGeneric ||
-      record.subtype == table_dump_v2::kRibGenericAddPath) {
+  if (is_rib_generic(record.subtype)) {
     family.afi = in.u16();
     family.safi = in.u8();
     if (!in.ok()) return {"record ends before its prefix"};

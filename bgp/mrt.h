@@ -138,8 +138,9 @@ struct RibRecord {
   std::uint16_t left_ = 0;
 };
 
-/// True for the RIB subtypes of TABLE_DUMP_V2 that `parse_rib` reads.
-bool is_rib_subtype(std::uint16_t subtype);
+/// `record` is one of TABLE_DUMP_V2. True for the RIB subtypes that `parse_rib` reads; not for a
+/// RIB_GENERIC of a family that is not read.
+bool is_rib_record(const RecordView& record);
 /// RFC 6396 4.3.2, 4.3.3; RFC 8050 4. In RIB_GENERIC: the families of `FamilySet`.
 Fault parse_rib(const RecordView& record, RibRecord& out);
 

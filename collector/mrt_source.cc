@@ -78,16 +78,31 @@ bool MrtSource::read_files(const std::vector<std::string>& paths) {
 
 bool MrtSource::read_in_order(const std::vector<std::string>& paths) {
   bool readable = true;
+  std::optional<Timestamp> begun;
   for (const std::string& path : paths) {
     Stream stream(path, statistics_);
     if (!stream.cursor.open()) {
       readable = false;
       continue;
     }
-    while (stream.cursor.next(stream.record)) read_record(stream);
+    bool more = stream.cursor.next(stream.record);
+    if (more) warn_if_earlier(stream, begun);
+    for (; more; more = stream.cursor.next(stream.record)) read_record(stream);
     readable = end_stream(stream) && readable;
   }
   return readable;
+}
+
+/// `begun`: the time of the first record of the file before; becomes that of this one.
+void MrtSource::warn_if_earlier(const Stream& stream, std::optional<Timestamp>& begun) {
+  if (!mrt::is_registered(stream.record.type)) return;
+  const Timestamp time = stream.record.time;
+  if (begun && time < *begun)
+    statistics_.warn(stream.cursor.path(), stream.cursor.offset(),
+                     "begins at " + format_rfc3339(time) +
+                         ", earlier than the file named before it, at " + format_rfc3339(*begun) +
+                         "; files are read in the order named, or by time with --merge");
+  begun = time;
 }
 
 /// False where nothing in it was a record of MRT. A file without any octet is one of a quiet collector.
@@ -162,7 +177,7 @@ void MrtSource::read_record(Stream& stream) {
   if (!is_table_record(record)) end_table(stream);
   const bool known =
       (record.type == mrt::type::kTableDump && mrt::is_table_dump_subtype(record.subtype)) ||
-      (record.type == mrt::type::kTableDumpV2 && mrt::is_rib_subtype(record.subtype)) ||
+      (record.type == mrt::type::kTableDumpV2 && mrt::is_rib_record(record)) ||
       (record.type == mrt::type::kBgp4mp &&
        (record.subtype == mrt::bgp4mp::kEntry || mrt::is_bgp4mp_subtype(record.subtype)));
   if (!known) {

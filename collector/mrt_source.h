@@ -85,10 +85,10 @@ class MrtSource {
 
   bool read_in_order(const std::vector<std::string>& paths);
   bool read_merged(const std::vector<std::string>& paths);
+  void warn_if_earlier(const Stream& stream, std::optional<Timestamp>& begun);
   bool end_stream(Stream& stream);
   void read_record(Stream& stream);
   void read_known(Stream& stream);
-  void skip(const bgp::mrt::RecordView& record);
   void push_if_full(const Stream& stream);
   void count_findings(bgp::ErrorAction action, const bgp::Findings& findings, MrtCursor& cursor);
 

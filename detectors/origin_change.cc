@@ -242,7 +242,7 @@ void OriginChange::on_update_end() {
     raise(key, news, Action::kRaise);
     it = news_.erase(it);
   }
-  for (const auto& [key, gone] : gone_) clear(key, gone);
+  for (auto& [key, gone] : gone_) clear(key, gone);
   gone_.clear();
   if (store_past_now_)
     store_past();
@@ -379,18 +379,20 @@ std::string OriginChange::summary_of(const Key& key, const Event& e, const News&
   return text + fmt::format("; seen by {}", join_names(e.peers, e.peers.size()));
 }
 
-void OriginChange::clear(const Key& key, const Gone& gone) {
-  std::optional<Timestamp> entered;
+void OriginChange::clear(const Key& key, Gone& gone) {
   const auto* matter = standing_.find(key);
   if (matter == nullptr) return;
   const Timestamp since = matter->since;
+  std::map<Nlri, Timestamp> entered;
   for (const Nlri& nlri : gone.nlri) {
-    const auto left = standing_.leave(key, nlri);
-    if (left && (!entered || *left < *entered)) entered = left;
+    if (const auto left = standing_.leave(key, nlri)) entered.emplace(nlri, *left);
     store(key, nlri);
   }
-  if (!entered) return;
   const std::size_t standing = matter->inside.size();
+  leave_news(key, standing, gone, entered);
+  if (entered.empty()) return;
+  Timestamp first = Timestamp::max();
+  for (const auto& [nlri, time] : entered) first = std::min(first, time);
   Event e = make_event(key, standing == 0 ? Action::kClear : Action::kUpdate, since,
                        gone.news.prefixes.front());
   if (e.action == Action::kUpdate) {
@@ -401,7 +403,7 @@ void OriginChange::clear(const Key& key, const Gone& gone) {
   }
   fill(e, gone.news);
   e.severity = Severity::kNotice;
-  const microseconds duration = host_->now() - *entered;
+  const microseconds duration = host_->now() - first;
   e.fields.push_back({"old_origin", std::int64_t{key.from}});
   e.fields.push_back({"standing", static_cast<std::int64_t>(standing)});
   e.fields.push_back({"duration_seconds", whole_seconds(duration)});
@@ -410,22 +412,31 @@ void OriginChange::clear(const Key& key, const Gone& gone) {
   e.summary = fmt::format("{} no longer originated by AS{}, after {}",
                           join_prefixes(e.prefixes, e.prefix_count), key.to,
                           format_duration(duration));
-  if (const auto waiting = news_.find(key); waiting != news_.end()) {
-    // What has left is no news any more.
-    News& news = waiting->second;
-    for (const Prefix& prefix : gone.news.prefixes) {
-      std::erase(news.prefixes, prefix);
-      std::erase_if(news.by.evidence, [&](const Evidence& s) { return s.prefix == prefix; });
-    }
-    for (const Nlri& nlri : gone.nlri) news.arrivals.erase(nlri);
-    if (standing == 0 || news.prefixes.empty() || news.arrivals.empty()) {
-      host_->cancel_timer(news.timer);
-      by_timer_.erase(news.timer);
-      news_.erase(waiting);
-    }
-  }
   standing_.forget_if_empty(key);
   host_->emit(std::move(e));
+}
+
+/// What has left is no news any more. While others stand, what was not told yet is not told to be
+/// gone either: it is taken from `gone` and `entered`.
+void OriginChange::leave_news(const Key& key, std::size_t standing, Gone& gone,
+                              std::map<Nlri, Timestamp>& entered) {
+  const auto waiting = news_.find(key);
+  if (waiting == news_.end()) return;
+  News& news = waiting->second;
+  const auto forget = [](News& from, const Prefix& prefix) {
+    std::erase(from.prefixes, prefix);
+    std::erase_if(from.by.evidence, [&](const Evidence& s) { return s.prefix == prefix; });
+  };
+  for (const Nlri& nlri : gone.nlri) {
+    forget(news, nlri.prefix);
+    if (news.arrivals.erase(nlri) == 0 || standing == 0) continue;
+    forget(gone.news, nlri.prefix);
+    entered.erase(nlri);
+  }
+  if (standing != 0 && !news.prefixes.empty() && !news.arrivals.empty()) return;
+  host_->cancel_timer(news.timer);
+  by_timer_.erase(news.timer);
+  news_.erase(waiting);
 }
 
 /// Key: old origin | new origin | prefix. Value: format | matter since | since | times, which was missing

@@ -133,7 +133,9 @@ class OriginChange final : public Detector {
   void end_unheard(const PeerChange* table);
   void gather(News& news, const Nlri& nlri, const RouteChange& change);
   void raise(const Key& key, News& news, Action action);
-  void clear(const Key& key, const Gone& gone);
+  void clear(const Key& key, Gone& gone);
+  void leave_news(const Key& key, std::size_t standing, Gone& gone,
+                  std::map<Nlri, Timestamp>& entered);
   bool is_named(PrefixId prefix, const Nlri& nlri) const;
   Others others_of(Asn to, const News& news);
   std::string summary_of(const Key& key, const Event& e, const News& news,

@@ -62,7 +62,16 @@ void PathChange::start_up() {
   std::sort(kept_.begin(), kept_.end(), [](const Kept& a, const Kept& b) {
     return std::tie(a.time, a.id) < std::tie(b.time, b.id);
   });
-  for (auto& [key, f] : folds_) {
+  // As they began: what is due at one moment is told in the order of the timers.
+  std::vector<std::pair<const FoldKey, Fold>*> begun;
+  for (auto& fold : folds_) begun.push_back(&fold);
+  const auto order = [](const auto* fold) {
+    return std::pair(fold->second.first, fold->second.timer);
+  };
+  std::sort(begun.begin(), begun.end(),
+            [&](const auto* a, const auto* b) { return order(a) < order(b); });
+  for (auto* fold : begun) {
+    auto& [key, f] = *fold;
     f.timer = next_timer_++;
     by_timer_[f.timer] = key;
     host_->set_timer(f.timer, f.first + settings_.window);

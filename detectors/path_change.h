@@ -98,7 +98,7 @@ class PathChange final : public Detector {
   // path_change_folds.cc
   void fold(const RouteChange& change, const PathDifference& d, const Adjacency& before,
             const Adjacency& after);
-  bool add_child(Fold& f, const RouteChange& change);
+  void add_child(Fold& f, const RouteChange& change);
   EventId id_of(const FoldKey& key, const Fold& f) const;
   void report(const FoldKey& key, Fold&& f);
   void keep_children(const EventId& id, const Fold& f);

@@ -12,7 +12,7 @@
 namespace lapwing::detectors {
 namespace {
 
-constexpr std::uint8_t kFoldFormat = 1;
+constexpr std::uint8_t kFoldFormat = 2;
 
 Severity severity_of(PathClass c) {
   switch (c) {
@@ -126,15 +126,14 @@ void PathChange::fold(const RouteChange& change, const PathDifference& d, const 
   else if (!f.prefixes.contains(prefix))
     f.more_prefixes = true;
   insert_bounded(f.peers, host_->peer(change.peer).name, kMaxPeers);
-  const bool evidence = add_child(f, change) && f.children.size() <= Event::kMaxEvidence;
-  if (evidence || std::has_single_bit(f.count)) store_fold(used, f);
+  add_child(f, change);
+  if (f.count <= Event::kMaxEvidence || std::has_single_bit(f.count)) store_fold(used, f);
 }
 
-bool PathChange::add_child(Fold& f, const RouteChange& change) {
-  if (f.children.size() >= settings_.children || children_ >= kMaxChildren) return false;
+void PathChange::add_child(Fold& f, const RouteChange& change) {
+  if (f.children.size() >= settings_.children || children_ >= kMaxChildren) return;
   ++children_;
   f.children.push_back(make_evidence(*host_, change));
-  return true;
 }
 
 EventId PathChange::id_of(const FoldKey& key, const Fold& f) const {
@@ -207,10 +206,10 @@ void PathChange::report(const FoldKey& key, Fold&& f) {
   if (f.restored) e.fields.push_back({"count_is_lower_bound", true});
   e.rule = rule_of(key.kind);
   e.summary =
-      fmt::format("{}: {} ({}, seen by {})", join_prefixes(e.prefixes, e.prefix_count),
+      fmt::format("{}: {} ({}{}, seen by {})", join_prefixes(e.prefixes, e.prefix_count),
                   many ? fmt::format("paths changed in many ways, class {}", to_string(key.kind))
                        : what_changed(key.kind, f.sample),
-                  count_of(f.count, "change", "changes"), join_names(e.peers, e.peers.size()));
+                  f.restored ? "at least " : "", count_of(f.count, "change", "changes"), join_names(e.peers, e.peers.size()));
   keep_children(e.id, f);
   children_ -= f.children.size();
   host_->erase_state(fold_state_key(key));
@@ -253,7 +252,7 @@ std::string PathChange::fold_state_key(const FoldKey& key) {
 }
 
 /// format | class | left | came | explained by (0, or 1 and 16 octets) | first, last | count |
-/// cause | at, old length, new length | origin, upstream (0: none) | mixed (1: origin, 2: upstream,
+/// cause | order among those of one time (since format 2) | at, old length, new length | origin, upstream (0: none) | mixed (1: origin, 2: upstream,
 /// 4: at) | last known (0, or 1 and time) | number of children | each: peer, its AS, prefix, paths,
 /// time.
 void PathChange::store_fold(const FoldKey& key, const Fold& f) {
@@ -268,6 +267,7 @@ void PathChange::store_fold(const FoldKey& key, const Fold& f) {
   put_time(v, f.last);
   put_u64(v, f.count);
   put_u8(v, static_cast<std::uint8_t>(f.cause));
+  put_u64(v, f.timer);
   for (const std::uint32_t n : {f.sample.left, f.sample.came, f.sample.at, f.sample.old_length,
                                 f.sample.new_length, f.origin.value_or(0), f.upstream.value_or(0)})
     put_u32(v, n);
@@ -297,7 +297,7 @@ void PathChange::restore_fold(std::string_view value) {
   StateReader in(value);
   FoldKey key;
   Fold f;
-  const bool known = in.u8() == kFoldFormat;
+  const std::uint8_t format = in.u8();
   key.kind = static_cast<PathClass>(in.u8());
   key.left = in.u32();
   key.came = in.u32();
@@ -306,6 +306,7 @@ void PathChange::restore_fold(std::string_view value) {
   f.last = in.time();
   f.count = in.u64();
   f.cause = static_cast<Cause>(in.u8());
+  if (format >= 2) f.timer = in.u64();
   f.sample.kind = key.kind;
   for (std::uint32_t* n :
        {&f.sample.left, &f.sample.came, &f.sample.at, &f.sample.old_length, &f.sample.new_length})
@@ -331,9 +332,9 @@ void PathChange::restore_fold(std::string_view value) {
     f.prefixes.insert(e.prefix);
     insert_bounded(f.peers, std::string(e.peer.view()), kMaxPeers);
   }
-  if (!known || !in.at_end() || static_cast<std::size_t>(key.kind) >= kPathClasses)
+  if (format == 0 || format > kFoldFormat || !in.at_end() || static_cast<std::size_t>(key.kind) >= kPathClasses)
     throw std::runtime_error("path-change: a stored fold is damaged or of a newer format");
-  f.restored = f.count > f.children.size();
+  f.restored = f.count >= Event::kMaxEvidence;  // fewer are written one by one
   children_ += f.children.size();
   folds_.emplace(key, std::move(f));
 }

@@ -296,6 +296,40 @@ void Visibility::note_dark(Asn as) {
   o.dark = o.visible == 0 && outages_.find(as) != nullptr && watch_.origin(as);
 }
 
+Timestamp Visibility::leave(Asn origin, const std::vector<Nlri>& prefixes) {
+  Timestamp since = host_->now();
+  for (const Nlri& nlri : prefixes) {
+    const auto entered = outages_.leave(origin, nlri);
+    if (entered) since = std::min(since, *entered);
+    store(origin, nlri);
+  }
+  return since;
+}
+
+void Visibility::unwatch(Asn origin, const std::vector<Nlri>& prefixes) {
+  const auto* outage = outages_.find(origin);
+  if (outage == nullptr) return;
+  const Timestamp began = outage->since, since = leave(origin, prefixes);
+  const std::size_t left = outage->inside.size();
+  outages_.forget_if_empty(origin);
+  note_dark(origin);
+  if (by_origin_[origin].damped) return;  // it was not told
+  Event e = make_event("visibility-lost", left == 0 ? Action::kClear : Action::kUpdate, origin, began,
+                       prefixes.front());
+  if (left != 0) e.ends = e.type;
+  e.severity = Severity::kNotice;
+  fill(e, shown(prefixes));
+  const microseconds duration = host_->now() - since;
+  e.fields.push_back({"duration_seconds", whole_seconds(duration)});
+  e.fields.push_back({"lost_since", since});
+  e.fields.push_back({"lost_count", static_cast<std::int64_t>(left)});
+  e.rule = "what was lost is not watched any more";
+  e.summary = fmt::format("{}{} no longer watched, lost for {}",
+                          join_prefixes(e.prefixes, e.prefix_count), of_as(origin),
+                          format_duration(duration));
+  host_->emit(std::move(e));
+}
+
 void Visibility::regain(Asn origin, const std::vector<Nlri>& prefixes) {
   const auto* outage = outages_.find(origin);
   if (outage == nullptr) return;
@@ -304,12 +338,7 @@ void Visibility::regain(Asn origin, const std::vector<Nlri>& prefixes) {
   Timestamp dark_since = began;
   for (const auto& [nlri, entered] : outage->inside) dark_since = std::max(dark_since, entered);
   const bool whole_origin = by_origin_[origin].dark && by_origin_[origin].visible != 0;
-  Timestamp since = host_->now();
-  for (const Nlri& nlri : prefixes) {
-    const auto entered = outages_.leave(origin, nlri);
-    if (entered) since = std::min(since, *entered);
-    store(origin, nlri);
-  }
+  const Timestamp since = leave(origin, prefixes);
   const std::size_t left = outage->inside.size();
   outages_.forget_if_empty(origin);
   note_dark(origin);

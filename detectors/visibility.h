@@ -108,6 +108,9 @@ class Visibility final : public Detector {
   void lose(Asn origin, const std::vector<Nlri>& prefixes);
   void tell_lost(Asn origin, const std::vector<Nlri>& prefixes, const Shown& shown, Action action);
   void regain(Asn origin, const std::vector<Nlri>& prefixes);
+  void unwatch(Asn origin, const std::vector<Nlri>& prefixes);
+  /// They leave the outage. Since when the first of them was lost.
+  Timestamp leave(Asn origin, const std::vector<Nlri>& prefixes);
   void note_dark(Asn as);
   bool damp(Asn as, const std::vector<Nlri>& prefixes);
   std::vector<Asn> other_origins(Asn lost, const std::vector<Nlri>& prefixes) const;
@@ -117,7 +120,7 @@ class Visibility final : public Detector {
   void store(Asn origin, const Nlri& nlri);
   void set_unexpected(Subject& subject, const Nlri& nlri, bool unexpected);
   void store_damping(Asn as);
-  void restore_whole(Subject& subject, const Nlri& nlri, OfOrigin& of);
+  bool restore_whole(Subject& subject, const Nlri& nlri, OfOrigin& of);
   void restore_damping(Asn as, std::string_view value);
   Event make_event(std::string_view type, Action action, Asn origin, Timestamp since,
                    const Nlri& of) const;

@@ -102,22 +102,19 @@ void Visibility::restore_route(const RouteView& route) {
   touched_[nlri].by.add(*host_, shown);
 }
 
-/// What was lost of an origin that is not watched: all routes of the prefix, if that is.
-void Visibility::restore_whole(Subject& s, const Nlri& nlri, OfOrigin& of) {
+/// What was lost of an origin that is not watched: all routes of the prefix, if that is. False: nor
+/// is that.
+bool Visibility::restore_whole(Subject& s, const Nlri& nlri, OfOrigin& of) {
   of.lost = false;
-  if (watch_.covering(nlri.prefix) && !s.all.lost) {
-    s.all.lost = true;
-    s.all.peak = std::max(s.all.peak, of.peak);
-    s.lost_origin = of.as;
-    return;
-  }
-  outages_.leave(of.as, nlri);
-  store(of.as, nlri);
-  outages_.forget_if_empty(of.as);
+  if (!watch_.covering(nlri.prefix) || s.all.lost) return false;
+  s.all.lost = true;
+  s.all.peak = std::max(s.all.peak, of.peak);
+  s.lost_origin = of.as;
+  return true;
 }
 
-/// Stored outages of what is no longer watched end in silence. What is visible again, since the
-/// detector was off or has other settings now, is told.
+/// What is visible again, since the detector was off or has other settings now, is told; and what is
+/// not watched any more.
 void Visibility::start_up() {
   for (const auto& [as, origin] : by_origin_)
     if (origin.damped) host_->set_timer(as, origin.calm_at);
@@ -129,15 +126,17 @@ void Visibility::start_up() {
   for (const auto& [nlri, s] : subjects_)
     for (const OfOrigin& o : s.origins)
       if (o.lost) note_dark(o.as);
-  Batch back;
+  Batch back, unwatched;
   for (auto it = subjects_.begin(); it != subjects_.end();) {
     auto& [nlri, s] = *it;
     for (OfOrigin& o : s.origins)
-      if (o.lost && !watch_.origin(o.as)) restore_whole(s, nlri, o);
+      if (o.lost && !watch_.origin(o.as) && !restore_whole(s, nlri, o))
+        unwatched[o.as].push_back(nlri);
     judge(s, nlri, Touch{}, back, back);  // not live: nothing is lost by it
     it = s.all.routes == 0 && !s.lost() && !s.unexpected ? subjects_.erase(it) : std::next(it);
   }
   for (const auto& [origin, prefixes] : back) regain(origin, prefixes);
+  for (const auto& [origin, prefixes] : unwatched) unwatch(origin, prefixes);
   touched_.clear();
 }
 

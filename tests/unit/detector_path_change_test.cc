@@ -409,6 +409,34 @@ TEST_CASE("ADD-PATH: the paths of a neighbour are counted whether they are watch
   CHECK(classes() == Texts{"announced", "withdrawn"});
 }
 
+TEST_CASE("folds of one time keep their order over restarts, and a count that may be more says so") {
+  const auto told = [](bool restart) {
+    PathScene s(watch_prefixes({"10.0.0.0/16"}));
+    s.host.announce(s.a, {"10.0.0.0/24"}, "1 5 10 100 100");
+    s.host.announce(s.a, {"10.0.1.0/24"}, "1 5 12 100");
+    for (int i = 0; i < 9; ++i) {
+      s.host.announce(s.b, {"10.0.0.0/24"}, "2 7 20 100");
+      s.host.announce(s.b, {"10.0.0.0/24"}, "2 6 20 100");
+    }
+    s.host.announce(s.b, {"10.0.0.0/24", "10.0.1.0/24"}, "2 7 20 100");
+    if (restart) s.host.restart();
+    return s.wait();
+  };
+  const auto once = told(false), again = told(true);
+  REQUIRE(once.size() == 4);
+  REQUIRE(again.size() == 4);
+  const char* classes[] = {"prepending", "upstream", "transit", "transit"};
+  for (std::size_t i = 0; i < 4; ++i) {
+    CHECK(class_of(once[i]) == classes[i]);
+    CHECK(again[i].id == once[i].id);
+    CHECK((again[i].summary.find("at least") != std::string::npos) == (i == 2));
+    CHECK(has_field(again[i], "count_is_lower_bound") == (i == 2));
+    CHECK(once[i].summary.find("at least") == std::string::npos);
+  }
+  CHECK(again[2].summary.find("(at least 10 changes, seen by b)") != std::string::npos);
+  CHECK(again[3].summary.find("(9 changes, seen by b)") != std::string::npos);
+}
+
 TEST_CASE("a change found after a gap carries its interval; the end of the records reports folds") {
   PathScene s(watch_prefixes({"10.0.0.0/16"}));
   s.host.found(s.a, {"10.0.0.0/24"}, "1 6 10 100", "2024-01-01T20:00:00Z");

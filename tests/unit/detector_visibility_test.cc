@@ -385,11 +385,36 @@ TEST_CASE("visibility: of an origin that is not watched any more, its watched pr
   s.host.watched.origins.clear();
   s.host.restart();
   CHECK(s.host.state.size() == 1);
+  REQUIRE(s.host.taken() == Texts{"visibility-lost 100"});
+  const Event& part = s.host.events.back();
+  CHECK(part.incident == incident);
+  CHECK(part.action == Action::kUpdate);
+  CHECK(part.ends == "visibility-lost");
+  CHECK(prefix_texts(part) == Texts{"10.0.1.0/24"});
   s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 200");
   REQUIRE(s.host.taken() == Texts{"visibility-regained 100 clear"});
   CHECK(s.host.events.back().incident == incident);
   CHECK(field<std::vector<Asn>>(s.host.events.back(), "now_origins") == std::vector<Asn>{200});
   CHECK(s.host.state.empty());
+}
+
+TEST_CASE("visibility: what is not watched any more is told to be so") {
+  VisibilityScene s;
+  s.withdraw(kBoth);
+  const EventId incident = s.host.events.back().incident;
+  s.host.taken();
+  s.host.after(seconds(90));
+  s.host.watched = watch_origin(200);
+  s.host.restart();
+  REQUIRE(s.host.taken() == Texts{"visibility-lost 100 clear"});
+  const Event& e = s.host.events.back();
+  CHECK(e.incident == incident);
+  CHECK(e.severity == Severity::kNotice);
+  CHECK(field<std::int64_t>(e, "duration_seconds") == 90);
+  CHECK(e.summary == "10.0.0.0/24 and 10.0.1.0/24 of AS100 no longer watched, lost for 1 min 30 s");
+  CHECK(s.host.state.empty());
+  s.host.restart();
+  CHECK(s.host.taken().empty());
 }
 
 TEST_CASE("visibility: another origin's route of the watched prefix does not cover what is lost") {

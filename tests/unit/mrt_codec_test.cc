@@ -138,8 +138,8 @@ TEST_CASE("RFC 6396 4.3.2, RFC 8050 4: RIB subtypes say family and ADD-PATH") {
   };
   for (const Row& row : rows) {
     CAPTURE(row.subtype);
-    CHECK(mrt::is_rib_subtype(static_cast<std::uint16_t>(row.subtype)));
     const Bytes r = rib(5, row.subtype, row.prefix, {{0, kAttributes, 11}, {1, {}, 12}});
+    CHECK(mrt::is_rib_record(view(r)));
     mrt::RibRecord out;
     REQUIRE_FALSE(mrt::parse_rib(view(r), out));
     CHECK(prefix_of(out.nlri) == row.prefix);
@@ -164,6 +164,7 @@ TEST_CASE("RFC 6396 4.3.2, RFC 8050 4: RIB subtypes say family and ADD-PATH") {
 TEST_CASE("RFC 6396 4.3.3, RFC 8050 4: RIB_GENERIC names its family") {
   for (const unsigned subtype : {6u, 12u}) {
     const Bytes r = rib(5, subtype, "2001:db8::/32", {{1, kAttributes, 5}}, Bytes{0, 2, 1});
+    CHECK(mrt::is_rib_record(view(r)));
     mrt::RibRecord out;
     REQUIRE_FALSE(mrt::parse_rib(view(r), out));
     CHECK(out.nlri.family() == lapwing::kIpv6Unicast);
@@ -174,10 +175,13 @@ TEST_CASE("RFC 6396 4.3.3, RFC 8050 4: RIB_GENERIC names its family") {
     CHECK(e.path_id == (subtype == 12 ? 5u : 0u));
     const Bytes other = rib(5, subtype, "203.0.113.0/24", {}, Bytes{0x40, 4, 71});
     CHECK(mrt::parse_rib(view(other), out));
+    CHECK_FALSE(mrt::is_rib_record(view(other)));
+    mrt::RecordView cut = view(other);
+    cut.body = cut.body.first(6);
+    CHECK(mrt::is_rib_record(cut));  // a fault, which parse_rib names
   }
-  CHECK_FALSE(mrt::is_rib_subtype(1));
-  CHECK_FALSE(mrt::is_rib_subtype(7));
-  CHECK_FALSE(mrt::is_rib_subtype(13));
+  for (const unsigned subtype : {1u, 7u, 13u})
+    CHECK_FALSE(mrt::is_rib_record(view(rib(5, subtype, "203.0.113.0/24", {}))));
 }
 
 TEST_CASE("RFC 6396 4.3.2: a RIB record cut anywhere is a fault") {

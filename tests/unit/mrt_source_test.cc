@@ -310,6 +310,25 @@ TEST_CASE("source: what has octets but no record of MRT is a warning and false")
   }
 }
 
+TEST_CASE("source: files named in another order than that of their times are a warning") {
+  const TempFile early(announce(100) + announce(200)), late(announce(150) + announce(90));
+  const auto warnings = [](const std::vector<std::string>& paths, bool merge) {
+    lapwing::collector::MrtOptions options;
+    options.merge = merge;
+    lapwing::collector::MrtSource source([](bgp::RecordBatch&) {}, std::move(options));
+    CHECK(source.read_files(paths));
+    return source.statistics().warnings;
+  };
+  CHECK(warnings({early.path(), late.path(), late.path()}, false).empty());
+  CHECK(warnings({late.path(), early.path()}, true).empty());
+  const auto told = warnings({late.path(), early.path()}, false);
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].file == early.path());
+  CHECK(told[0].offset == 0);
+  CHECK(told[0].reason.find("begins at 1970-01-01T00:01:40.000000Z, earlier than the file named "
+                            "before it, at 1970-01-01T00:02:30.000000Z") == 0);
+}
+
 TEST_CASE("source: a missing file is a warning and false") {
   lapwing::collector::MrtSource source([](bgp::RecordBatch&) {});
   CHECK_FALSE(source.read_files({"/nonexistent/file"}));
