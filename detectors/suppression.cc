@@ -63,7 +63,7 @@ bool Suppression::admit(std::string_view detector, Event& event) {
   }
   if (rule != nullptr || (limited && !within_storm_limit(event))) {
     suppress(rule != nullptr ? rule->name : std::string(kStormRule), event);
-    if (event.action == Action::kRaise) mark_hidden({event.incident, event.type}, true);
+    if (event.action == Action::kRaise) hide(event);
     return false;
   }
   note_admitted(event);
@@ -113,6 +113,7 @@ bool Suppression::opens_or_follows(Event& update) {
     return false;
   }
   update.action = Action::kRaise;
+  for (const Matter& m : matters) update.severity = std::min(update.severity, hidden_.at(m));
   return true;
 }
 
@@ -129,7 +130,7 @@ bool Suppression::ends_untold(const Event& clear) {
       count_held(held->second);
       drop_held(held);
     } else if (hidden_.contains(raise)) {
-      mark_hidden(raise, false);
+      forget_hidden(raise);
     } else {
       untold = false;
     }
@@ -181,19 +182,24 @@ void Suppression::suppress(const std::string& rule, const Event& event) {
   listed_.pop_front();
 }
 
-void Suppression::mark_hidden(const Matter& raise, bool hidden) {
-  if (!hidden) {
-    if (hidden_.erase(raise) != 0) host_->erase_state(matter_key(kHiddenKey, raise));
-  } else if (hidden_.size() < kMaxIncidents && hidden_.insert(raise).second) {
-    host_->put_state(matter_key(kHiddenKey, raise), "");
-  }
+void Suppression::hide(const Event& raise) {
+  const Matter matter(raise.incident, raise.type);
+  if (hidden_.size() == kMaxIncidents && !hidden_.contains(matter)) return;
+  hidden_.insert_or_assign(matter, raise.severity);
+  std::string value;
+  put_u8(value, static_cast<std::uint8_t>(raise.severity));
+  host_->put_state(matter_key(kHiddenKey, matter), value);
+}
+
+void Suppression::forget_hidden(const Matter& raise) {
+  if (hidden_.erase(raise) != 0) host_->erase_state(matter_key(kHiddenKey, raise));
 }
 
 /// Remembered only where a rule has a quiet time that this event could begin.
 void Suppression::note_admitted(const Event& event) {
   if (event.action == Action::kRaise) {
     const Matter matter(event.incident, event.type);
-    mark_hidden(matter, false);
+    forget_hidden(matter);
     // Raised anew, and not kept back this time.
     if (const auto held = held_.find(matter); held != held_.end()) {
       count_held(held->second);
@@ -232,12 +238,12 @@ void Suppression::keep_back(const SuppressionRule& rule, Event&& raise, bool lim
   if ((end || waits_for_peers(rule)) && room && !held_.contains(matter))
     return hold(rule, end.value_or(kNever), std::move(raise), limited);
   suppress(rule.name, raise);
-  if (!held_.contains(matter)) mark_hidden(matter, true);
+  if (!held_.contains(matter)) hide(raise);
 }
 
 void Suppression::hold(const SuppressionRule& rule, Timestamp due, Event&& raise, bool limited) {
   const Matter matter(raise.incident, raise.type);
-  mark_hidden(matter, false);
+  forget_hidden(matter);
   // What lasts is told, and was not suppressed: where that is the condition, it is counted when it ends.
   const bool counted = rule.min_duration.count() == 0;
   if (counted) suppress(rule.name, raise);
@@ -289,10 +295,10 @@ void Suppression::drop_held(std::map<Matter, Held>::iterator it) {
 
 /// It is not told, nor is its end.
 void Suppression::give_up(std::map<Matter, Held>::iterator it) {
-  const Matter matter = it->first;
   count_held(it->second);
+  const Event raise = std::move(it->second.event);
   drop_held(it);
-  mark_hidden(matter, true);
+  hide(raise);
 }
 
 void Suppression::on_timer(std::uint64_t key) {
@@ -396,12 +402,16 @@ void Suppression::restore_state(std::string_view key, std::string_view value) {
       next_number_ = std::max(next_number_, l.number + 1);
       break;
     }
-    case kHiddenKey:
-      if (const Matter raise = read_matter(k, key); !raise.second.empty())
-        hidden_.insert(raise);
+    case kHiddenKey: {
+      const Matter raise = read_matter(k, key);
+      // Older versions did not store the severity.
+      const auto severity = v.at_end() ? Severity::kDebug : static_cast<Severity>(v.u8());
+      if (!raise.second.empty())
+        hidden_.emplace(raise, severity);
       else
         untyped_.emplace_back(key);
       break;
+    }
     case kQuietKey: {
       const Matter id = read_matter(k, key);
       const Timestamp time = v.time();

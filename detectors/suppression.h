@@ -117,7 +117,8 @@ class Suppression final : public Detector, public EventFilter {
   bool within_storm_limit(const Event& event);
   void end_storm_minute();
   std::string listed_as_json(std::string_view rule) const;
-  void mark_hidden(const Matter& raise, bool hidden);
+  void hide(const Event& raise);
+  void forget_hidden(const Matter& raise);
 
   static constexpr std::size_t kMaxListed = 500;
   static constexpr std::size_t kMaxIncidents = 65536;
@@ -133,7 +134,7 @@ class Suppression final : public Detector, public EventFilter {
   std::map<std::string, std::uint64_t> counts_;  // by rule
   std::deque<Listed> listed_;                    // oldest first
   std::uint64_t next_number_ = 1;
-  std::set<Matter> hidden_;  // suppressed; their end is suppressed, too
+  std::map<Matter, Severity> hidden_;  // suppressed raises; their end is suppressed, too
   // When an event of this incident and type was last admitted, where a rule has a quiet time.
   std::map<Matter, Timestamp> admitted_;
   std::set<std::pair<Timestamp, Matter>> admitted_by_age_;

@@ -306,6 +306,23 @@ TEST_CASE("suppression: an update of what was suppressed is its raise, of what w
     CHECK(f.host.events[0].type == "outage");
     CHECK(f.host.events[1].type == "regained");
   }
+  SUBCASE("as severe as what was suppressed") {
+    Event e = an_event("hijack", Action::kRaise, 7, 300);
+    e.prefixes = {prefix_of("10.0.0.0/26")};
+    e.severity = Severity::kError;
+    CHECK_FALSE(f.send(e));
+    f.restart();
+    e.action = Action::kUpdate;
+    e.severity = Severity::kNotice;
+    e.prefixes = {prefix_of("10.0.0.128/26")};
+    CHECK(f.suppression->admit("test", e));
+    CHECK(e.action == Action::kRaise);
+    CHECK(e.severity == Severity::kError);
+    e.action = Action::kUpdate;
+    e.severity = Severity::kNotice;
+    CHECK(f.suppression->admit("test", e));
+    CHECK(e.severity == Severity::kNotice);
+  }
   SUBCASE("that a part has ended opens nothing") {
     f.number = 200;
     CHECK(hijack(Action::kRaise, "10.0.0.0/26") == "none");
