@@ -393,7 +393,7 @@ void Engine::tell_start() {
   start_told_ = true;
   for (const auto& host : detectors_) host->tell_start();
   for (const auto& [name, error] : std::exchange(failed_detectors_, {})) {
-    const auto is_it = [&name](const auto& host) { return host->name() == name; };
+    const auto is_it = [&name = name](const auto& host) { return host->name() == name; };
     if (std::any_of(detectors_.begin(), detectors_.end(), is_it)) continue;
     if (!options_.replay) commit_.states.erase(kFailedDetectors, name);
     emit(nullptr, name, detector_failed(name, error, DetectorState::kLeft));
