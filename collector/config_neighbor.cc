@@ -7,6 +7,7 @@
 
 #include "collector/config_parts.h"
 #include "collector/config_text.h"
+#include "lapwing/units.h"
 
 namespace lapwing::collector {
 namespace {

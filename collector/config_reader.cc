@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "collector/config_text.h"
+#include "lapwing/units.h"
 
 namespace lapwing::collector {
 namespace {

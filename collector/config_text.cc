@@ -5,89 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <limits>
 
 namespace lapwing::collector {
-namespace {
-
-struct Number {
-  std::uint64_t value = 0;
-  std::size_t digits = 0;
-};
-
-std::optional<Number> leading_number(std::string_view text) {
-  Number n;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n.value);
-  if (error != std::errc{}) return std::nullopt;
-  n.digits = static_cast<std::size_t>(end - text.data());
-  return n;
-}
-
-std::optional<std::uint64_t> multiply(std::uint64_t value, std::uint64_t unit) {
-  constexpr auto kMax = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-  if (value > kMax / unit) return std::nullopt;
-  return value * unit;
-}
-
-}  // namespace
-
-std::optional<std::chrono::seconds> parse_duration(std::string_view text) {
-  struct Unit {
-    char letter;
-    std::uint64_t seconds;
-  };
-  constexpr std::array<Unit, 5> kUnits{
-      {{'w', 604800}, {'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}}};
-  constexpr std::uint64_t kMaxSeconds = std::uint64_t{1} << 40;
-  std::uint64_t total = 0;
-  std::size_t next_unit = 0;  // units descend: "1h30m", never "30m1h" or "1m1m"
-  bool first = true;
-  while (first || !text.empty()) {
-    const auto number = leading_number(text);
-    if (!number) return std::nullopt;
-    text.remove_prefix(number->digits);
-    std::uint64_t unit = 1;
-    if (text.empty()) {
-      if (!first) return std::nullopt;
-    } else {
-      while (next_unit < kUnits.size() && kUnits[next_unit].letter != text.front()) ++next_unit;
-      if (next_unit == kUnits.size()) return std::nullopt;
-      unit = kUnits[next_unit++].seconds;
-      text.remove_prefix(1);
-    }
-    const auto part = multiply(number->value, unit);
-    if (!part || *part > kMaxSeconds - total) return std::nullopt;
-    total += *part;
-    first = false;
-  }
-  return std::chrono::seconds(static_cast<std::int64_t>(total));
-}
-
-std::optional<std::uint64_t> parse_size(std::string_view text) {
-  struct Unit {
-    std::string_view name;
-    std::uint64_t octets;
-  };
-  constexpr std::array<Unit, 12> kUnits{{{"", 1},
-                                         {"B", 1},
-                                         {"K", 1u << 10},
-                                         {"KiB", 1u << 10},
-                                         {"KB", 1000},
-                                         {"M", 1u << 20},
-                                         {"MiB", 1u << 20},
-                                         {"MB", 1000000},
-                                         {"G", 1u << 30},
-                                         {"GiB", 1u << 30},
-                                         {"GB", 1000000000},
-                                         {"TiB", std::uint64_t{1} << 40}}};
-  const auto number = leading_number(text);
-  if (!number) return std::nullopt;
-  text.remove_prefix(number->digits);
-  if (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-  for (const Unit& unit : kUnits)
-    if (unit.name == text) return multiply(number->value, unit.octets);
-  return std::nullopt;
-}
 
 std::optional<ScopedAddress> parse_scoped_address(std::string_view text) {
   ScopedAddress result;

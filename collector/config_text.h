@@ -1,10 +1,9 @@
-// Values as people write them in the configuration: durations, sizes, endpoints, names.
+// Values as people write them in the configuration: endpoints, names.
 //
 // Every function returns nullopt for text that is no such value.
 // Thread: any.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -14,12 +13,6 @@
 #include "bgp/config.h"
 
 namespace lapwing::collector {
-
-/// "90s", "5m", "2h", "1d", "1h30m"; a number alone is seconds.
-std::optional<std::chrono::seconds> parse_duration(std::string_view text);
-
-/// Octets: "4096", "64KiB", "16 MiB", "2GiB"; KB, MB and GB are powers of ten, K, M and G of two.
-std::optional<std::uint64_t> parse_size(std::string_view text);
 
 struct ScopedAddress {
   IpAddress address;

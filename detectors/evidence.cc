@@ -120,12 +120,6 @@ void append_id_parts(std::vector<std::uint64_t>& to, const Nlri& nlri) {
   to.insert(to.end(), {words[0], words[1]});
 }
 
-std::chrono::seconds seconds_setting(Settings& settings, std::string_view key,
-                                     std::chrono::seconds fallback, std::int64_t min,
-                                     std::int64_t max) {
-  return std::chrono::seconds(settings.integer(key, fallback.count(), min, max));
-}
-
 std::size_t size_setting(Settings& settings, std::string_view key, std::size_t fallback,
                          std::int64_t min, std::int64_t max) {
   return static_cast<std::size_t>(

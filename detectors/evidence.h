@@ -84,9 +84,6 @@ inline std::uint64_t id_part(Timestamp t) { return static_cast<std::uint64_t>(un
 /// A prefix as parts of an event id.
 void append_id_parts(std::vector<std::uint64_t>& to, const Nlri& nlri);
 
-std::chrono::seconds seconds_setting(Settings& settings, std::string_view key,
-                                     std::chrono::seconds fallback, std::int64_t min,
-                                     std::int64_t max);
 std::size_t size_setting(Settings& settings, std::string_view key, std::size_t fallback,
                          std::int64_t min, std::int64_t max);
 /// AS numbers, sorted; 0 and numbers beyond 32 bits are errors of the setting.

@@ -10,12 +10,12 @@ namespace lapwing::detectors {
 
 std::unique_ptr<Detector> make_new_upstream(Settings& settings) {
   NewUpstreamSettings s;
-  s.share_window = seconds_setting(settings, "share-window", s.share_window, 1, 3600);
+  s.share_window = settings.duration("share-window", s.share_window, 1, 3600);
   s.share_window_quiet =
-      seconds_setting(settings, "share-window-quiet", s.share_window_quiet, 1, 86400);
+      settings.duration("share-window-quiet", s.share_window_quiet, 1, 86400);
   s.flap_threshold = size_setting(settings, "flap-threshold", s.flap_threshold, 2, 30);
-  s.flap_window = seconds_setting(settings, "flap-window", s.flap_window, 10, 86400);
-  s.flap_quiet = seconds_setting(settings, "flap-quiet", s.flap_quiet, 10, 86400);
+  s.flap_window = settings.duration("flap-window", s.flap_window, 10, 86400);
+  s.flap_quiet = settings.duration("flap-quiet", s.flap_quiet, 10, 86400);
   s.storm_limit =
       static_cast<std::uint32_t>(settings.integer("storm-limit", s.storm_limit, 1, 1000000));
   s.storm_limit_followed = static_cast<std::uint32_t>(
@@ -23,7 +23,7 @@ std::unique_ptr<Detector> make_new_upstream(Settings& settings) {
   s.incident_days =
       std::chrono::days(settings.integer("incident-days", s.incident_days.count(), 0, 3650));
   s.new_origin_grace =
-      seconds_setting(settings, "new-origin-grace", s.new_origin_grace, 0, 86400);
+      settings.duration("new-origin-grace", s.new_origin_grace, 0, 86400);
   return std::make_unique<NewUpstream>(s);
 }
 

@@ -31,8 +31,8 @@ std::string flapping_key(const std::pair<Nlri, Asn>& claim) {
 std::unique_ptr<Detector> make_origin_change(Settings& settings) {
   OriginChangeSettings s;
   s.all = scope_setting(settings, true);
-  s.window = seconds_setting(settings, "window", s.window, 1, 86400);
-  s.quiet = seconds_setting(settings, "quiet", s.quiet, 0, 86400);
+  s.window = settings.duration("window", s.window, 1, 86400);
+  s.quiet = settings.duration("quiet", s.quiet, 0, 86400);
   return std::make_unique<OriginChange>(s);
 }
 

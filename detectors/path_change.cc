@@ -19,7 +19,7 @@ std::uint64_t key_of(Asn origin, Asn upstream) {
 
 std::unique_ptr<Detector> make_path_change(Settings& settings) {
   PathChangeSettings s;
-  s.window = seconds_setting(settings, "window", s.window, 1, 3600);
+  s.window = settings.duration("window", s.window, 1, 3600);
   s.children = size_setting(settings, "children", s.children, 10, 100000);
   s.events_kept = size_setting(settings, "events-with-children", s.events_kept, 0, 1000);
   return std::make_unique<PathChange>(s);

@@ -32,7 +32,7 @@ std::string_view ends_of(bool told_down, bool told_blind) {
 
 std::unique_ptr<Detector> make_peer_state(Settings& settings) {
   return std::make_unique<PeerState>(
-      seconds_setting(settings, "blind-after", std::chrono::seconds(300), 1, 86400));
+      settings.duration("blind-after", std::chrono::seconds(300), 1, 86400));
 }
 
 void PeerState::on_peer_change(const PeerChange& change) {

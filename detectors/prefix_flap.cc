@@ -20,7 +20,7 @@ std::unique_ptr<Detector> make_prefix_flap(Settings& settings) {
   s.all = scope_setting(settings, false);
   s.threshold =
       static_cast<std::uint32_t>(settings.integer("threshold", s.threshold, 2, 1000000));
-  s.window = seconds_setting(settings, "window", s.window, 10, 86400);
+  s.window = settings.duration("window", s.window, 10, 86400);
   return std::make_unique<PrefixFlap>(s);
 }
 

@@ -22,8 +22,8 @@ std::string_view kind_of(Asn as) {
 std::unique_ptr<Detector> make_reserved_as(Settings& settings) {
   PathFindingSettings common;
   common.all = scope_setting(settings, false);
-  common.window = seconds_setting(settings, "window", common.window, 1, 86400);
-  common.linger = seconds_setting(settings, "linger", common.linger, 1, 86400);
+  common.window = settings.duration("window", common.window, 1, 86400);
+  common.linger = settings.duration("linger", common.linger, 1, 86400);
   return std::make_unique<ReservedAs>(common, as_setting(settings, "allowed", {}));
 }
 

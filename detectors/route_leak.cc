@@ -40,8 +40,8 @@ std::string passes_on(const Finding& f) {
 std::unique_ptr<Detector> make_route_leak(Settings& settings) {
   PathFindingSettings common;
   common.all = scope_setting(settings, true);
-  common.window = seconds_setting(settings, "window", common.window, 1, 86400);
-  common.linger = seconds_setting(settings, "linger", common.linger, 1, 86400);
+  common.window = settings.duration("window", common.window, 1, 86400);
+  common.linger = settings.duration("linger", common.linger, 1, 86400);
   RouteLeakSettings s;
   s.tier1 = as_setting(settings, "tier1", kTier1);
   s.no_transit = as_setting(settings, "no-transit", kNoTransitNetworks);

@@ -14,10 +14,9 @@ namespace lapwing::detectors {
 namespace {
 
 // Keys are told apart by their first octet.
-constexpr char kCountKey = 'c', kListKey = 'l', kHiddenKey = 'h', kQuietKey = 'q', kHeldKey = 'e';
+constexpr char kCountKey = 'c', kListKey = 'l', kHiddenKey = 'h', kQuietKey = 'q', kHeldKey = 'e',
+               kStormKey = 's';
 constexpr std::uint8_t kCounted = 1, kLimited = 2;
-constexpr std::string_view kStormRule = "storm-limit";
-constexpr std::string_view kEndRule = "its raise was suppressed";
 
 /// kind | incident | type
 std::string matter_key(char kind, const std::pair<EventId, std::string>& of) {
@@ -341,13 +340,32 @@ bool Suppression::within_storm_limit(const Event& event) {
     minute_ = now;
     in_minute_.clear();
   }
-  if (in_minute_[event.type] < storm_limit_) {
+  const bool within = in_minute_[event.type] < storm_limit_;
+  if (within) {
     ++in_minute_[event.type];
-    return true;
+  } else {
+    if (folded_.empty()) host_->set_timer(kStormTimer, *minute_ + std::chrono::minutes(1));
+    ++folded_[event.type];
   }
-  if (folded_.empty()) host_->set_timer(kStormTimer, *minute_ + std::chrono::minutes(1));
-  ++folded_[event.type];
-  return false;
+  store_storm();
+  return within;
+}
+
+/// When the minute began | each: type, told in it, folded. Absent: none was folded, or
+/// told, yet.
+void Suppression::store_storm() {
+  if (!host_->keeps_state()) return;
+  const std::string key(1, kStormKey);
+  if (!minute_) return host_->erase_state(key);
+  std::string value;
+  put_time(value, *minute_);
+  for (const auto& [type, count] : in_minute_) {
+    put_text(value, type);
+    put_u32(value, count);
+    const auto folded = folded_.find(type);
+    put_u32(value, folded == folded_.end() ? 0 : folded->second);
+  }
+  host_->put_state(key, value);
 }
 
 void Suppression::end_storm_minute() {
@@ -355,6 +373,7 @@ void Suppression::end_storm_minute() {
   const auto folded = std::exchange(folded_, {});
   const Timestamp began = *minute_;
   minute_.reset();
+  store_storm();
   host_->cancel_timer(kStormTimer);
   Event e;
   const std::uint64_t parts[] = {id_part(began)};
@@ -440,6 +459,14 @@ void Suppression::restore_state(std::string_view key, std::string_view value) {
       held_.emplace(raise, std::move(held));
       break;
     }
+    case kStormKey:
+      minute_ = v.time();
+      while (v.ok() && !v.at_end()) {
+        const std::string type(v.text());
+        in_minute_[type] = v.u32();
+        if (const std::uint32_t folded = v.u32(); folded != 0) folded_[type] = folded;
+      }
+      break;
     default:
       good = false;
   }
@@ -450,6 +477,7 @@ void Suppression::restore_state(std::string_view key, std::string_view value) {
 /// What was stored without a type: what is held back gets that of its event. Of what was hidden the type
 /// is not known, and its end is told: once too often is better than never.
 void Suppression::start_up() {
+  if (!folded_.empty()) host_->set_timer(kStormTimer, *minute_ + std::chrono::minutes(1));
   for (const std::string& key : untyped_) host_->erase_state(key);
   for (auto& [raise, held] : held_) {
     if (!untyped_.empty()) store_held(raise, held);

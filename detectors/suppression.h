@@ -42,6 +42,10 @@ struct SuppressionRule {
   }
 };
 
+// What is suppressed by no rule is counted under these names.
+inline constexpr std::string_view kStormRule = "storm-limit";
+inline constexpr std::string_view kEndRule = "its raise was suppressed";
+
 /// Reads one [[suppress]] table; its errors are noted in `settings`.
 SuppressionRule read_suppression_rule(Settings& settings);
 
@@ -115,6 +119,7 @@ class Suppression final : public Detector, public EventFilter {
   void replace_held(const Event& raise);
   void note_admitted(const Event& event);
   bool within_storm_limit(const Event& event);
+  void store_storm();
   void end_storm_minute();
   std::string listed_as_json(std::string_view rule) const;
   void hide(const Event& raise);

@@ -42,6 +42,8 @@ SuppressionRule read_suppression_rule(Settings& settings) {
   if (r.name.empty() || r.name.size() > 100)
     settings.error("name",
                    "must be a text of 1 to 100 octets: it is shown with what it suppressed");
+  if (r.name == kStormRule || r.name == kEndRule)
+    settings.error("name", "is the name under which something else is counted");
   r.types = settings.texts("types", {});
   r.peers = settings.texts("peers", {});
   r.origins = as_setting(settings, "origins", {});
@@ -60,8 +62,8 @@ SuppressionRule read_suppression_rule(Settings& settings) {
     settings.error("until", "must be later than \"from\"");
   r.min_peers = size_setting(settings, "min-peers", 0, 0, 1000);
   r.min_prefixes = static_cast<std::uint32_t>(settings.integer("min-prefixes", 0, 0, 1000000));
-  r.quiet = seconds_setting(settings, "quiet", r.quiet, 0, 30 * 86400);
-  r.min_duration = seconds_setting(settings, "min-duration", r.min_duration, 0, 86400);
+  r.quiet = settings.duration("quiet", r.quiet, 0, 30 * 86400);
+  r.min_duration = settings.duration("min-duration", r.min_duration, 0, 86400);
   const bool selects = !r.types.empty() || !r.peers.empty() || !r.origins.empty() ||
                        !r.ases.empty() || !r.prefixes.empty();
   if (!selects && !r.conditional())
@@ -111,13 +113,14 @@ bool Suppression::fits(const SuppressionRule& rule, const Event& e) const {
   if (!rule.origins.empty() && (!e.origin_as || !holds_value(rule.origins, *e.origin_as)))
     return false;
   if (!rule.ases.empty() && !names_one_of(e, rule.ases)) return false;
+  // Of a list that is cut nobody knows whether the rest would fit.
   if (!rule.peers.empty() &&
-      (e.peers.empty() || !std::all_of(e.peers.begin(), e.peers.end(), [&](const std::string& p) {
+      (e.peers.empty() || e.peers.size() >= kMaxEventPeers || !std::all_of(e.peers.begin(), e.peers.end(), [&](const std::string& p) {
          return holds_value(rule.peers, p);
        })))
     return false;
   if (rule.prefixes.empty()) return true;
-  return !e.prefixes.empty() &&
+  return !e.prefixes.empty() && e.prefixes.size() >= e.prefix_count &&
          std::all_of(e.prefixes.begin(), e.prefixes.end(), [&](const Prefix& p) {
            return std::any_of(rule.prefixes.begin(), rule.prefixes.end(),
                               [&](const Prefix& of_rule) { return of_rule.contains(p); });

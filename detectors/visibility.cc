@@ -19,7 +19,7 @@ std::unique_ptr<Detector> make_visibility(Settings& settings) {
   VisibilitySettings s;
   s.lost_percent = static_cast<unsigned>(settings.integer("lost-percent", 0, 0, 90));
   s.flap_threshold = size_setting(settings, "flap-threshold", s.flap_threshold, 1, 30);
-  s.flap_window = seconds_setting(settings, "flap-window", s.flap_window, 60, 86400);
+  s.flap_window = settings.duration("flap-window", s.flap_window, 60, 86400);
   return std::make_unique<Visibility>(s);
 }
 

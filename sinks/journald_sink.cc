@@ -250,7 +250,7 @@ std::unique_ptr<Sink> make_journald_sink(Settings& settings, boost::asio::io_con
     format.facility = *number;
   else
     settings.error("facility", "must be a syslog facility: kern, user, daemon … local0 to local7");
-  const std::chrono::seconds pause(settings.integer("longest-pause", 10, 1, 3600));
+  const auto pause = settings.duration("longest-pause", std::chrono::seconds(10), 1, 3600);
   EventFilter filter = EventFilter::from_settings(settings);
   std::string name = settings.text("name", "journald:" + path);
   if (!fits) return nullptr;

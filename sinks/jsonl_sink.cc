@@ -133,8 +133,8 @@ std::unique_ptr<Sink> make_jsonl_sink(Settings& settings, boost::asio::io_contex
     settings.error("path", "must be a file's path, or \"-\" for standard output");
   options.sync = settings.boolean("sync", false);
   constexpr std::int64_t kMost = std::int64_t{1} << 50;
-  options.rotate_size = static_cast<std::uint64_t>(settings.integer("rotate-size", 0, 0, kMost));
-  options.rotate_age = std::chrono::seconds(settings.integer("rotate-age", 0, 0, 1000000000));
+  options.rotate_size = static_cast<std::uint64_t>(settings.octets("rotate-size", 0, 0, kMost));
+  options.rotate_age = settings.duration("rotate-age", std::chrono::seconds(0), 0, 1000000000);
   options.rotate_keep = static_cast<unsigned>(settings.integer("rotate-keep", 10, 1, 10000));
   EventFilter filter = EventFilter::from_settings(settings);
   std::string name = settings.text("name", "jsonl:" + options.path);

@@ -295,7 +295,7 @@ SyslogOptions SyslogOptions::from_settings(Settings& settings, const Program& pr
   options.enterprise_number =
       static_cast<std::uint32_t>(settings.integer("enterprise-number", 32473, 1, 0xffffffff));
   options.max_size = static_cast<std::size_t>(
-      settings.integer("max-size", static_cast<std::int64_t>(default_size), kMinSize, 65000));
+      settings.octets("max-size", static_cast<std::int64_t>(default_size), kMinSize, 65000));
   if (options.format == SyslogFormat::kJson && options.max_size < kMinJsonSize)
     settings.error("max-size", "must be at least 1024 where the format is json");
   options.alarm = settings.boolean("alarm", true);

@@ -229,9 +229,9 @@ std::unique_ptr<Sink> make_syslog_sink(Settings& settings, boost::asio::io_conte
   options.tls = TlsOptions::from_settings(settings);
   if (!udp && !local)
     options.keep_octets =
-        static_cast<std::size_t>(settings.integer("keep-octets", 8 << 20, 0, 1 << 30));
-  if (udp) options.name_lifetime = seconds(settings.integer("name-lifetime", 300, 1, 86400));
-  options.longest_pause = seconds(settings.integer("longest-pause", 30, 1, 3600));
+        static_cast<std::size_t>(settings.octets("keep-octets", 8 << 20, 0, 1 << 30));
+  if (udp) options.name_lifetime = settings.duration("name-lifetime", seconds(300), 1, 86400);
+  options.longest_pause = settings.duration("longest-pause", seconds(30), 1, 3600);
   options.filter = EventFilter::from_settings(settings);
   options.name = settings.text("name", "syslog:" + text);
   if (!target) return nullptr;

@@ -254,8 +254,8 @@ std::unique_ptr<Sink> make_webhook_sink(Settings& settings, boost::asio::io_cont
   options.signature_header = "X-" + title + "-Signature";
   options.secret = text_or_file(settings, "secret");
   while (options.secret.ends_with('\n')) options.secret.pop_back();
-  options.timeout = seconds(settings.integer("timeout", 10, 1, 600));
-  options.longest_pause = seconds(settings.integer("longest-pause", 30, 1, 3600));
+  options.timeout = settings.duration("timeout", seconds(10), 1, 600);
+  options.longest_pause = settings.duration("longest-pause", seconds(30), 1, 3600);
   options.tls = TlsOptions::from_settings(settings);
   options.filter = EventFilter::from_settings(settings);
   // The path of such a URL is often a secret, and names are shown.

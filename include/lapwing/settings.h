@@ -6,14 +6,18 @@
 // Thread: main.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
+
+#include "lapwing/units.h"
 
 namespace lapwing {
 
@@ -42,6 +46,25 @@ class Settings {
     if (value >= min && value <= max) return value;
     if (has(key)) error(key, "must be " + wanted);
     return fallback;
+  }
+  /// Seconds, or a text such as "90s", "5m", "2h", "1d".
+  std::chrono::seconds duration(std::string_view key, std::chrono::seconds fallback,
+                                std::int64_t min, std::int64_t max) {
+    const auto parse = [](const std::string& text) -> std::optional<std::int64_t> {
+      const auto value = parse_duration(text);
+      return value ? std::optional<std::int64_t>(value->count()) : std::nullopt;
+    };
+    return std::chrono::seconds(measure(key, fallback.count(), min, max, parse,
+                                        "seconds, or a text such as \"90s\", \"5m\", \"2h\""));
+  }
+  /// Octets, or a text such as "64KiB", "16MiB".
+  std::int64_t octets(std::string_view key, std::int64_t fallback, std::int64_t min,
+                      std::int64_t max) {
+    const auto parse = [](const std::string& text) -> std::optional<std::int64_t> {
+      const auto value = parse_size(text);
+      return value ? std::optional(static_cast<std::int64_t>(*value)) : std::nullopt;
+    };
+    return measure(key, fallback, min, max, parse, "octets, or a text such as \"16MiB\"");
   }
   std::string text(std::string_view key, std::string fallback) {
     return get<std::string>(key, std::move(fallback), "a string");
@@ -84,6 +107,22 @@ class Settings {
     if (it == values_.end()) return fallback;
     if (const T* value = std::get_if<T>(&it->second)) return *value;
     error(key, "must be " + std::string(wanted));
+    return fallback;
+  }
+  template <typename Parse>
+  std::int64_t measure(std::string_view key, std::int64_t fallback, std::int64_t min,
+                       std::int64_t max, const Parse& parse, std::string_view wanted) {
+    asked_.emplace(key);
+    const auto it = values_.find(key);
+    if (it == values_.end()) return fallback;
+    std::optional<std::int64_t> value;
+    if (const auto* number = std::get_if<std::int64_t>(&it->second))
+      value = *number;
+    else if (const auto* text = std::get_if<std::string>(&it->second))
+      value = parse(*text);
+    if (value && *value >= min && *value <= max) return *value;
+    error(key, "must be " + std::string(wanted) + ", from " + std::to_string(min) + " to " +
+                   std::to_string(max));
     return fallback;
   }
   // An empty TOML array has no element type; it arrives as a list of strings.

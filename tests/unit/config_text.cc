@@ -1,5 +1,6 @@
 // Values as people write them.
 #include "collector/config_text.h"
+#include "lapwing/units.h"
 #include "tests/unit/repeat.h"
 
 #include <doctest/doctest.h>
@@ -8,6 +9,8 @@
 
 using namespace lapwing;
 using namespace lapwing::collector;
+using lapwing::parse_duration;
+using lapwing::parse_size;
 
 namespace {}  // namespace
 

@@ -653,6 +653,47 @@ TEST_CASE("suppression: more than the limit of one type in a minute is folded an
   CHECK(f.send("x", Action::kClear, 0));
 }
 
+TEST_CASE("suppression: the minute of a storm goes on over a restart") {
+  Filter f({}, 3);
+  int told = 0;
+  const auto send_two = [&] {
+    for (int i = 0; i < 2; ++i) told += f.send("x", Action::kRaise, ++f.number) ? 1 : 0;
+    f.restart();
+    f.host.after(seconds(10));
+  };
+  for (int i = 0; i < 3; ++i) send_two();
+  CHECK(told == 3);
+  CHECK(f.host.events.empty());
+  f.host.after(seconds(30));
+  REQUIRE(f.host.events.size() == 1);
+  CHECK(f.host.events[0].type == "event-storm");
+  CHECK(field<std::int64_t>(f.host.events[0], "folded") == 3);
+  f.restart();
+  f.host.after(seconds(100));
+  CHECK(f.host.events.size() == 1);
+  send_two();
+  CHECK(told == 5);
+}
+
+TEST_CASE("suppression: what names only a part of its prefixes or neighbours fits no list of them") {
+  SuppressionRule within = rule("within"), of_peers = rule("of peers");
+  within.prefixes = {prefix_of("10.0.0.0/8")};
+  of_peers.types = {"y"};
+  Event e = an_event("x", Action::kRaise, 1, 1), many = an_event("y", Action::kRaise, 2, 2);
+  many.prefixes = {prefix_of("192.0.2.0/24")};
+  many.peers.clear();
+  for (int i = 100; i < 164; ++i) many.peers.push_back("peer" + std::to_string(i));
+  of_peers.peers = many.peers;
+  Filter f({within, of_peers});
+  e.prefix_count = 2;
+  CHECK(f.send(e));
+  e.prefix_count = 1;
+  CHECK_FALSE(f.send(e));
+  CHECK(f.send(many));
+  many.peers.pop_back();
+  CHECK_FALSE(f.send(many));
+}
+
 TEST_CASE("suppression: settings are checked") {
   const auto errors = [](auto&& fill) {
     Settings s;
@@ -672,6 +713,13 @@ TEST_CASE("suppression: settings are checked") {
         }) == "until ");
   CHECK(errors([](Settings& s) { s.set("prefixes", std::vector<std::string>{"10.0.0.1/8"}); }) ==
         "prefixes name ");
+  CHECK(errors([](Settings& s) {
+          s.set("types", std::vector<std::string>{"x"});
+          s.set("name", std::string("storm-limit"));
+        }) == "name ");
+  CHECK(errors([](Settings& s) { s.set("min-duration", std::string("1h30m")); }).empty());
+  CHECK(errors([](Settings& s) { s.set("min-duration", std::string("90x")); }) ==
+        "min-duration name ");
   CHECK(errors([](Settings& s) { s.set("quite", std::int64_t{5}); }) == "name quite ");
 }
 
