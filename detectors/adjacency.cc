@@ -164,6 +164,7 @@ Adjacency judge_adjacency(const PathEnd& end, const PeerInfo& peer) {
       return a;
     case PathShape::kAmbiguous:
       a.kind = AdjacencyKind::kAmbiguous;
+      a.origin = end.origin == kAsTrans ? 0 : end.origin;
       return a;
     case PathShape::kOneHop:
       a.origin = end.origin;

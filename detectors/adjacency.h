@@ -48,7 +48,7 @@ enum class AdjacencyKind : std::uint8_t {
 
 struct Adjacency {
   AdjacencyKind kind = AdjacencyKind::kNone;
-  Asn origin = 0;
+  Asn origin = 0;  // of kAmbiguous, too, where the path tells it
   Asn upstream = 0;
   bool direct = false;  // the upstream is the neighbour itself, or the local AS
   bool poisoned = false;

@@ -103,9 +103,11 @@ void Knowledge::close(std::uint32_t number, Timestamp now, Timestamp last_seen) 
 std::size_t Knowledge::transitions_after(std::uint32_t number, Timestamp after) const {
   const AdjacencyRecord& r = records_[number];
   std::size_t n = r.open && r.activations > 1 && r.opened > after ? 1 : 0;
-  for (const Interval& i : intervals(number)) {
+  const std::vector<Interval>& past = intervals(number);
+  for (const Interval& i : past) {
+    const bool first_sight = &i == past.data() && i.from == r.first_seen;  // not a return
     if (i.to > after) ++n;
-    if (i.from > after && i.from != r.first_seen) ++n;
+    if (i.from > after && !first_sight) ++n;
   }
   return n;
 }

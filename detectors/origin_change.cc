@@ -46,15 +46,17 @@ void OriginChange::attach(Host& host) {
 
 void OriginChange::on_route_change(const RouteChange& change) {
   if (change.before == kNoPath) groups_.note(change.prefix);
-  if (change.baseline && matter_of_.empty() && flapping_.empty()) return;
+  const bool says_nothing = change.before == kNoPath || change.peer_removed;
+  if (change.baseline && says_nothing && matter_of_.empty() && flapping_.empty()) return;
   const Asn before = origins_.origin(change.before, change.peer);
   const Asn after = origins_.origin(change.after, change.peer);
   if (before == after) return;
   if (unheard_ != 0 && after != PathOrigins::kNone) hear({prefix_of(change), after});
   if (after != PathOrigins::kNone && (host_->counts_witnesses() || !flapping_.empty()))
     add_witness({prefix_of(change), after}, change);
-  // A first table is no news; but one that comes in place of what was kept may end what stands.
-  if (change.baseline && (before == PathOrigins::kNone || !minds({prefix_of(change), before})))
+  // A first table is no news; but it may end what stands, and what leaves with it stays custom.
+  if (change.baseline && (before == PathOrigins::kNone ||
+                          (change.peer_removed && !minds({prefix_of(change), before}))))
     return;
   const bool wanted = settings_.all || watch_.change(change);
   if (!wanted && !minds({prefix_of(change), before})) return;

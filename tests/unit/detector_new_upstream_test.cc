@@ -286,6 +286,18 @@ TEST_CASE("gone and back within one second: each is told, in the order in which 
   CHECK(s.host.taken() == Texts{"upstream-flap 100 10"});
 }
 
+TEST_CASE("returns in the second of the first sight count for damping; the first sight does not") {
+  UpstreamScene s;
+  for (int i = 0; i < 3; ++i) {
+    s.host.announce(s.a, {"10.0.0.0/24"}, "1 30 100");
+    s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 100");
+  }
+  const Texts told = s.host.taken();
+  CHECK(std::count(told.begin(), told.end(), "upstream-gone 100 30") == 2);
+  CHECK(std::count(told.begin(), told.end(), "upstream-returned 100 30") == 2);
+  CHECK(std::count(told.begin(), told.end(), "upstream-flap 100 30") == 1);
+}
+
 TEST_CASE("further neighbours that show what was raised are its witnesses") {
   UpstreamScene s;
   s.host.announce(s.a, {"10.0.0.0/24"}, "1 30 100");

@@ -365,6 +365,16 @@ TEST_CASE("origin-change: first tables, lost neighbours and AS_SETs are silent")
   s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 777");
   s.host.announce(s.a, {"10.0.1.0/24"}, "1 10 {666,667}");
   CHECK(s.host.taken().empty());
+  // What a first table showed and took away again is custom.
+  const PeerId d = s.host.add_peer("d", 4);
+  s.host.table(d, {"10.0.1.0/24"}, "4 40 888");
+  s.host.change(d, "10.0.1.0/24", std::nullopt, true, std::nullopt);
+  s.host.table(d, {"10.0.0.0/24"}, "4 40 889");
+  s.host.table(d, {"10.0.0.0/24"}, "4 40 890");
+  s.host.announce(s.b, {"10.0.1.0/24"}, "2 20 888");
+  s.host.announce(s.b, {"10.0.0.0/24"}, "2 20 889");
+  CHECK(s.host.taken().empty());
+  s.host.announce(s.b, {"10.0.0.0/24", "10.0.1.0/24"}, "2 20 100");
   // A known conflict of origins that ends and begins again is custom.
   s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 100");
   s.host.withdraw(c, {"10.0.0.0/24"});

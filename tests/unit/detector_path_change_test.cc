@@ -106,6 +106,25 @@ TEST_CASE("a path of one hop on iBGP: the upstream that left, or came, is the lo
   CHECK(host.events[2].summary.find("an AS_SET") != std::string::npos);
 }
 
+TEST_CASE("an AS_SET or AS_TRANS before the origin hides the upstream, not the origin") {
+  for (const std::string_view path : {"1 20 {30,31} 100", "1 20 23456 100"}) {
+    FakeHost host("path-change");
+    host.watched.origins = {100};
+    const PeerId a = host.add_peer("a", 1);
+    host.at("2024-01-01T00:00:00Z");
+    host.table(a, {"10.0.0.0/24"}, path);
+    host.withdraw(a, {"10.0.0.0/24"});
+    host.after(std::chrono::hours(1));
+    host.announce(a, {"10.0.0.0/24"}, path);
+    host.after(std::chrono::hours(1));
+    REQUIRE(host.events.size() == 2);
+    for (const Event& e : host.events) CHECK(e.origin_as == 100u);
+    CHECK(field<std::int64_t>(host.events[0], "as_left") == 100);
+    CHECK(field<std::int64_t>(host.events[1], "as_came") == 100);
+    CHECK_FALSE(host.events[0].upstream_as);
+  }
+}
+
 TEST_CASE("an empty path on iBGP is of the local AS: watched by it, and named") {
   for (const bool by_origin : {true, false}) {
     FakeHost host("path-change");
