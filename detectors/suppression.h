@@ -42,6 +42,9 @@ struct SuppressionRule {
   }
 };
 
+/// Its durable state stands under it: no plugin may be called so.
+inline constexpr std::string_view kSuppressionName = "suppression";
+
 /// Reads one [[suppress]] table; its errors are noted in `settings`.
 SuppressionRule read_suppression_rule(Settings& settings);
 
@@ -53,7 +56,7 @@ class Suppression final : public Detector, public EventFilter {
  public:
   Suppression(std::vector<SuppressionRule> rules, std::uint32_t storm_limit);
 
-  std::string_view name() const override { return "suppression"; }
+  std::string_view name() const override { return kSuppressionName; }
   void attach(Host& host) override { host_ = &host; }
   RouteInterest route_interest() const override { return RouteInterest::kNone; }
   void restore_state(std::string_view key, std::string_view value) override;

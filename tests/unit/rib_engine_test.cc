@@ -570,6 +570,100 @@ TEST_CASE("timers fire in event time, before any record of that time") {
   CHECK(b.run(two) == Lines{"timer 2 at 103", "timer 1 at 105", "up"});
 }
 
+namespace {
+
+/// Sets its timer anew for now, or earlier, until it has fired `end` times.
+class Spinner : public Detector {
+ public:
+  explicit Spinner(std::size_t end) : end_(end) {}
+  std::string_view name() const override { return "spinner"; }
+  void attach(Host& host) override { host_ = &host; }
+  void on_route_change(const RouteChange&) override {}
+  void on_timer(std::uint64_t key) override {
+    if (++fired < end_) host_->set_timer(key, host_->now() - std::chrono::seconds(fired % 2));
+  }
+  Host* host_ = nullptr;
+  std::size_t fired = 0;
+
+ private:
+  const std::size_t end_;
+};
+
+}  // namespace
+
+TEST_CASE("a detector that sets timers for now in on_timer without end fails; others run on") {
+  constexpr std::size_t kMost = 100'000;
+  for (const std::size_t end : {kMost + 1, std::size_t{1} << 40}) {
+    Bench b;
+    auto made = std::make_unique<Spinner>(end);
+    Spinner& spinner = *made;
+    b.engine.add_detector(std::move(made));
+    b.start();
+    Batch one;
+    one.add_tick(at(100));
+    b.run(one);
+    spinner.host_->set_timer(1, at(103));
+    b.recorder->host_->set_timer(2, at(104));
+    Batch two;
+    two.add_tick(at(104));
+    CHECK(b.run(two) == Lines{"timer 2 at 104"});
+    const auto& events = b.commits.list.back().events;
+    CHECK(spinner.fired == kMost + 1);
+    REQUIRE(events.size() == (end == kMost + 1 ? 0 : 1));
+    if (events.empty()) continue;
+    CHECK(events[0].type == "detector-failed");
+    CHECK(events[0].summary ==
+          "detector spinner failed and is disabled: sets timers for now, or earlier, within "
+          "`on_timer`, without end");
+  }
+}
+
+TEST_CASE("many timers that are due at one time are no fault") {
+  constexpr std::size_t kMany = 150'000;
+  Bench b;
+  auto made = std::make_unique<Spinner>(0);
+  Spinner& spinner = *made;
+  b.engine.add_detector(std::move(made));
+  b.start();
+  Batch one;
+  one.add_tick(at(100));
+  b.run(one);
+  for (std::size_t i = 0; i < kMany; ++i) spinner.host_->set_timer(i, at(101));
+  Batch two;
+  two.add_tick(at(101));
+  b.run(two);
+  CHECK(spinner.fired == kMany);
+  CHECK(b.engine.detector_summaries().back().enabled);
+}
+
+TEST_CASE("a host knows which ids stand for something") {
+  Bench b;
+  b.start();
+  Batch batch;
+  batch.declare(1, "edge1").up(2).announce(3, kP, {1});
+  b.run(batch);
+  const Host& host = *b.recorder->host_;
+  const auto knows = [&host](std::uint32_t id) {
+    return Lines{host.has_peer(id) ? "peer" : "", host.has_prefix(id) ? "prefix" : "",
+                 host.has_path(id) ? "path" : ""};
+  };
+  PeerId peer = 0;
+  while (!host.has_peer(peer)) ++peer;
+  CHECK(host.peer(peer).name == "edge1");
+  CHECK(host.has_prefix(0));
+  CHECK(host.has_path(0));
+  for (const std::uint32_t id : {std::uint32_t{1} << 20, kNoPath - 1, kNoPath})
+    CHECK(knows(id) == Lines{"", "", ""});
+  b.engine.remove_peer("edge1");
+  CHECK_FALSE(host.has_peer(peer));
+  b.commits.durable = 100;  // now the ids may be given again
+  Batch later;
+  later.add_tick(at(4));
+  b.run(later);
+  CHECK_FALSE(host.has_prefix(0));
+  CHECK_FALSE(host.has_path(0));
+}
+
 TEST_CASE("event time never steps back") {
   Bench b;
   b.start();
