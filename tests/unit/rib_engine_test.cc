@@ -68,7 +68,7 @@ class Recorder : public Detector {
     if (const Asn as = host_->peer(c.peer).local_as; as != 64512) line += " to " + std::to_string(as);
     if (c.last_known) line += " since " + std::to_string(unix_micros(*c.last_known) / 1000000);
     log_.lines.push_back(line);
-    if (path(c.after) == "666") throw std::runtime_error("six six six");
+    if (path(c.after) == "666") throw std::runtime_error("six six six \xff");
     if (path(c.after) == "777") {
       host_->put_state("k", "v");
       Event event;
@@ -1238,6 +1238,7 @@ TEST_CASE("a detector that throws is disabled and an event says so") {
   CHECK(failed.type == "detector-failed");
   CHECK(failed.action == Action::kRaise);
   CHECK(failed.severity == Severity::kError);
+  CHECK(failed.summary.ends_with("six six six \xef\xbf\xbd"));
   CHECK(b.engine.counters().routes == 2);
   REQUIRE(b.commits.list.back().states.size() == 1);
   const StateWrite kept = b.commits.list.back().states[0];
