@@ -73,8 +73,13 @@ static void* create(const lapwing_host* host, const char* name) {
 
 static void destroy(void* p) {
   const hostile* self = p;
+  const uint64_t part = 2;
   lapwing_event event;
   memset(&event, 0, sizeof event);
+  event.size = sizeof event;
+  event.type = "odd";
+  event.id_parts = &part;
+  event.id_part_count = 1;
   self->host->emit(self->host, &event); /* refused, and nobody hears of it */
   free(p);
 }
