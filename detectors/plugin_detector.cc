@@ -20,11 +20,10 @@ std::int64_t to_c(const std::optional<Timestamp>& time) {
   return time ? unix_micros(*time) : LAPWING_NO_TIME;
 }
 
-/// Copies as much of `full` as the caller's struct has room for, and leaves its `size`.
+/// Copies as much of `full` as the caller's struct has room for, and leaves its `size`, which is set.
 template <typename T>
 void copy_out(const T& full, T* out) {
   const std::size_t size = std::min(out->size, sizeof(T));
-  if (size <= sizeof(std::size_t)) return;
   std::memcpy(reinterpret_cast<char*>(out) + sizeof(std::size_t),
               reinterpret_cast<const char*>(&full) + sizeof(std::size_t),
               size - sizeof(std::size_t));
@@ -145,8 +144,11 @@ void PluginDetector::fill_host_table() {
   c.text_setting = [](CHost h, const char* key, const char* fallback) {
     PluginDetector& self = of(h);
     Settings* const settings = self.settings("text_setting", key);
-    if (fallback == nullptr) self.refuse("text_setting", "`fallback` is NULL");
-    if (settings == nullptr || fallback == nullptr) return lapwing_text{};
+    if (fallback == nullptr) {
+      self.refuse("text_setting", "`fallback` is NULL");
+      return lapwing_text{};
+    }
+    if (settings == nullptr) return to_c(std::string_view(fallback));
     return to_c(std::string_view(self.texts_.emplace_back(settings->text(key, fallback))));
   };
 }

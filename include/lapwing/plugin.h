@@ -18,8 +18,8 @@
  *              call does the same. A slow call delays every neighbour; nothing is lost meanwhile.
  * [Mistakes]   What a plugin hands over is checked. A host function that is given an id that stands for
  *              nothing, NULL with a count or a size, a prefix that is none, or an event that no sink could
- *              write does nothing, answers with zeros, and the plugin fails as by `fail`, with the name
- *              of the function and what is wrong. LAPWING_NO_PATH is no mistake where a path is asked
+ *              write does nothing, answers with zeros (a setting: with the fallback), and the plugin
+ *              fails as by `fail`, with the name of the function and what is wrong. LAPWING_NO_PATH is no mistake where a path is asked
  *              for: it has no hops and no attributes. `host` itself, and pointers to what is not there,
  *              cannot be checked.
  * [Create]     Within `create` there are `integer_setting`, `text_setting` and `fail`; within `destroy`
