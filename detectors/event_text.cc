@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "lapwing/utf8.h"
+
 namespace lapwing::detectors {
 namespace {
 
@@ -71,13 +73,15 @@ ShortText count_of(std::uint64_t n, std::string_view one, std::string_view many)
 
 std::string json_string(std::string_view text) {
   std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\')
-      out += '\\', out += c;
-    else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-      out += fmt::format("\\u{:04x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+  for (std::size_t i = 0; i < text.size();) {
+    const CodePoint point = decode_utf8(text, i);
+    if (point.code == '"' || point.code == '\\')
+      out += '\\', out += text[i];
+    else if (is_control(point.code))
+      out += fmt::format("\\u{:04x}", static_cast<unsigned>(point.code));
     else
-      out += c;
+      out += point.valid ? text.substr(i, point.size) : kReplacementText;
+    i += point.size;
   }
   return out + '"';
 }

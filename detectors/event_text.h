@@ -111,7 +111,7 @@ bool insert_overflows(std::vector<T>& sorted, const T& value, std::size_t limit)
   return insert_bounded(sorted, value, limit) && full;
 }
 
-/// A JSON string with its quotes (RFC 8259 7).
+/// A JSON string with its quotes (RFC 8259 7), invalid UTF-8 replaced.
 std::string json_string(std::string_view text);
 
 /// Big-endian octets for durable keys and values.

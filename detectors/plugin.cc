@@ -11,6 +11,8 @@
 #include <optional>
 
 #include "detectors/plugin_detector.h"
+#include "detectors/plugin_event.h"
+#include "detectors/suppression.h"
 
 namespace lapwing::detectors {
 namespace {
@@ -46,6 +48,8 @@ const lapwing_plugin_table* open_table(const std::string& file, std::string& err
   else if (table->abi != LAPWING_PLUGIN_ABI)
     error = fmt::format("is made for plugin ABI {}, this Lapwing has {}", table->abi,
                         LAPWING_PLUGIN_ABI);
+  else if (table->routes > LAPWING_ROUTES_ALL)
+    error = fmt::format("its table wants routes of kind {}, which there is not", table->routes);
   return error.empty() ? table : nullptr;
 }
 
@@ -98,6 +102,10 @@ std::unique_ptr<Detector> load_plugin(const std::string& name, std::string_view 
   std::string file = settings.text("plugin", "");
   if (!is_hyphenated(name)) {
     settings.error("plugin", "a detector is named in lower-case words joined by hyphens");
+    return nullptr;
+  }
+  if (name == kSuppressionName) {
+    settings.error("plugin", "that name is Lapwing's own");
     return nullptr;
   }
   if (file.empty()) {

@@ -8,61 +8,25 @@
 #include <utility>
 
 #include "detectors/adjacency.h"
-#include "detectors/event_text.h"
-#include "detectors/evidence.h"
+#include "detectors/plugin_event.h"
 
 namespace lapwing::detectors {
 namespace {
 
-constexpr std::size_t kMaxText = 4096;   // of a rule, a summary or a field
-constexpr std::size_t kMaxFields = 64;
-
-/// In lower snake case, and none that the JSON of every event has.
-bool is_field_name(const char* name) {
-  static constexpr std::string_view kOfAll[] = {
-      "number", "id", "incident", "type", "action", "severity", "time", "origin_as", "upstream_as",
-      "prefixes", "prefix_count", "origin_prefix_count", "peers", "direct", "cause",
-      "changed_between", "known_upstreams", "evidence", "rule", "summary"};
-  const std::string_view text = name == nullptr ? std::string_view() : name;
-  return !text.empty() && text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == text.npos &&
-         std::ranges::count(kOfAll, text) == 0;
-}
-
-}  // namespace
-
-bool is_hyphenated(std::string_view name) {
-  constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz";
-  constexpr std::string_view kAll = "abcdefghijklmnopqrstuvwxyz0123456789-";
-  return !name.empty() && kLetters.find(name.front()) != kLetters.npos && name.back() != '-' &&
-         name.find_first_not_of(kAll) == name.npos && name.find("--") == name.npos;
-}
-
-namespace {
+using CHost = const lapwing_host*;
 
 lapwing_text to_c(std::string_view text) { return {text.data(), text.size()}; }
-std::string_view from_c(lapwing_text text) {
-  return text.data == nullptr ? std::string_view() : std::string_view(text.data, text.size);
-}
 std::int64_t to_c(const std::optional<Timestamp>& time) {
   return time ? unix_micros(*time) : LAPWING_NO_TIME;
 }
 
-/// Copies as much of `full` as the caller's struct has room for, and leaves its `size`.
+/// Copies as much of `full` as the caller's struct has room for, and leaves its `size`, which is set.
 template <typename T>
 void copy_out(const T& full, T* out) {
   const std::size_t size = std::min(out->size, sizeof(T));
-  if (size <= sizeof(std::size_t)) return;
   std::memcpy(reinterpret_cast<char*>(out) + sizeof(std::size_t),
               reinterpret_cast<const char*>(&full) + sizeof(std::size_t),
               size - sizeof(std::size_t));
-}
-
-Prefix from_c(const lapwing_prefix& p) {
-  IpAddress address;
-  address.version = p.version == 6 ? IpVersion::kV6 : IpVersion::kV4;
-  std::memcpy(address.bytes.data(), p.address, address.size());
-  const std::uint8_t most = address.version == IpVersion::kV4 ? 32 : 128;
-  return Prefix::make(address, std::min(p.length, most));
 }
 
 lapwing_prefix to_c(const Prefix& p) {
@@ -72,8 +36,6 @@ lapwing_prefix to_c(const Prefix& p) {
   std::memcpy(out.address, p.address.bytes.data(), sizeof out.address);
   return out;
 }
-
-std::string bounded(std::string_view text) { return std::string(text.substr(0, kMaxText)); }
 
 lapwing_route to_c(const RouteView& route) {
   return {sizeof(lapwing_route), route.peer, route.prefix, route.path,
@@ -94,6 +56,7 @@ PluginDetector::PluginDetector(std::string name, const lapwing_plugin_table& tab
 }
 
 PluginDetector::~PluginDetector() {
+  host_ = nullptr;  // what is told within `destroy` would belong to nothing
   if (self_ != nullptr && table_.destroy != nullptr) table_.destroy(self_);
 }
 
@@ -168,143 +131,191 @@ void PluginDetector::prefix_released(PrefixId prefix) { call(table_.prefix_relea
 void PluginDetector::finish() { call(table_.finish); }
 
 void PluginDetector::fill_host_table() {
-  using CHost = const lapwing_host*;
   host_table_.self = this;
   lapwing_host& c = host_table_.c;
   c.size = sizeof c;
-  c.now = [](CHost h) { return unix_micros(of(h).host_->now()); };
+  fill_questions(c);
+  fill_actions(c);
+  c.integer_setting = [](CHost h, const char* key, std::int64_t fallback, std::int64_t min,
+                         std::int64_t max) {
+    Settings* const settings = of(h).settings("integer_setting", key);
+    return settings == nullptr ? fallback : settings->integer(key, fallback, min, max);
+  };
+  c.text_setting = [](CHost h, const char* key, const char* fallback) {
+    PluginDetector& self = of(h);
+    Settings* const settings = self.settings("text_setting", key);
+    if (fallback == nullptr) {
+      self.refuse("text_setting", "`fallback` is NULL");
+      return lapwing_text{};
+    }
+    if (settings == nullptr) return to_c(std::string_view(fallback));
+    return to_c(std::string_view(self.texts_.emplace_back(settings->text(key, fallback))));
+  };
+}
+
+void PluginDetector::fill_questions(lapwing_host& c) {
+  c.now = [](CHost h) {
+    const Host* const host = of(h).reach("now");
+    return host == nullptr ? 0 : unix_micros(host->now());
+  };
   c.path = [](CHost h, std::uint32_t path) {
-    const Octets octets = of(h).host_->path(path).octets();
+    if (path == kNoPath) return lapwing_text{};
+    const Host* const host = of(h).reach_path("path", path);
+    if (host == nullptr) return lapwing_text{};
+    const Octets octets = host->path(path).octets();
     return lapwing_text{reinterpret_cast<const char*>(octets.data()), octets.size()};
   };
   c.as_path = [](CHost h, std::uint32_t path, std::uint32_t* hops, std::size_t room) {
-    const std::vector<Asn> all = counted_hops(of(h).host_->path(path).as_path());
+    if (path == kNoPath) return std::size_t{0};
+    const Host* const host = of(h).reach_path("as_path", path);
+    const bool no_room = hops == nullptr && room != 0;
+    if (no_room) of(h).refuse("as_path", "`hops` is NULL, and `room` is not 0");
+    if (host == nullptr || no_room) return std::size_t{0};
+    const std::vector<Asn> all = counted_hops(host->path(path).as_path());
     std::copy_n(all.begin(), std::min(room, all.size()), hops);
     return all.size();
   };
   c.nlri = [](CHost h, std::uint32_t prefix, lapwing_nlri* out) {
-    const Nlri n = of(h).host_->nlri(prefix);
-    copy_out(lapwing_nlri{0, to_c(n.prefix), n.family.afi, n.family.safi,
-                          static_cast<std::uint8_t>(n.has_path_id ? 1 : 0), n.path_id, n.rd},
-             out);
+    const Host* const host = of(h).reach_prefix("nlri", prefix);
+    if (host == nullptr) return of(h).answer("nlri", lapwing_nlri{}, out);
+    const Nlri n = host->nlri(prefix);
+    of(h).answer("nlri",
+                 lapwing_nlri{0, to_c(n.prefix), n.family.afi, n.family.safi,
+                              static_cast<std::uint8_t>(n.has_path_id ? 1 : 0), n.path_id, n.rd},
+                 out);
   };
   c.peer = [](CHost h, std::uint32_t peer, lapwing_peer* out) {
-    const PeerInfo& p = of(h).host_->peer(peer);
-    copy_out(lapwing_peer{0, to_c(p.name), p.as, p.local_as,
-                          static_cast<std::uint8_t>(p.internal ? 1 : 0)},
-             out);
+    const Host* const host = of(h).reach_peer("peer", peer);
+    if (host == nullptr) return of(h).answer("peer", lapwing_peer{}, out);
+    const PeerInfo& p = host->peer(peer);
+    of(h).answer("peer",
+                 lapwing_peer{0, to_c(p.name), p.as, p.local_as,
+                              static_cast<std::uint8_t>(p.internal ? 1 : 0)},
+                 out);
   };
   c.watches_prefix = [](CHost h, const lapwing_prefix* prefix) {
-    return of(h).watch_.covering(from_c(*prefix)) ? 1 : 0;
+    PluginDetector& self = of(h);
+    if (self.reach("watches_prefix") == nullptr) return 0;
+    if (prefix != nullptr && is_prefix(*prefix))
+      return self.watch_.covering(from_c(*prefix)) ? 1 : 0;
+    self.refuse("watches_prefix", "`prefix` is NULL, or no prefix by its version and length");
+    return 0;
   };
-  c.watches_as = [](CHost h, std::uint32_t as) { return of(h).watch_.names(as) ? 1 : 0; };
+  c.watches_as = [](CHost h, std::uint32_t as) {
+    PluginDetector& self = of(h);
+    return self.reach("watches_as") != nullptr && self.watch_.names(as) ? 1 : 0;
+  };
   c.for_each_route = [](CHost h, std::uint32_t prefix,
                         void (*fn)(void*, const lapwing_route*), void* context) {
-    of(h).host_->for_each_route(prefix, [&](const RouteView& route) {
+    const Host* const host = of(h).reach_prefix("for_each_route", prefix);
+    if (fn == nullptr) of(h).refuse("for_each_route", "`fn` is NULL");
+    if (host == nullptr || fn == nullptr) return;
+    host->for_each_route(prefix, [&](const RouteView& route) {
       const lapwing_route view = to_c(route);
       fn(context, &view);
       return true;
     });
   };
+}
+
+void PluginDetector::fill_actions(lapwing_host& c) {
   c.set_timer = [](CHost h, std::uint64_t key, std::int64_t due) {
-    of(h).host_->set_timer(key, from_unix_micros(due));
+    if (Host* const host = of(h).reach("set_timer")) host->set_timer(key, from_unix_micros(due));
   };
-  c.cancel_timer = [](CHost h, std::uint64_t key) { of(h).host_->cancel_timer(key); };
+  c.cancel_timer = [](CHost h, std::uint64_t key) {
+    if (Host* const host = of(h).reach("cancel_timer")) host->cancel_timer(key);
+  };
   c.put_state = [](CHost h, lapwing_text key, lapwing_text value) {
-    of(h).host_->put_state(from_c(key), from_c(value));
+    Host* const host = of(h).reach("put_state");
+    if (host != nullptr && of(h).takes("put_state", {key, value}))
+      host->put_state(from_c(key), from_c(value));
   };
-  c.erase_state = [](CHost h, lapwing_text key) { of(h).host_->erase_state(from_c(key)); };
-  c.emit = [](CHost h, const lapwing_event* event) { of(h).emit(*event); };
-  c.integer_setting = [](CHost h, const char* key, std::int64_t fallback, std::int64_t min,
-                         std::int64_t max) {
-    Settings* settings = of(h).settings_;
-    return settings == nullptr ? fallback : settings->integer(key, fallback, min, max);
+  c.erase_state = [](CHost h, lapwing_text key) {
+    Host* const host = of(h).reach("erase_state");
+    if (host != nullptr && of(h).takes("erase_state", {key})) host->erase_state(from_c(key));
   };
-  c.text_setting = [](CHost h, const char* key, const char* fallback) {
-    PluginDetector& self = of(h);
-    if (self.settings_ == nullptr) return to_c(std::string_view(fallback));
-    self.texts_.reserve(256);  // texts given out before stay where they are
-    if (self.texts_.size() == 256) return to_c(std::string_view(fallback));
-    self.texts_.push_back(self.settings_->text(key, fallback));
-    return to_c(std::string_view(self.texts_.back()));
-  };
-  c.fail = [](CHost h, const char* why) {
-    if (!of(h).failure_) of(h).failure_ = bounded(why == nullptr ? "no reason given" : why);
-  };
+  c.emit = [](CHost h, const lapwing_event* event) { of(h).emit(event); };
   c.add_witness = [](CHost h, const char* type, const std::uint64_t* parts, std::size_t count,
-                     std::uint32_t peer) {
-    const PluginDetector& self = of(h);
-    if (self.host_->counts_witnesses())
-      self.host_->add_witness(self.incident_of({parts, count}), type, peer);
+                     std::uint32_t peer) { of(h).add_witness(type, parts, count, peer); };
+  c.fail = [](CHost h, const char* why) {
+    if (!of(h).failure_) of(h).failure_ = bounded_text(why == nullptr ? "no reason given" : why);
   };
 }
 
-void PluginDetector::emit(const lapwing_event& given) {
+void PluginDetector::refuse(const char* call, std::string_view why) {
+  if (!failure_) failure_ = fmt::format("`{}`: {}", call, why);
+}
+
+Host* PluginDetector::reach(const char* call) {
+  if (host_ == nullptr) refuse(call, "not within `create` or `destroy`");
+  return host_;
+}
+
+Host* PluginDetector::reach_path(const char* call, PathId path) {
+  Host* const host = reach(call);
+  if (host == nullptr || host->has_path(path)) return host;
+  refuse(call, fmt::format("no path has the id {}", path));
+  return nullptr;
+}
+
+Host* PluginDetector::reach_prefix(const char* call, PrefixId prefix) {
+  Host* const host = reach(call);
+  if (host == nullptr || host->has_prefix(prefix)) return host;
+  refuse(call, fmt::format("no prefix has the id {}", prefix));
+  return nullptr;
+}
+
+Host* PluginDetector::reach_peer(const char* call, PeerId peer) {
+  Host* const host = reach(call);
+  if (host == nullptr || host->has_peer(peer)) return host;
+  refuse(call, fmt::format("no neighbour has the id {}", peer));
+  return nullptr;
+}
+
+Settings* PluginDetector::settings(const char* call, const char* key) {
+  if (settings_ == nullptr)
+    refuse(call, "only within `create`");
+  else if (key == nullptr)
+    refuse(call, "`key` is NULL");
+  else
+    return settings_;
+  return nullptr;
+}
+
+template <typename T>
+void PluginDetector::answer(const char* call, const T& full, T* out) {
+  if (out == nullptr || out->size <= sizeof(std::size_t))
+    refuse(call, "`out` is NULL, or its `size` is not set");
+  else
+    copy_out(full, out);
+}
+
+bool PluginDetector::takes(const char* call, std::initializer_list<lapwing_text> texts) {
+  if (std::ranges::all_of(texts, is_whole)) return true;
+  refuse(call, "a text is NULL, and its size is not 0");
+  return false;
+}
+
+void PluginDetector::emit(const lapwing_event* given) {
+  Host* const host = reach("emit");
+  if (host == nullptr) return;
+  if (given == nullptr) return refuse("emit", "`event` is NULL");
   lapwing_event event{};
-  std::memcpy(&event, &given, std::min(given.size, sizeof event));
-  const bool fine = event.type != nullptr && is_hyphenated(event.type) && event.id_part_count != 0 &&
-                    event.action <= LAPWING_CLEAR && event.severity <= 7 &&
-                    event.cause <= LAPWING_REPLAY;
-  if (!fine) {
-    failure_ = "an event needs a type of lower-case words joined by hyphens, parts of an id, and an "
-               "action, a severity and a cause in range";
-    return;
-  }
-  for (std::size_t i = 0; i < std::min(event.field_count, kMaxFields); ++i) {
-    if (is_field_name(event.fields[i].name)) continue;
-    failure_ = "a member of an event needs a name in lower snake case that not every event has";
-    return;
-  }
-  host_->emit(to_event(event));
+  std::memcpy(&event, given, std::min(given->size, sizeof event));
+  if (const std::string fault = fault_of(event, *host); !fault.empty())
+    return refuse("emit", fault);
+  host->emit(to_event(event, name_, *host));
 }
 
-EventId PluginDetector::incident_of(std::span<const std::uint64_t> parts) const {
-  return make_event_id(name_ + " incident", parts);
-}
-
-Event PluginDetector::to_event(const lapwing_event& c) const {
-  Event e;
-  const std::string domain = name_ + ' ' + c.type;
-  e.id = make_event_id(domain, {c.id_parts, c.id_part_count});
-  e.incident = c.incident_part_count == 0
-                   ? e.id
-                   : incident_of({c.incident_parts, c.incident_part_count});
-  e.type = bounded(c.type);
-  e.action = c.action == LAPWING_RAISE    ? Action::kRaise
-             : c.action == LAPWING_UPDATE ? Action::kUpdate
-                                          : Action::kClear;
-  e.severity = static_cast<Severity>(c.severity);
-  e.time = host_->now();
-  e.cause = static_cast<Cause>(c.cause);
-  if (c.has_origin != 0) e.origin_as = c.origin_as;
-  if (c.has_upstream != 0) e.upstream_as = c.upstream_as;
-  if (c.last_known != LAPWING_NO_TIME && c.last_known != 0)
-    e.changed_between = TimeRange{from_unix_micros(c.last_known), e.time};
-  for (std::size_t i = 0; i < c.prefix_count; ++i)
-    insert_bounded(e.prefixes, from_c(c.prefixes[i]), Event::kMaxPrefixes);
-  e.prefix_count = static_cast<std::uint32_t>(c.prefix_count);
-  for (std::size_t i = 0; i < c.peer_count; ++i)
-    insert_bounded(e.peers, host_->peer(c.peers[i]).name, kMaxEventPeers);
-  for (std::size_t i = 0; i < std::min(c.evidence_count, Event::kMaxEvidence); ++i) {
-    RouteChange change;
-    change.peer = c.evidence[i].peer;
-    change.prefix = c.evidence[i].prefix;
-    change.before = c.evidence[i].before;
-    change.after = c.evidence[i].after;
-    e.evidence.push_back(make_evidence(*host_, change));
-  }
-  for (std::size_t i = 0; i < std::min(c.field_count, kMaxFields); ++i) {
-    const lapwing_field& f = c.fields[i];
-    FieldValue value = f.number;
-    if (f.kind == LAPWING_BOOLEAN) value = f.number != 0;
-    if (f.kind == LAPWING_TEXT) value = bounded(from_c(f.text));
-    if (f.kind == LAPWING_TIME) value = from_unix_micros(f.number);
-    e.fields.push_back({f.name, std::move(value)});
-  }
-  if (c.ends != nullptr) e.ends = bounded(c.ends);
-  e.rule = bounded(from_c(c.rule));
-  e.summary = bounded(from_c(c.summary));
-  return e;
+void PluginDetector::add_witness(const char* type, const std::uint64_t* parts, std::size_t count,
+                                 PeerId peer) {
+  Host* const host = reach_peer("add_witness", peer);
+  if (host == nullptr) return;
+  if (const std::string fault = fault_of_type(type); !fault.empty())
+    return refuse("add_witness", fault);
+  if (parts == nullptr || count == 0) return refuse("add_witness", "an incident needs parts");
+  if (host->counts_witnesses())
+    host->add_witness(incident_of(name_, {parts, count}), type, peer);
 }
 
 }  // namespace lapwing::detectors

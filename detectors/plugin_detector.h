@@ -1,23 +1,22 @@
 // A plugin's table of functions as a Detector: each call translated, each host function offered.
 //
+// A plugin is hostile until proven otherwise: what it hands over is checked here. What is wrong makes
+// the plugin fail when its call returns, with the name of the host function and what is wrong; until
+// then the function does nothing, and answers with nothing.
 // Thread: engine. Owns: the plugin's instance.
 #pragma once
 
+#include <deque>
+#include <initializer_list>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "detectors/watch_list.h"
 #include "lapwing/detector.h"
 #include "lapwing/plugin.h"
 
 namespace lapwing::detectors {
-
-/// As names of detectors and types of events are: words of lower case letters and digits, joined by
-/// single hyphens, the first of a letter.
-bool is_hyphenated(std::string_view name);
 
 class PluginDetector final : public Detector {
  public:
@@ -52,17 +51,33 @@ class PluginDetector final : public Detector {
   void fill_host_table();
   template <typename Fn, typename... Args>
   void call(Fn* fn, Args... args);
-  void emit(const lapwing_event& event);
-  EventId incident_of(std::span<const std::uint64_t> parts) const;
-  Event to_event(const lapwing_event& event) const;
+  static void fill_questions(lapwing_host& c);
+  static void fill_actions(lapwing_host& c);
+  void emit(const lapwing_event* event);
+  void add_witness(const char* type, const std::uint64_t* parts, std::size_t count, PeerId peer);
+
+  /// The plugin has made a mistake in `call`: the first one is why it fails.
+  void refuse(const char* call, std::string_view why);
+  /// Null, and refused, where the host cannot be asked, or the id stands for nothing.
+  Host* reach(const char* call);
+  Host* reach_path(const char* call, PathId path);
+  Host* reach_prefix(const char* call, PrefixId prefix);
+  Host* reach_peer(const char* call, PeerId peer);
+  /// Null, and refused, without a key or not within `create`.
+  Settings* settings(const char* call, const char* key);
+  /// Copies what `out` has room for.
+  template <typename T>
+  void answer(const char* call, const T& full, T* out);
+  /// False, and refused, where one is no text.
+  bool takes(const char* call, std::initializer_list<lapwing_text> texts);
 
   const std::string name_;
   lapwing_plugin_table table_{};  // as much of it as the plugin knows, the rest NULL
   HostTable host_table_;
-  Host* host_ = nullptr;
+  Host* host_ = nullptr;  // but within `create` and `destroy`
   WatchList watch_;
   Settings* settings_ = nullptr;  // while `create` runs
-  std::vector<std::string> texts_;  // of settings, while `create` runs
+  std::deque<std::string> texts_;  // of settings, while `create` runs
   void* self_ = nullptr;
   std::optional<std::string> failure_;
 };

@@ -42,6 +42,8 @@ struct SuppressionRule {
   }
 };
 
+/// Its durable state stands under it: no plugin may be called so.
+inline constexpr std::string_view kSuppressionName = "suppression";
 // What is suppressed by no rule is counted under these names.
 inline constexpr std::string_view kStormRule = "storm-limit";
 inline constexpr std::string_view kEndRule = "its raise was suppressed";
@@ -57,7 +59,7 @@ class Suppression final : public Detector, public EventFilter {
  public:
   Suppression(std::vector<SuppressionRule> rules, std::uint32_t storm_limit);
 
-  std::string_view name() const override { return "suppression"; }
+  std::string_view name() const override { return kSuppressionName; }
   void attach(Host& host) override { host_ = &host; }
   RouteInterest route_interest() const override { return RouteInterest::kNone; }
   void restore_state(std::string_view key, std::string_view value) override;

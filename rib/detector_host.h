@@ -43,6 +43,8 @@ class Engine::DetectorHost final : public Host {
     return true;
   }
   void add_time(std::uint64_t nanoseconds) { sampled_ns_ += nanoseconds; }
+  /// A timer is due. Throws for a detector that sets timers which are due at once and comes to no end.
+  void fire(std::uint64_t key);
   /// It threw: no further call, no timer; an event tells the operator.
   void disable(const char* what);
   /// It has started, or failed in that; an event says so where it is news.
@@ -55,6 +57,11 @@ class Engine::DetectorHost final : public Host {
   Prefix prefix(PrefixId id) const override { return engine_.prefixes_.prefix(id); }
   bool has_path_id(PrefixId id) const override { return engine_.prefixes_.has_path_id(id); }
   const PeerInfo& peer(PeerId id) const override { return engine_.peers_[id]->info; }
+  bool has_path(PathId id) const override { return engine_.paths_.contains(id); }
+  bool has_prefix(PrefixId id) const override { return engine_.prefixes_.contains(id); }
+  bool has_peer(PeerId id) const override {
+    return id < engine_.peers_.size() && engine_.peers_[id] != nullptr;
+  }
   const Watch& watch() const override { return engine_.options_.watch; }
   std::span<const Asn> route_server_ases() const override {
     return engine_.options_.route_server_ases;
@@ -64,6 +71,7 @@ class Engine::DetectorHost final : public Host {
   }
   void for_each_route(PrefixId prefix, FunctionRef<bool(const RouteView&)> fn) const override;
   void set_timer(std::uint64_t key, Timestamp due) override {
+    if (in_timer_ && due <= engine_.now_) ++timers_of_now_;
     engine_.timers_.set({number_, key}, due);
   }
   void cancel_timer(std::uint64_t key) override { engine_.timers_.cancel({number_, key}); }
@@ -96,6 +104,9 @@ class Engine::DetectorHost final : public Host {
   const std::uint64_t earlier_calls_;  // of a detector of this name, before a reload
   bool enabled_ = true;
   std::optional<std::string> failure_at_start_;  // not told yet
+  bool in_timer_ = false;
+  Timestamp fired_at_;
+  std::size_t timers_of_now_ = 0;  // set within `on_timer`, due when set, at `fired_at_`
   std::uint64_t samples_ = 0;
   std::uint64_t sampled_ns_ = 0;
   std::uint32_t until_sample_ = 1;

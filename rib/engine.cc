@@ -112,7 +112,8 @@ void Engine::fire_timers(Timestamp until) {
   while (timers_.due(until)) {
     const EventTimers::Timer timer = timers_.pop();
     now_ = std::max(now_, timer.due);
-    call(*detectors_[timer.key.owner], [&](Detector& d) { d.on_timer(timer.key.key); });
+    DetectorHost& host = *detectors_[timer.key.owner];
+    call(host, [&](Detector&) { host.fire(timer.key.key); });
   }
 }
 

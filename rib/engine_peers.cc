@@ -1,8 +1,10 @@
 // Engine: neighbours, sessions, synchronization, restoring.
 #include <algorithm>
+#include <stdexcept>
 #include <utility>
 
 #include "bgp/hash.h"
+#include "lapwing/utf8.h"
 #include "rib/detector_host.h"
 #include "rib/engine.h"
 #include "rib/event_id.h"
@@ -474,7 +476,19 @@ EventId Engine::id_in_moment(const Event& event) {
   return event_id_of({octets, event.id.bytes.size()}, {times, times + 8});
 }
 
-void Engine::DetectorHost::disable(const char* what) {
+void Engine::DetectorHost::fire(std::uint64_t key) {
+  constexpr std::size_t kMost = 100'000;
+  if (std::exchange(fired_at_, engine_.now_) != engine_.now_) timers_of_now_ = 0;
+  in_timer_ = true;
+  detector_->on_timer(key);
+  in_timer_ = false;
+  if (timers_of_now_ > kMost)
+    throw std::runtime_error("sets timers for now, or earlier, within `on_timer`, without end");
+}
+
+void Engine::DetectorHost::disable(const char* error) {
+  std::string what;
+  append_utf8(what, error);
   enabled_ = false;
   engine_.timers_.cancel_all(number_);
   if (keeps_state()) engine_.commit_.states.put(kFailedDetectors, name(), what);

@@ -47,6 +47,7 @@ class PrefixTable {
     return record.kind == Kind::kExtended && extended_[record.high].has_path_id != 0;
   }
 
+  bool contains(PrefixId id) const { return id < next_ && records_[id].kind != Kind::kFree; }
   std::uint32_t references(PrefixId id) const { return records_[id].references; }
   void acquire(PrefixId id) { referred_ += records_[id].references++ == 0 ? 1 : 0; }
   /// `commit`: number of the commit being built.

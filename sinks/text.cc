@@ -9,7 +9,6 @@ namespace lapwing::sinks {
 
 namespace {
 
-constexpr std::string_view kReplacement = "\xef\xbf\xbd";
 constexpr char kHexDigits[] = "0123456789abcdef";
 
 constexpr std::uint64_t kOnes = 0x0101010101010101;
@@ -93,64 +92,17 @@ void append_json_escape(std::string& out, unsigned char c) {
 
 }  // namespace
 
-CodePoint decode_utf8(std::string_view text, std::size_t at) {
-  const auto octet = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = octet(at);
-  if (first < 0x80) return {first, 1, true};
-  std::size_t more = 0;
-  unsigned char low = 0x80, high = 0xbf;  // the second octet's range (Unicode table 3-7)
-  char32_t code = 0;
-  if (first >= 0xc2 && first <= 0xdf) {
-    more = 1;
-    code = first & 0x1fu;
-  } else if (first >= 0xe0 && first <= 0xef) {
-    more = 2;
-    code = first & 0x0fu;
-    if (first == 0xe0) low = 0xa0;
-    if (first == 0xed) high = 0x9f;
-  } else if (first >= 0xf0 && first <= 0xf4) {
-    more = 3;
-    code = first & 0x07u;
-    if (first == 0xf0) low = 0x90;
-    if (first == 0xf4) high = 0x8f;
-  } else {
-    return {};
-  }
-  for (std::size_t i = 1; i <= more; ++i) {
-    if (at + i >= text.size() || octet(at + i) < low || octet(at + i) > high)
-      return {0xfffd, i, false};
-    code = code << 6 | (octet(at + i) & 0x3fu);
-    low = 0x80;
-    high = 0xbf;
-  }
-  return {code, more + 1, true};
-}
-
-void append_utf8(std::string& out, std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const CodePoint point = decode_utf8(text, i);
-    out += point.valid ? text.substr(i, point.size) : kReplacement;
-    i += point.size;
-  }
-}
-
 void append_printable(std::string& out, std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
     const CodePoint point = decode_utf8(text, i);
     if (!point.valid)
-      out += kReplacement;
+      out += kReplacementText;
     else if (is_control(point.code))
       out += '?';
     else
       out += text.substr(i, point.size);
     i += point.size;
   }
-}
-
-std::string_view cut_utf8(std::string_view text, std::size_t limit) {
-  if (text.size() <= limit) return text;
-  while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xc0) == 0x80) --limit;
-  return text.substr(0, limit);
 }
 
 namespace {
@@ -237,7 +189,7 @@ void append_json(std::string& out, std::string_view text, char then) {
     if (i == text.size()) break;
     const CodePoint point = decode_utf8(text, i);
     if (!point.valid)
-      out += kReplacement;
+      out += kReplacementText;
     else if (point.code < 0x80)
       append_json_escape(out, static_cast<unsigned char>(point.code));
     else if (is_control(point.code))

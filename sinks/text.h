@@ -1,6 +1,5 @@
-// Appending numbers, times and hostile text to output, always as valid UTF-8.
+// Appending numbers, times and hostile text to output, always as valid UTF-8 (lapwing/utf8.h).
 //
-// Invalid UTF-8 becomes U+FFFD, one for each maximal ill-formed part (Unicode 3.9, as browsers do).
 // Thread: any.
 #pragma once
 
@@ -13,31 +12,13 @@
 #include "lapwing/event.h"
 #include "lapwing/prefix.h"
 #include "lapwing/time.h"
+#include "lapwing/utf8.h"
 #include "sinks/text_piece.h"
 
 namespace lapwing::sinks {
 
-/// One code point and the octets it took; U+FFFD for what is no UTF-8.
-struct CodePoint {
-  char32_t code = 0xfffd;
-  std::size_t size = 1;
-  bool valid = false;
-};
-
-/// Decodes the code point at `at`, which must be below `text.size()`.
-CodePoint decode_utf8(std::string_view text, std::size_t at);
-
-/// Appends `text` with invalid UTF-8 replaced.
-void append_utf8(std::string& out, std::string_view text);
-
-/// C0 and C1 control characters and DEL.
-inline constexpr bool is_control(char32_t c) { return c < 0x20 || (c >= 0x7f && c <= 0x9f); }
-
 /// Appends `text` with invalid UTF-8 replaced and control characters shown as '?'.
 void append_printable(std::string& out, std::string_view text);
-
-/// The largest cut of `text` not longer than `limit` that does not divide a code point.
-std::string_view cut_utf8(std::string_view text, std::size_t limit);
 
 /// Room for `write_number`, for the JSON strings of `write_json_plain` and `write_json_time`.
 inline constexpr std::size_t kNumberRoom = 24, kPlainRoom = 256 + 2, kTimeRoom = 29;

@@ -16,7 +16,8 @@
 //              this run: another run numbers differently, so they must not reach an event, nor
 //              decide an order. A PathId stays valid until `path_released`, a PrefixId until
 //              `prefix_released`; neither comes between a change and its `on_update_end`, so what a
-//              change named may be looked up there.
+//              change named may be looked up there. A PeerId stays valid until kRemoved was told. An id
+//              that is not valid must not be looked up.
 #pragma once
 
 #include <cstdint>
@@ -123,6 +124,10 @@ class Host {
   /// Its NLRI has a path identifier (RFC 7911); cheaper than the whole.
   virtual bool has_path_id(PrefixId id) const { return nlri(id).has_path_id; }
   virtual const PeerInfo& peer(PeerId) const = 0;
+  /// False: the id stands for nothing, now.
+  virtual bool has_path(PathId) const = 0;
+  virtual bool has_prefix(PrefixId) const = 0;
+  virtual bool has_peer(PeerId) const = 0;
   virtual const Watch& watch() const = 0;
   /// Origin ASNs of route servers, left out of paths ([speaker] route-server-as).
   virtual std::span<const Asn> route_server_ases() const = 0;
@@ -133,7 +138,9 @@ class Host {
 
   /// Calls `on_timer(key)` when event time reaches `due`, before any record of that time or later.
   /// A timer with the same key is replaced. Timers of one time fire in the order in which they were
-  /// set. Timers do not outlive the process: restore them in `start_up`.
+  /// set. Timers do not outlive the process: restore them in `start_up`. One that is due already fires
+  /// before the next record. A detector that sets more than 100,000 of these within `on_timer`, while
+  /// `now` stands, fails: it would never end.
   virtual void set_timer(std::uint64_t key, Timestamp due) = 0;
   virtual void cancel_timer(std::uint64_t key) = 0;
 

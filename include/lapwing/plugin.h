@@ -16,8 +16,18 @@
  * [Errors]     A call that fails says so with `fail`: the detector is disabled for the rest of the run,
  *              and an event of type `detector-failed` carries the text. A C++ exception that leaves a
  *              call does the same. A slow call delays every neighbour; nothing is lost meanwhile.
+ * [Mistakes]   What a plugin hands over is checked. A host function that is given an id that stands for
+ *              nothing, NULL with a count or a size, a prefix that is none, or an event that no sink could
+ *              write does nothing, answers with zeros (a setting: with the fallback), and the plugin
+ *              fails as by `fail`, with the name of the function and what is wrong. LAPWING_NO_PATH is no
+ *              mistake where a path is asked for: it has no hops and no attributes. `host` itself, and
+ *              pointers to what is not there, cannot be checked.
+ * [Create]     Within `create` there are `integer_setting`, `text_setting` and `fail`; within `destroy`
+ *              there is nothing. Every other host function fails there, and the settings elsewhere.
+ * [Text]       Texts of events and of `fail` are kept up to 4,096 octets; what is no UTF-8 becomes U+FFFD.
  * [Ids]        Peer, prefix and path ids are small dense numbers of this run. They must not reach an
- *              event nor decide an order.
+ *              event nor decide an order. A path id is valid until `path_released` returns, a prefix id
+ *              until `prefix_released` does, a peer id until LAPWING_PEER_REMOVED was told.
  */
 #ifndef LAPWING_PLUGIN_H
 #define LAPWING_PLUGIN_H
@@ -109,9 +119,10 @@ enum { LAPWING_INTEGER = 0, LAPWING_BOOLEAN = 1, LAPWING_TEXT = 2, LAPWING_TIME 
 
 /* A member of an event that only this type has. */
 typedef struct lapwing_field {
-  const char* name; /* lower snake case, and no member that every event has */
+  /* Lower snake case, at most 64 octets; no member that every event has, no other field's. */
+  const char* name;
   uint8_t kind;
-  int64_t number; /* of INTEGER, BOOLEAN and TIME */
+  int64_t number; /* of INTEGER, BOOLEAN and TIME; a TIME is of the years 0 to 9999 */
   lapwing_text text;
 } lapwing_field;
 
@@ -125,7 +136,8 @@ typedef struct lapwing_evidence {
 
 typedef struct lapwing_event {
   size_t size;
-  const char* type; /* "bad-prefix": lower-case words joined by hyphens */
+  /* "bad-prefix": lower-case words joined by hyphens, at most 64 octets; none that Lapwing raises. */
+  const char* type;
   uint8_t action;
   uint8_t severity; /* RFC 5424 6.2.1: 0 emergency … 7 debug */
   uint8_t cause;
@@ -133,25 +145,26 @@ typedef struct lapwing_event {
   uint8_t has_upstream;
   uint32_t origin_as;
   uint32_t upstream_as;
-  int64_t last_known; /* LAPWING_NO_TIME, or `changed_between` begins then */
+  int64_t last_known; /* LAPWING_NO_TIME or 0, or `changed_between` begins then; not after now */
   /* What makes the event, and its incident, what they are: the same numbers, the same id. */
   const uint64_t* id_parts;
   size_t id_part_count;
   const uint64_t* incident_parts;
   size_t incident_part_count;
-  const lapwing_prefix* prefixes;
+  const lapwing_prefix* prefixes; /* octets beyond their length are cleared */
   size_t prefix_count;
   const uint32_t* peers;
   size_t peer_count;
   const lapwing_evidence* evidence;
   size_t evidence_count;
   const lapwing_field* fields;
-  size_t field_count;
+  size_t field_count; /* at most 64 */
   lapwing_text rule;
   lapwing_text summary;
-  /* Of a clear: the types of raise of its incident that it ends, parted by blanks; "-": nothing that was
-     raised; NULL: its own type. Of an update: those of which a part has ended. Of a raise: the types that it takes the place of; what of them is held
-     back is not told. [[suppress]] goes by it. */
+  /* Of a clear: the types of raise of its incident that it ends, parted by single blanks; "-":
+     nothing that was raised; NULL: its own type. Of an update: those of which a part has ended. Of a
+     raise: the types that it takes the place of; what of them is held back is not told. [[suppress]]
+     goes by it. */
   const char* ends;
 } lapwing_event;
 
@@ -163,9 +176,9 @@ struct lapwing_host {
   /* The attribute set in the canonical encoding of lapwing/path.h. */
   lapwing_text (*path)(const lapwing_host* host, uint32_t path);
   /* The AS_PATH from the neighbour to the origin, prepending included; confederation segments left out,
-     an AS_SET as one 0. Writes at most `room` hops; returns how many there are. */
+     an AS_SET as one 0. Writes at most `room` hops (NULL where it is 0); returns how many there are. */
   size_t (*as_path)(const lapwing_host* host, uint32_t path, uint32_t* hops, size_t room);
-  /* Fill in what the caller's `out->size` has room for. */
+  /* Fill in what the caller's `out->size` has room for; the caller sets it. */
   void (*nlri)(const lapwing_host* host, uint32_t prefix, lapwing_nlri* out);
   void (*peer)(const lapwing_host* host, uint32_t peer, lapwing_peer* out);
   /* 1 where [watch] names the prefix or covers it; where it names the AS, as origin or anywhere. */
@@ -174,13 +187,16 @@ struct lapwing_host {
   /* The routes of all neighbours for one prefix id, in ascending order of neighbour. */
   void (*for_each_route)(const lapwing_host* host, uint32_t prefix,
                          void (*fn)(void* context, const lapwing_route* route), void* context);
+  /* `on_timer(key)` when event time reaches `due`; a timer of that key is replaced. One that is due
+     already fires before the next record. A plugin that sets more than 100,000 of these within
+     `on_timer`, while `now` stands, fails: it would never end. */
   void (*set_timer)(const lapwing_host* host, uint64_t key, int64_t due);
   void (*cancel_timer)(const lapwing_host* host, uint64_t key);
   void (*put_state)(const lapwing_host* host, lapwing_text key, lapwing_text value);
   void (*erase_state)(const lapwing_host* host, lapwing_text key);
   void (*emit)(const lapwing_host* host, const lapwing_event* event);
-  /* A setting of the plugin's table in the configuration; the fallback where it is not set. Only within
-     `create`. A text lives until `create` returns. */
+  /* A setting of the plugin's table in the configuration; the fallback, not NULL, where it is not set.
+     Only within `create`. A text lives until `create` returns. */
   int64_t (*integer_setting)(const lapwing_host* host, const char* key, int64_t fallback, int64_t min,
                              int64_t max);
   lapwing_text (*text_setting)(const lapwing_host* host, const char* key, const char* fallback);
@@ -188,7 +204,8 @@ struct lapwing_host {
      the configuration. */
   void (*fail)(const lapwing_host* host, const char* why);
   /* This neighbour, too, shows what an event of this type with these incident parts raised: [[suppress]] may
-     keep a raise back until enough do. Costs little where none is kept back. */
+     keep a raise back until enough do. Costs little where none is kept back. Of an event without
+     incident parts, its id being its incident, there are no witnesses. */
   void (*add_witness)(const lapwing_host* host, const char* type, const uint64_t* incident_parts,
                       size_t incident_part_count, uint32_t peer);
 };

@@ -61,6 +61,8 @@ TEST_CASE("durations and lists read as a person writes them") {
   CHECK(detectors::join_names(std::span(names).first(3), 3) == "a, b and c");
   CHECK(detectors::join_names(names, 9) == "a, b, c and 6 more");
   CHECK(detectors::json_string("a\"b\\\n") == "\"a\\\"b\\\\\\u000a\"");
+  CHECK(detectors::json_string("\x7f\xc2\x85\xc3\xa9\xff\xe2\x82") ==
+        "\"\\u007f\\u0085\xc3\xa9\xef\xbf\xbd\xef\xbf\xbd\"");
 }
 
 TEST_CASE("the smallest are kept, in order and once") {

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "detectors/plugin.h"
-#include "detectors/plugin_detector.h"
+#include "detectors/plugin_event.h"
 #include "tests/unit/detector_scene.h"
 
 namespace lapwing::test {
@@ -113,20 +113,148 @@ TEST_CASE("plugin in C++: timers, routes, the watch list, fields of every kind")
 }
 
 TEST_CASE("plugin that throws, fails, or makes no proper event: an exception for the engine") {
+  constexpr const char* kNoType =
+      "`emit`: a type is lower-case words joined by hyphens, at most 64 octets";
+  constexpr const char* kNoName =
+      "`emit`: a member of an event needs a name in lower snake case that not every event has";
   for (const auto& [mode, text] :
        {std::pair("throw", "out of a plugin"), std::pair("fail", "gave up"),
-        std::pair("no-type", "an event needs a type of lower-case words joined by hyphens, parts of an "
-                             "id, and an action, a severity and a cause in range"),
-        std::pair("bad-type", "an event needs a type of lower-case words joined by hyphens, parts of an "
-                              "id, and an action, a severity and a cause in range"),
-        std::pair("bad-field", "a member of an event needs a name in lower snake case that not "
-                               "every event has"),
-        std::pair("no-field-name", "a member of an event needs a name in lower snake case that not "
-                                   "every event has")}) {
+        std::pair("no-type", "`emit`: an event needs parts of an id"),
+        std::pair("bad-type", kNoType), std::pair("bad-field", kNoName),
+        std::pair("no-field-name", kNoName)}) {
     Settings settings;
     settings.set("mode", std::string(mode));
     PluginScene s(file("quiet_peer"), settings);
     CHECK_THROWS_WITH(s.host.announce(s.a, {"10.0.0.0/24"}, "1 100"), text);
+  }
+}
+
+namespace {
+
+Settings hostile(const std::string& mode) {
+  Settings settings;
+  settings.set("mode", mode);
+  return settings;
+}
+
+}  // namespace
+
+TEST_CASE("plugin: what it hands over wrongly makes it fail, with the call and what is wrong") {
+  constexpr const char* kNoPrefix =
+      "`watches_prefix`: `prefix` is NULL, or no prefix by its version and length";
+  constexpr const char* kNoWitness =
+      "`add_witness`: a type is lower-case words joined by hyphens, at most 64 octets";
+  constexpr std::pair<const char*, const char*> kSlips[] = {
+      {"path id", "`path`: no path has the id 99999999"},
+      {"as_path id", "`as_path`: no path has the id 99999999"},
+      {"no hops", "`as_path`: `hops` is NULL, and `room` is not 0"},
+      {"nlri id", "`nlri`: no prefix has the id 99999999"},
+      {"no nlri", "`nlri`: `out` is NULL, or its `size` is not set"},
+      {"nlri size", "`nlri`: `out` is NULL, or its `size` is not set"},
+      {"peer id", "`peer`: no neighbour has the id 99999999"},
+      {"no peer", "`peer`: `out` is NULL, or its `size` is not set"},
+      {"watched version", kNoPrefix},
+      {"no watched prefix", kNoPrefix},
+      {"route id", "`for_each_route`: no prefix has the id 99999999"},
+      {"no visitor", "`for_each_route`: `fn` is NULL"},
+      {"state key", "`put_state`: a text is NULL, and its size is not 0"},
+      {"state value", "`put_state`: a text is NULL, and its size is not 0"},
+      {"erased key", "`erase_state`: a text is NULL, and its size is not 0"},
+      {"late setting", "`integer_setting`: only within `create`"},
+      {"late text setting", "`text_setting`: only within `create`"},
+      {"no witness type", kNoWitness},
+      {"witness type", kNoWitness},
+      {"no witness parts", "`add_witness`: an incident needs parts"},
+      {"witness peer", "`add_witness`: no neighbour has the id 99999999"},
+      {"no event", "`emit`: `event` is NULL"},
+      {"fail", "\xef\xbf\xbd gave up"},
+      {"new-upstream", "`emit`: type `new-upstream` is one of Lapwing's own"},
+      {"event-storm", "`emit`: type `event-storm` is one of Lapwing's own"},
+      {"detector-failed", "`emit`: type `detector-failed` is one of Lapwing's own"},
+      {"long type", "`emit`: a type is lower-case words joined by hyphens, at most 64 octets"},
+      {"action", "`emit`: there is no action 7"},
+      {"severity", "`emit`: there is no severity 99"},
+      {"cause", "`emit`: there is no cause 77"},
+      {"last known", "`emit`: `last_known` is later than now, or no time"},
+      {"first known", "`emit`: `last_known` is later than now, or no time"},
+      {"no parts", "`emit`: an event needs parts of an id"},
+      {"id_parts", "`emit`: `id_parts` is NULL, and its count is 3"},
+      {"incident_parts", "`emit`: `incident_parts` is NULL, and its count is 3"},
+      {"prefixes", "`emit`: `prefixes` is NULL, and its count is 1"},
+      {"peers", "`emit`: `peers` is NULL, and its count is 1"},
+      {"evidence", "`emit`: `evidence` is NULL, and its count is 1"},
+      {"fields", "`emit`: `fields` is NULL, and its count is 1"},
+      {"rule", "`emit`: a text is NULL, and its size is not 0"},
+      {"summary", "`emit`: a text is NULL, and its size is not 0"},
+      {"version", "`emit`: a prefix of version 5 and length 0 is none"},
+      {"length", "`emit`: a prefix of version 4 and length 33 is none"},
+      {"length6", "`emit`: a prefix of version 6 and length 129 is none"},
+      {"unknown peer", "`emit`: no neighbour has the id 99999999"},
+      {"evidence peer", "`emit`: no neighbour has the id 99999999"},
+      {"evidence prefix", "`emit`: no prefix has the id 99999999"},
+      {"evidence before", "`emit`: no path has the id 99999999"},
+      {"evidence after", "`emit`: no path has the id 99999999"},
+      {"one name twice", "`emit`: two fields are called `a`"},
+      {"shared name",
+       "`emit`: a member of an event needs a name in lower snake case that not every event has"},
+      {"kind", "`emit`: field `a`: there is no kind 9"},
+      {"field text", "`emit`: field `a`: a text is NULL, and its size is not 0"},
+      {"field time", "`emit`: field `a`: its time is beyond years of four digits"},
+      {"many fields", "`emit`: more than 64 fields"},
+      {"ends", "`emit`: `ends` is not types parted by blanks, nor `-`"},
+  };
+  for (const auto& [mode, text] : kSlips) {
+    CAPTURE(mode);
+    PluginScene s(file("hostile"), hostile(mode));
+    CHECK_THROWS_WITH(s.host.announce(s.a, {"10.0.0.0/24"}, "1 100"), text);
+    // The slip itself tells nothing; what is proper is told until the call returns.
+    CHECK(s.host.events.empty() == (std::string_view(text).starts_with("`emit`: ") &&
+                                    std::string_view(mode) != "no event"));
+  }
+}
+
+TEST_CASE("plugin: what is no slip is told") {
+  PluginScene s(file("hostile"), hostile("none"));
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 100");
+  CHECK(s.host.events.size() == 1);
+  s.detector.reset();  // within `destroy` nothing is told
+  CHECK(s.host.events.size() == 1);
+  PluginScene empty(file("hostile"), hostile("no path"));
+  empty.host.announce(empty.a, {"10.0.0.0/24"}, "1 100");
+  CHECK(empty.host.state.contains("empty"));
+}
+
+TEST_CASE("plugin: texts are valid UTF-8 of bounded size, prefixes end with their length") {
+  PluginScene s(file("hostile"), hostile("texts"));
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 100");
+  REQUIRE(s.host.events.size() == 1);
+  const Event& e = s.host.events[0];
+  CHECK(e.rule == "rule \xef\xbf\xbd\xef\xbf\xbd");
+  CHECK(field<std::string>(e, "a") == "\xef\xbf\xbd");
+  CHECK(e.summary.starts_with("\xef\xbf\xbd\xc3\xa9\xc3\xa9"));
+  CHECK(e.summary.ends_with("\xc3\xa9"));
+  CHECK(e.summary.size() == 4095);
+  CHECK(prefix_texts(e) == Texts{"10.0.0.0/8"});
+}
+
+TEST_CASE("plugin: within `create` there are settings and `fail`, and nothing else") {
+  for (const std::string call :
+       {"now", "path", "as_path", "nlri", "peer", "watches_prefix", "watches_as", "for_each_route",
+        "set_timer", "cancel_timer", "put_state", "erase_state", "emit", "add_witness"}) {
+    CAPTURE(call);
+    Settings settings = hostile("early " + call);
+    std::unique_ptr<Detector> detector;
+    const std::string errors = load(file("hostile"), settings, detector);
+    CHECK(detector == nullptr);
+    CHECK(errors.ends_with("hostile.so: `" + call + "`: not within `create` or `destroy`\n"));
+  }
+  for (const auto& [mode, text] : {std::pair("no key", "`integer_setting`: `key` is NULL\n"),
+                                   std::pair("no text key", "`text_setting`: `key` is NULL\n"),
+                                   std::pair("no fallback",
+                                             "`text_setting`: `fallback` is NULL\n")}) {
+    Settings settings = hostile(mode);
+    std::unique_ptr<Detector> detector;
+    CHECK(load(file("hostile"), settings, detector).ends_with(text));
   }
 }
 
@@ -149,6 +277,8 @@ TEST_CASE("plugin: what cannot be used is refused with the reason, and nothing i
   CHECK(error_of(file("broken_ends")).ends_with("ends the process with 0 while it is loaded\n"));
   CHECK(error_of(file("broken_no_create"))
             .ends_with("`lapwing_plugin` returns no table with a function `create`\n"));
+  CHECK(error_of(file("hostile_routes"))
+            .ends_with("its table wants routes of kind 9, which there is not\n"));
   CHECK(error_of(file("broken_refuses")).ends_with("needs a licence\n"));
   Settings settings;
   settings.set("mode", std::string("throw-at-create"));
@@ -164,6 +294,10 @@ TEST_CASE("plugin: what cannot be used is refused with the reason, and nothing i
     REQUIRE(errors.size() == 1);
     CHECK(errors[0].message == "a detector is named in lower-case words joined by hyphens");
   }
+  Settings taken;
+  taken.set("plugin", file("quiet_peer"));
+  CHECK(detectors::load_plugin("suppression", LAPWING_PLUGINS, taken) == nullptr);
+  CHECK(taken.finish().at(0).message == "that name is Lapwing's own");
   for (const char* const name : {"mine", "my-2nd-one", "x9"}) CHECK(detectors::is_hyphenated(name));
 }
 

@@ -18,6 +18,9 @@ class Names final : public Host {
   PathView path(PathId) const override { return {}; }
   Nlri nlri(PrefixId id) const override { return nlris.at(id); }
   const PeerInfo& peer(PeerId) const override { return peer_; }
+  bool has_path(PathId) const override { return false; }
+  bool has_prefix(PrefixId id) const override { return id < nlris.size(); }
+  bool has_peer(PeerId) const override { return false; }
   const Watch& watch() const override { return watch_; }
   std::span<const Asn> route_server_ases() const override { return {}; }
   bool is_stale(PeerId, PrefixId) const override { return false; }

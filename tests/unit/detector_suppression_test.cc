@@ -95,6 +95,16 @@ TEST_CASE("suppression: an ignore list hides what fits all of its selectors, and
   CHECK(f.suppression->query("routes", "") == std::nullopt);
 }
 
+TEST_CASE("suppression: what an older version listed with invalid UTF-8 is valid JSON") {
+  Filter f({rule("lab")});
+  Event e = an_event("odd", Action::kRaise, 1, 1);
+  e.summary = "bad \xff";
+  CHECK_FALSE(f.send(std::move(e)));
+  CHECK(f.listed().find("\"summary\":\"bad \xef\xbf\xbd\"") != std::string::npos);
+  f.restart();
+  CHECK(f.listed().find("\"summary\":\"bad \xef\xbf\xbd\"") != std::string::npos);
+}
+
 TEST_CASE("suppression: what is listed of a rule, and of a name that no rule has") {
   Filter f({rule("lab"), rule("other")}, 1);
   const auto of = [&f](const char* name) { return f.suppression->query("suppressed", name); };

@@ -338,6 +338,9 @@ class FakeHost final : public Host {
   PathView path(PathId id) const override { return PathView(Octets(paths_.at(id))); }
   Nlri nlri(PrefixId id) const override { return prefixes_.at(id); }
   const PeerInfo& peer(PeerId id) const override { return peers_.at(id); }
+  bool has_path(PathId id) const override { return paths_.contains(id); }
+  bool has_prefix(PrefixId id) const override { return prefixes_.contains(id); }
+  bool has_peer(PeerId id) const override { return id < peers_.size(); }
   const Watch& watch() const override { return watched; }
   std::span<const Asn> route_server_ases() const override { return route_servers; }
   bool is_stale(PeerId p, PrefixId prefix) const override { return routes_.at(prefix).at(p).stale; }

@@ -68,7 +68,7 @@ class Recorder : public Detector {
     if (const Asn as = host_->peer(c.peer).local_as; as != 64512) line += " to " + std::to_string(as);
     if (c.last_known) line += " since " + std::to_string(unix_micros(*c.last_known) / 1000000);
     log_.lines.push_back(line);
-    if (path(c.after) == "666") throw std::runtime_error("six six six");
+    if (path(c.after) == "666") throw std::runtime_error("six six six \xff");
     if (path(c.after) == "777") {
       host_->put_state("k", "v");
       Event event;
@@ -568,6 +568,110 @@ TEST_CASE("timers fire in event time, before any record of that time") {
   Batch two;
   two.declare(104, "edge1").up(105);
   CHECK(b.run(two) == Lines{"timer 2 at 103", "timer 1 at 105", "up"});
+}
+
+namespace {
+
+/// Sets its timer anew, after `step` from now, until it has fired `end` times.
+class Spinner : public Detector {
+ public:
+  using Step = microseconds (*)(std::size_t fired);
+  Spinner(std::size_t end, Step step) : end_(end), step_(step) {}
+  std::string_view name() const override { return "spinner"; }
+  void attach(Host& host) override { host_ = &host; }
+  void on_route_change(const RouteChange&) override {}
+  void on_timer(std::uint64_t key) override {
+    if (++fired < end_) host_->set_timer(key, host_->now() + step_(fired));
+  }
+  Host* host_ = nullptr;
+  std::size_t fired = 0;
+
+ private:
+  const std::size_t end_;
+  const Step step_;
+};
+
+Spinner& add_spinner(Bench& b, std::size_t end, Spinner::Step step) {
+  auto made = std::make_unique<Spinner>(end, step);
+  Spinner& spinner = *made;
+  b.engine.add_detector(std::move(made));
+  b.start();
+  Batch one;
+  one.add_tick(at(100));
+  b.run(one);
+  return spinner;
+}
+
+}  // namespace
+
+TEST_CASE("a detector that sets timers for now in on_timer without end fails; others run on") {
+  constexpr std::size_t kMost = 100'000;
+  for (const std::size_t end : {kMost + 1, std::size_t{1} << 40}) {
+    Bench b;
+    const auto now_or_before = [](std::size_t fired) { return -microseconds(fired % 2); };
+    Spinner& spinner = add_spinner(b, end, now_or_before);
+    spinner.host_->set_timer(1, at(103));
+    b.recorder->host_->set_timer(2, at(104));
+    Batch two;
+    two.add_tick(at(104));
+    CHECK(b.run(two) == Lines{"timer 2 at 104"});
+    const auto& events = b.commits.list.back().events;
+    CHECK(spinner.fired == kMost + 1);
+    REQUIRE(events.size() == (end == kMost + 1 ? 0 : 1));
+    if (events.empty()) continue;
+    CHECK(events[0].type == "detector-failed");
+    CHECK(events[0].summary ==
+          "detector spinner failed and is disabled: sets timers for now, or earlier, within "
+          "`on_timer`, without end");
+  }
+}
+
+TEST_CASE("many timers that are due at one time are no fault, nor are many while time moves on") {
+  constexpr std::size_t kMany = 150'000;
+  Bench b;
+  std::size_t timers = 1;
+  Spinner* spinner = nullptr;
+  SUBCASE("at one time, each set anew for a later one") {
+    spinner = &add_spinner(b, SIZE_MAX, [](std::size_t) { return microseconds(10'000'000); });
+    timers = kMany;
+  }
+  SUBCASE("one for now at each of many times") {
+    spinner = &add_spinner(b, 2 * kMany, [](std::size_t fired) { return microseconds(fired % 2); });
+  }
+  for (std::size_t i = 0; i < timers; ++i) spinner->host_->set_timer(i, at(101));
+  Batch two;
+  two.add_tick(at(102));
+  b.run(two);
+  CHECK(spinner->fired == (timers == 1 ? 2 * kMany : kMany));
+  CHECK(b.engine.detector_summaries().back().enabled);
+}
+
+TEST_CASE("a host knows which ids stand for something") {
+  Bench b;
+  b.start();
+  Batch batch;
+  batch.declare(1, "edge1").up(2).announce(3, kP, {1});
+  b.run(batch);
+  const Host& host = *b.recorder->host_;
+  const auto knows = [&host](std::uint32_t id) {
+    return Lines{host.has_peer(id) ? "peer" : "", host.has_prefix(id) ? "prefix" : "",
+                 host.has_path(id) ? "path" : ""};
+  };
+  PeerId peer = 0;
+  while (!host.has_peer(peer)) ++peer;
+  CHECK(host.peer(peer).name == "edge1");
+  CHECK(host.has_prefix(0));
+  CHECK(host.has_path(0));
+  for (const std::uint32_t id : {std::uint32_t{1} << 20, kNoPath - 1, kNoPath})
+    CHECK(knows(id) == Lines{"", "", ""});
+  b.engine.remove_peer("edge1");
+  CHECK_FALSE(host.has_peer(peer));
+  b.commits.durable = 100;  // now the ids may be given again
+  Batch later;
+  later.add_tick(at(4));
+  b.run(later);
+  CHECK_FALSE(host.has_prefix(0));
+  CHECK_FALSE(host.has_path(0));
 }
 
 TEST_CASE("event time never steps back") {
@@ -1144,6 +1248,7 @@ TEST_CASE("a detector that throws is disabled and an event says so") {
   CHECK(failed.type == "detector-failed");
   CHECK(failed.action == Action::kRaise);
   CHECK(failed.severity == Severity::kError);
+  CHECK(failed.summary.ends_with("six six six \xef\xbf\xbd"));
   CHECK(b.engine.counters().routes == 2);
   REQUIRE(b.commits.list.back().states.size() == 1);
   const StateWrite kept = b.commits.list.back().states[0];
@@ -1158,7 +1263,7 @@ TEST_CASE("a detector that throws is disabled and an event says so") {
   const Commit& first = next.commits.list.back();
   REQUIRE(first.events.size() == 2);
   const Event& over = first.events[0];
-  CHECK(over.summary == "detector recorder runs again; it had failed: six six six");
+  CHECK(over.summary == "detector recorder runs again; it had failed: six six six \xef\xbf\xbd");
   CHECK(over.action == Action::kClear);
   CHECK(over.severity == Severity::kNotice);
   CHECK(over.incident == failed.incident);
