@@ -44,6 +44,7 @@ struct SuppressionRule {
 
 /// Its durable state stands under it: no plugin may be called so.
 inline constexpr std::string_view kSuppressionName = "suppression";
+
 // What is suppressed by no rule is counted under these names.
 inline constexpr std::string_view kStormRule = "storm-limit";
 inline constexpr std::string_view kEndRule = "its raise was suppressed";
