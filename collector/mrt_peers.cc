@@ -5,62 +5,119 @@
 
 namespace lapwing::collector {
 
-MrtPeers::MrtPeers(NameOf name_of, std::chrono::seconds quiet_period)
-    : name_of_(std::move(name_of)), quiet_period_(quiet_period) {}
+MrtPeers::MrtPeers(NameOf name_of, std::chrono::seconds quiet_period, bool merge)
+    : name_of_(std::move(name_of)), quiet_period_(quiet_period), merge_(merge) {}
 
 /// AS_TRANS stands for any AS of that address; so does a recorded neighbour whose AS is left open.
-MrtPeer* MrtPeers::find_near(const IpAddress& address, Asn as) {
+std::vector<MrtPeer*> MrtPeers::near(const IpAddress& address, Asn as) {
+  std::vector<MrtPeer*> peers;
   for (auto it = by_identity_.lower_bound({address, 0});
        it != by_identity_.end() && it->first.first == address; ++it) {
     const bool any_as = it->second->recorded() && it->second->as == 0;
-    if (as == bgp::kAsTrans || any_as) return it->second;
+    if (as == bgp::kAsTrans || any_as) peers.push_back(it->second);
   }
-  return nullptr;
+  return peers;
 }
 
-MrtPeer& MrtPeers::find(const IpAddress& address, Asn as, Asn local_as) {
-  if (last_found_ == nullptr || last_found_->address != address || last_found_->as != as) {
-    const auto it = by_identity_.find({address, as});
-    last_found_ = it != by_identity_.end() ? it->second : find_near(address, as);
-    if (last_found_ == nullptr) {
-      last_found_ = &peers_.emplace_back();
-      last_found_->address = address;
-      last_found_->as = as;
-      by_identity_.emplace(std::pair(address, as), last_found_);
-    }
+MrtPeer* MrtPeers::choose(const std::vector<MrtPeer*>& peers, const CollectorId& collector) {
+  std::vector<CollectorId> collectors;
+  for (MrtPeer* peer : peers) {
+    collectors.push_back(collectors_.canonical(peer->collector));
+    if (collectors.back() == collector) return peer;
+  }
+  bool in_doubt = false;
+  const auto chosen = collectors_.choose(collectors, collector, in_doubt);
+  if (!chosen) return nullptr;
+  if (in_doubt && doubted_ == nullptr) doubted_ = peers[*chosen];
+  return peers[*chosen];
+}
+
+MrtPeer& MrtPeers::add(const IpAddress& address, Asn as) {
+  MrtPeer& peer = peers_.emplace_back();
+  peer.address = address;
+  peer.as = as;
+  by_identity_.emplace(std::pair(address, as), &peer);
+  return peer;
+}
+
+MrtPeer& MrtPeers::look_up_merged(const IpAddress& address, Asn as, const CollectorId& of_file) {
+  const CollectorId collector = collectors_.canonical(of_file);
+  std::vector<MrtPeer*> exact;
+  const auto [begin, end] = by_identity_.equal_range({address, as});
+  for (auto it = begin; it != end; ++it) {
+    if (collector && it->second->collector == collector) return *it->second;
+    exact.push_back(it->second);
+  }
+  MrtPeer* peer = choose(exact, collector);
+  if (peer == nullptr) peer = choose(near(address, as), collector);
+  if (peer == nullptr) {
+    peer = &add(address, as);
+    peer->is_twin = !exact.empty();
+  }
+  if (!peer->collector)
+    peer->collector = collector;
+  else if (collector)
+    collectors_.join(*peer->collector, *collector);
+  peer->collector = collectors_.canonical(peer->collector);
+  return *peer;
+}
+
+MrtPeer& MrtPeers::look_up(const IpAddress& address, Asn as, const CollectorId& collector) {
+  if (merge_) return look_up_merged(address, as, collector);
+  if (const auto it = by_identity_.find({address, as}); it != by_identity_.end())
+    return *it->second;
+  const std::vector<MrtPeer*> others = near(address, as);
+  return others.empty() ? add(address, as) : *others.front();
+}
+
+MrtPeer& MrtPeers::find(const IpAddress& address, Asn as, Asn local_as,
+                        const CollectorId& collector) {
+  if (last_found_ == nullptr || last_found_->address != address || last_found_->as != as ||
+      (merge_ && last_collector_ != collector)) {
+    last_found_ = &look_up(address, as, collector);
+    last_collector_ = collector;
   }
   if (local_as != 0 && !last_found_->recorded()) last_found_->local_as = local_as;
   return *last_found_;
 }
 
-void MrtPeers::name(const bgp::mrt::Mark& mark, bool midway, Timestamp time,
+void MrtPeers::name(const bgp::mrt::Mark& mark, const CollectorId& collector, Timestamp time,
                     bgp::RecordBatch& batch) {
   const bgp::mrt::PeerEntry& theirs = mark.peers[0];
-  MrtPeer& peer = find(theirs.address, theirs.as, 0);
+  MrtPeer& peer = find(theirs.address, theirs.as, 0, collector);
   const Asn local_as = mark.peers[1].as;
   if (peer.given_name == mark.text && peer.local_as == local_as) return;
   peer.given_name = mark.text;
   peer.local_as = local_as;
-  peer.start_seen = peer.start_seen || !midway;
+  peer.start_seen = peer.start_seen || runs_.contains(collector);
   declare(peer, time, batch);
 }
 
-void MrtPeers::all_down(Timestamp time, const std::string& reason, bgp::RecordBatch& batch) {
+void MrtPeers::begin_run(const CollectorId& collector, Timestamp time, bgp::RecordBatch& batch) {
+  runs_.insert(collector);
   for (MrtPeer& peer : peers_)
-    if (peer.recorded()) down(peer, time, reason, batch);
+    if (peer.recorded() && peer.collector == collector)
+      down(peer, time, "Lapwing was not running", batch);
 }
 
 std::string MrtPeers::choose_name(const MrtPeer& peer) {
-  if (peer.recorded()) return *names_.insert(peer.given_name).first;
+  const std::string at = peer.collector ? '@' + format_address(*peer.collector) : std::string();
+  if (peer.recorded()) {
+    // Within one collector, who has the name is the neighbour, whatever its address.
+    const MrtPeer* first = names_.emplace(peer.given_name, &peer).first->second;
+    if (first->collector == peer.collector) return peer.given_name;
+    return names_.emplace(peer.given_name + at, &peer).first->first;
+  }
   const std::string address = format_address(peer.address);
   const std::string suffix = '#' + std::to_string(peer.as);
+  const std::string end = peer.is_twin ? at : std::string();
   const std::optional<std::string> configured = name_of_ ? name_of_(peer.address) : std::nullopt;
   if (configured)
-    for (const std::string& name : {*configured, *configured + suffix})
-      if (names_.insert(name).second) return name;
-  if (names_.insert(address).second) return address;
-  names_.insert(address + suffix);
-  return address + suffix;
+    for (const std::string& name : {*configured + end, *configured + suffix + end})
+      if (names_.emplace(name, &peer).second) return name;
+  for (const std::string& name : {address + end, address + suffix + end})
+    if (names_.emplace(name, &peer).second) return name;
+  return address + suffix + end;
 }
 
 void MrtPeers::declare(MrtPeer& peer, Timestamp time, bgp::RecordBatch& batch) {

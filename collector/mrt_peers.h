@@ -4,6 +4,10 @@
 // name is the configured one, else its address ("195.66.224.175"); where the name is taken by
 // another neighbour "#" and the AS follow it.
 //
+// Where files of several collectors are read side by side (`merge`), a neighbour is an address and
+// an AS at one collector (collector/mrt_collectors.h): "@" and the collector's ID follow the name of
+// the second of one address and AS, and a name that another collector's recording gave.
+//
 // Quiet period: files rarely hold End-of-RIB. A neighbour whose session was seen to begin and that
 // has sent no UPDATE for the period, by the records' time, has given its table: kEndOfRib is made for
 // each family with routes that had none. One that has not sent a route yet is waited for. A recording
@@ -18,6 +22,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -25,6 +30,7 @@
 #include "bgp/mrt_encode.h"
 #include "bgp/open.h"
 #include "bgp/record.h"
+#include "collector/mrt_collectors.h"
 #include "lapwing/prefix.h"
 #include "lapwing/time.h"
 
@@ -45,6 +51,8 @@ struct MrtPeer {
   IpAddress address;
   Asn as = 0;
   Asn local_as = 0;           // 0: not known
+  CollectorId collector;      // none unless files are merged
+  bool is_twin = false;       // a neighbour with this address and AS was known at another collector
   IpAddress router_id;
   bool up = false;
   bool start_seen = false;    // the next session's beginning is in the files
@@ -67,16 +75,30 @@ class MrtPeers {
  public:
   using NameOf = std::function<std::optional<std::string>(const IpAddress&)>;
 
-  MrtPeers(NameOf name_of, std::chrono::seconds quiet_period);
+  MrtPeers(NameOf name_of, std::chrono::seconds quiet_period, bool merge);
+
+  /// Of files that are merged: to be called before any is read.
+  void note(std::span<FileHead> heads) { collectors_.note(heads); }
 
   /// Finds or makes the neighbour. AS_TRANS stands for the AS that the address is known with.
-  MrtPeer& find(const IpAddress& address, Asn as, Asn local_as);
+  /// `collector`: of the file; means something only where files are merged.
+  MrtPeer& find(const IpAddress& address, Asn as, Asn local_as, const CollectorId& collector);
+  /// Of the collector with this address, where files are merged.
+  IpAddress collector_at(const IpAddress& local) { return collectors_.id_at(local); }
+  /// A file names this ID; `before`: what it was taken for until then.
+  void add_collector(const IpAddress& id, const CollectorId& before) {
+    collectors_.add(id, before);
+  }
+  /// A neighbour that was taken for one of several, since nothing told which is meant; the first.
+  const MrtPeer* doubted() const { return doubted_; }
 
-  /// Finds or makes the neighbour that a recording names, and declares it. `midway`: the recording's
-  /// beginning is not among the files.
-  void name(const bgp::mrt::Mark& mark, bool midway, Timestamp time, bgp::RecordBatch& batch);
-  /// The process that wrote the recording began anew: nobody is up.
-  void all_down(Timestamp time, const std::string& reason, bgp::RecordBatch& batch);
+  /// Finds or makes the neighbour that a recording names, and declares it. It joins midway where
+  /// the recording's beginning is not among the files.
+  void name(const bgp::mrt::Mark& mark, const CollectorId& collector, Timestamp time,
+            bgp::RecordBatch& batch);
+  /// The process that writes the recording began anew: none of its neighbours is up. The run before
+  /// ended at `time`.
+  void begin_run(const CollectorId& collector, Timestamp time, bgp::RecordBatch& batch);
 
   /// Declares it anew if its local AS became known, or another, since it was declared.
   void renumber(MrtPeer& peer, Timestamp time, bgp::RecordBatch& batch) {
@@ -105,14 +127,23 @@ class MrtPeers {
   void declare(MrtPeer& peer, Timestamp time, bgp::RecordBatch& batch);
   std::string choose_name(const MrtPeer& peer);
   void end_quiet(Timestamp time, bgp::RecordBatch& batch);
-  MrtPeer* find_near(const IpAddress& address, Asn as);
+  MrtPeer& look_up(const IpAddress& address, Asn as, const CollectorId& collector);
+  MrtPeer& look_up_merged(const IpAddress& address, Asn as, const CollectorId& collector);
+  std::vector<MrtPeer*> near(const IpAddress& address, Asn as);
+  MrtPeer* choose(const std::vector<MrtPeer*>& peers, const CollectorId& collector);
+  MrtPeer& add(const IpAddress& address, Asn as);
 
   NameOf name_of_;
   std::chrono::seconds quiet_period_;
+  const bool merge_;
   std::deque<MrtPeer> peers_;
-  std::map<std::pair<IpAddress, Asn>, MrtPeer*> by_identity_;
+  std::multimap<std::pair<IpAddress, Asn>, MrtPeer*> by_identity_;  // several only if merged
   MrtPeer* last_found_ = nullptr;
-  std::set<std::string> names_;
+  CollectorId last_collector_;   // that it was found with
+  Collectors collectors_;
+  const MrtPeer* doubted_ = nullptr;
+  std::map<std::string, const MrtPeer*> names_;  // and who had it first
+  std::set<CollectorId> runs_;                   // collectors whose recordings began in the files
   std::uint32_t declared_ = 0;
   std::vector<MrtPeer*> quiet_;  // sessions whose tables have not ended
   std::set<std::uint64_t> open_tables_;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cassert>
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <queue>
@@ -11,7 +10,6 @@
 
 #include "bgp/notification.h"
 #include "bgp/open.h"
-#include "collector/input_file.h"
 
 namespace lapwing::collector {
 
@@ -29,23 +27,6 @@ std::string state_name(std::uint16_t state) {
                                     "Established", "Clearing", "Deleted"};
   if (state >= 1 && state <= 8) return kNames[state - 1];
   return "state " + std::to_string(state);
-}
-
-/// Of the first record, without keeping the file open; the earliest time where it cannot be told, so
-/// that the file is opened first. A pipe can be read only once.
-Timestamp first_time_of(const std::string& path) {
-  InputFile file;
-  std::error_code failed;
-  if (!std::filesystem::is_regular_file(path, failed) || !file.open(path)) return Timestamp::min();
-  std::vector<std::uint8_t> head;
-  while (head.size() < mrt::kHeaderSize) {
-    const Octets block = file.next_block();
-    if (block.empty()) return Timestamp::min();
-    head.insert(head.end(), block.begin(),
-                block.begin() + static_cast<std::ptrdiff_t>(
-                                    std::min(block.size(), mrt::kHeaderSize - head.size())));
-  }
-  return Timestamp(std::chrono::seconds(mrt::read_header(head.data()).seconds));
 }
 
 bool is_table_record(const mrt::RecordView& record) {
@@ -66,7 +47,7 @@ bgp::FamilySet add_path_offer(const bgp::Open& open) {
 MrtSource::MrtSource(Push push, MrtOptions options)
     : push_(std::move(push)),
       options_(std::move(options)),
-      peers_(options_.name_of, options_.quiet_period),
+      peers_(options_.name_of, options_.quiet_period, options_.merge),
       sessions_{{bgp::SessionParameters::of_file(false, false),
                  bgp::SessionParameters::of_file(false, true)},
                 {bgp::SessionParameters::of_file(true, false),
@@ -123,8 +104,10 @@ bool MrtSource::read_merged(const std::vector<std::string>& paths) {
   };
   std::priority_queue<Next, std::vector<Next>, std::greater<>> due;
   std::vector<std::unique_ptr<Stream>> streams(paths.size());
-  for (std::size_t i = 0; i < paths.size(); ++i)
-    due.push({paths.size() == 1 ? Timestamp::min() : first_time_of(paths[i]), i});
+  std::vector<FileHead> heads;
+  for (const std::string& path : paths) heads.push_back(head_of(path));
+  peers_.note(heads);
+  for (std::size_t i = 0; i < paths.size(); ++i) due.push({heads[i].time, i});
   bool readable = true;
   while (!due.empty()) {
     const Next next = due.top();
@@ -134,6 +117,7 @@ bool MrtSource::read_merged(const std::vector<std::string>& paths) {
       read_record(*stream);
     } else {
       stream = std::make_unique<Stream>(paths[next.number], statistics_);
+      stream->collector = heads[next.number].id;
       if (!stream->cursor.open()) {
         readable = false;
         continue;
@@ -164,6 +148,23 @@ void MrtSource::push_if_full(const Stream& stream) {
   finish();
   batch_records_ = std::min(2 * batch_records_, kBatchRecords);
   if (options_.on_progress) options_.on_progress(stream.cursor.path(), stream.cursor.consumed());
+}
+
+MrtPeer& MrtSource::find_peer(Stream& stream, const mrt::Bgp4mp& message) {
+  if (options_.merge && !stream.collector && known(message.local))
+    stream.collector = peers_.collector_at(message.local);
+  return find_peer(stream, message.peer, message.peer_as, message.local_as);
+}
+
+MrtPeer& MrtSource::find_peer(Stream& stream, const IpAddress& address, Asn as, Asn local_as) {
+  MrtPeer& peer = peers_.find(address, as, local_as, stream.collector);
+  if (peers_.doubted() != nullptr && !std::exchange(doubt_told_, true))
+    statistics_.warn(stream.cursor.path(), stream.cursor.offset(),
+                     "several collectors have a neighbour " + format_address(address) + " AS" +
+                         std::to_string(as) +
+                         ", and nothing tells of which this record is: it is taken for that of the "
+                         "first; there may be more such records");
+  return peer;
 }
 
 void MrtSource::read_record(Stream& stream) {
@@ -238,7 +239,7 @@ void MrtSource::read_bgp4mp(Stream& stream) {
   }
   if (message.state_change) {
     ++statistics_.state_changes;
-    MrtPeer& peer = peers_.find(message.peer, message.peer_as, message.local_as);
+    MrtPeer& peer = find_peer(stream, message);
     peers_.renumber(peer, record.time, batch_);
     read_state_change(peer, record.time, message);
     return;
@@ -254,7 +255,7 @@ void MrtSource::read_bgp4mp(Stream& stream) {
   }
   const auto type = static_cast<bgp::MessageType>(message.message[18]);
   const Octets body = message.message.subspan(bgp::kHeaderSize, size - bgp::kHeaderSize);
-  MrtPeer& peer = peers_.find(message.peer, message.peer_as, message.local_as);
+  MrtPeer& peer = find_peer(stream, message);
   peers_.renumber(peer, record.time, batch_);
   if (message.from_local) {
     ++statistics_.local_messages;

@@ -6,7 +6,8 @@
 //
 // Files are read in the given order, or side by side in order of time (`merge`: of equal times, the
 // file named first; a file is opened when its time has come). Neighbours live on from one file to
-// the next, and one neighbour may be in several. A table dump
+// the next, and one neighbour may be in several; side by side, collectors are told apart
+// (collector/mrt_collectors.h). A table dump
 // (TABLE_DUMP, TABLE_DUMP_V2) brings its neighbours up and is their first table (kEndOfRib at its
 // end), or, for a neighbour and family that had routes already, a refresh (kRefreshBegin,
 // kRefreshEnd). Its routes carry the time of the dump's records, not the time at which they were
@@ -75,7 +76,8 @@ class MrtSource {
 
     MrtCursor cursor;
     bgp::mrt::RecordView record;
-    bool is_mrt = false;  // a record of a registered type was read
+    bool is_mrt = false;      // a record of a registered type was read
+    CollectorId collector;    // none unless files are merged
     std::uint64_t table = 0;  // its number; 0 between dumps
     Timestamp table_time;
     bgp::mrt::PeerIndexTable index;
@@ -90,6 +92,9 @@ class MrtSource {
   void read_record(Stream& stream);
   void read_known(Stream& stream);
   void push_if_full(const Stream& stream);
+  MrtPeer& find_peer(Stream& stream, const IpAddress& address, Asn as, Asn local_as);
+  /// Of a pipe, the first address tells; other files were looked into.
+  MrtPeer& find_peer(Stream& stream, const bgp::mrt::Bgp4mp& message);
   void count_findings(bgp::ErrorAction action, const bgp::Findings& findings, MrtCursor& cursor);
 
   // Tables (mrt_source_table.cc).
@@ -125,7 +130,7 @@ class MrtSource {
   AttributeCache cache_;
   std::vector<std::uint8_t> entry_attributes_;  // `read_entry`: with the next hop
   Timestamp last_time_;         // of the record before
-  bool run_seen_ = false;       // a recording began in these files: no session in it joins midway
+  bool doubt_told_ = false;     // of MrtPeers::doubted
 
   // [four_octet_as][add_path]
   const bgp::SessionParameters sessions_[2][2];

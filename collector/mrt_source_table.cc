@@ -35,6 +35,10 @@ void MrtSource::end_table(Stream& stream) {
 void MrtSource::read_peer_index(Stream& stream) {
   mrt::PeerIndexTable index;
   const mrt::Fault fault = mrt::parse_peer_index_table(stream.record.body, index);
+  if (const CollectorId id = known(index.collector_id); id && options_.merge) {
+    peers_.add_collector(*id, stream.collector);
+    stream.collector = id;
+  }
   if (const auto mark = mrt::read_mark(index); mark && !fault) return read_mark(*mark, stream);
   end_table(stream);
   if (fault) stream.cursor.malformed(fault.reason);
@@ -45,14 +49,13 @@ void MrtSource::read_peer_index(Stream& stream) {
 void MrtSource::read_mark(const mrt::Mark& mark, Stream& stream) {
   switch (mark.kind) {
     case mrt::Mark::Kind::kStart:
-      run_seen_ = true;
-      peers_.all_down(last_time_, "Lapwing was not running", batch_);
+      peers_.begin_run(stream.collector, last_time_, batch_);
       return;
     case mrt::Mark::Kind::kPeer:
-      peers_.name(mark, !run_seen_, stream.record.time, batch_);
+      peers_.name(mark, stream.collector, stream.record.time, batch_);
       return;
     case mrt::Mark::Kind::kDown:
-      peers_.find(mark.peers[0].address, mark.peers[0].as, 0).down_reason = mark.text;
+      find_peer(stream, mark.peers[0].address, mark.peers[0].as, 0).down_reason = mark.text;
       return;
     case mrt::Mark::Kind::kGap:
       statistics_.lost += mark.lost;
@@ -66,7 +69,7 @@ void MrtSource::read_mark(const mrt::Mark& mark, Stream& stream) {
 MrtPeer& MrtSource::indexed_peer(Stream& stream, std::size_t index) {
   if (stream.indexed[index] == nullptr) {
     const mrt::PeerEntry& entry = stream.index.peers[index];
-    MrtPeer& peer = peers_.find(entry.address, entry.as, 0);
+    MrtPeer& peer = find_peer(stream, entry.address, entry.as, 0);
     peer.router_id = entry.router_id;
     stream.indexed[index] = &peer;
   }
@@ -166,7 +169,7 @@ void MrtSource::read_table_dump(Stream& stream) {
     return;
   }
   begin_table(stream);
-  add_route(stream, peers_.find(entry.peer, entry.peer_as, 0), entry.nlri, entry.attributes,
+  add_route(stream, find_peer(stream, entry.peer, entry.peer_as, 0), entry.nlri, entry.attributes,
             sessions_[entry.four_octet_as][0]);
 }
 
@@ -190,8 +193,8 @@ void MrtSource::read_entry(Stream& stream) {
     entry_attributes_.insert(entry_attributes_.end(), entry.next_hop.begin(),
                              entry.next_hop.end());
   }
-  add_route(stream, peers_.find(entry.route.peer, entry.route.peer_as, entry.local_as),
-            entry.route.nlri, entry_attributes_, sessions_[0][0]);
+  MrtPeer& peer = find_peer(stream, entry.route.peer, entry.route.peer_as, entry.local_as);
+  add_route(stream, peer, entry.route.nlri, entry_attributes_, sessions_[0][0]);
 }
 
 }  // namespace lapwing::collector

@@ -9,7 +9,8 @@ add_library(lapwing_replay STATIC
   ${CMAKE_CURRENT_LIST_DIR}/mrt_cursor.cc
   ${CMAKE_CURRENT_LIST_DIR}/mrt_peers.cc
   ${CMAKE_CURRENT_LIST_DIR}/mrt_source.cc
-  ${CMAKE_CURRENT_LIST_DIR}/mrt_source_table.cc)
+  ${CMAKE_CURRENT_LIST_DIR}/mrt_source_table.cc
+  ${CMAKE_CURRENT_LIST_DIR}/mrt_collectors.cc)
 target_link_libraries(lapwing_replay
   PUBLIC lapwing_wire
   PRIVATE BZip2::BZip2 ZLIB::ZLIB ${LAPWING_ZSTD} Threads::Threads)

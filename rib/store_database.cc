@@ -14,8 +14,10 @@
 #include <atomic>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <cstring>
 #include <mutex>
+#include <thread>
 
 #include "rib/store_codec.h"
 #include "rib/store_keys.h"
@@ -37,6 +39,17 @@ constexpr const char* kWayOut =
 // that is not there is damage.
 const char* way_out(const rocksdb::Status& status) {
   return status.IsIOError() && !status.IsPathNotFound() ? "" : kWayOut;
+}
+
+// Of a reader beside a writer that merges files: 20, 40 … 640 ms.
+constexpr int kFurtherTries = 6;
+constexpr std::chrono::milliseconds kFirstWait{20};
+constexpr std::string_view kNoFile = "No such file";
+
+// RocksDB calls a missing table file damage of the list that names it.
+bool is_missing_file(const rocksdb::Status& status) {
+  return status.IsPathNotFound() ||
+         (status.IsCorruption() && status.ToString().find(kNoFile) != std::string::npos);
 }
 
 constexpr std::array<std::string_view, kCfCount> kCfNames = {
@@ -381,7 +394,6 @@ std::unique_ptr<Database> Database::open(const StoreOptions& options, std::strin
 
 std::unique_ptr<Database> Database::open_read_only(const StoreOptions& options, std::string& error,
                                                    rocksdb::WALRecoveryMode mode) {
-  constexpr int kTries = 5;
   std::unique_ptr<Database> database(new Database(options));
   const std::string path = (options.path / "db").string();
   std::error_code failed;
@@ -392,14 +404,20 @@ std::unique_ptr<Database> Database::open_read_only(const StoreOptions& options, 
   // All files stay open: the other process may delete them at any time.
   database->db_options_.max_open_files = -1;
   database->db_options_.wal_recovery_mode = mode;
-  rocksdb::Status status;
-  for (int i = 0; i < kTries; ++i) {
+  rocksdb::Status status = database->open_db(true);
+  for (int i = 0; i < kFurtherTries && !status.ok(); ++i) {
     // Between reading the list of files and opening them, one may have gone.
+    if (is_missing_file(status))
+      std::this_thread::sleep_for(kFirstWait * (1 << i));
+    else if (!status.IsIOError() && !status.IsCorruption())
+      break;
     status = database->open_db(true);
-    if (!status.IsPathNotFound() && !status.IsIOError() && !status.IsCorruption()) break;
   }
   if (!status.ok()) {
     error = "cannot open " + path + ": " + status.ToString();
+    if (is_missing_file(status))
+      error += "; a running Lapwing may be merging its files: try again. If none runs, the "
+               "database is damaged: restore it from a backup, or move it away";
     return nullptr;
   }
   error = database->check_format(true);
@@ -410,7 +428,8 @@ std::unique_ptr<Database> Database::open_read_only(const StoreOptions& options, 
 std::unique_ptr<Database> Database::open_to_check(const StoreOptions& options,
                                                   std::string& error) {
   auto database = open_read_only(options, error, rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords);
-  if (database) return database;
+  // A file that is missing has nothing to do with the log.
+  if (database || error.find(kNoFile) != std::string::npos) return database;
   std::string cause;
   database = open_read_only(options, cause);
   if (database) error = "the write-ahead log is damaged: " + error;

@@ -7,6 +7,7 @@ lapwing_test(NAME mrt_test
   SOURCES
     unit/mrt_codec_test.cc
     unit/mrt_input_test.cc
+    unit/mrt_merge_test.cc
     unit/mrt_record_test.cc
     unit/mrt_source_test.cc
     unit/mrt_table_test.cc

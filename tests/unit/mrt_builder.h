@@ -147,6 +147,7 @@ struct Peer {
   std::string_view address = "192.0.2.1";
   Asn as = 64501;
   Asn local_as = 64500;
+  std::string_view local = {};  // empty: 192.0.2.254 or 2001:db8::ffff
 };
 
 inline Bytes bgp4mp_header(const Peer& peer, bool four) {
@@ -158,7 +159,7 @@ inline Bytes bgp4mp_header(const Peer& peer, bool four) {
   bgp::put_u16(out, 7);
   bgp::put_u16(out, v4 ? 1 : 2);
   put_address(out, address);
-  put_address(out, ip(v4 ? "192.0.2.254" : "2001:db8::ffff"));
+  put_address(out, ip(!peer.local.empty() ? peer.local : v4 ? "192.0.2.254" : "2001:db8::ffff"));
   return out;
 }
 
@@ -175,9 +176,10 @@ inline Bytes state_change(std::uint32_t seconds, const Peer& peer, unsigned old_
   return record(seconds, 16, 5, body);
 }
 
-inline Bytes peer_index(std::uint32_t seconds, const std::vector<Peer>& peers) {
+inline Bytes peer_index(std::uint32_t seconds, const std::vector<Peer>& peers,
+                        std::string_view collector = "198.51.100.1") {
   Bytes body;
-  put_address(body, ip("198.51.100.1"));
+  put_address(body, ip(collector));
   bgp::put_u16(body, 4);
   bgp::put_octets(body, Bytes{'v', 'i', 'e', 'w'});
   bgp::put_u16(body, static_cast<unsigned>(peers.size()));

@@ -1,4 +1,4 @@
-// bgp/mrt_encode and its reading back: sessions, Lapwing's marks, tables; merging; old tables.
+// bgp/mrt_encode and its reading back: sessions, Lapwing's marks, tables; old tables.
 #include <doctest/doctest.h>
 
 #include "bgp/attributes.h"
@@ -300,42 +300,6 @@ TEST_CASE("table: RIB records of every family are read back, ADD-PATH too") {
       }
     }
   }
-}
-
-TEST_CASE("merge: records of several files come in order of time; of equal times, the first file's") {
-  const Peer a{"192.0.2.1", 64501}, b{"192.0.2.2", 64502};
-  const auto announce = [](std::uint32_t seconds, const Peer& peer, std::string_view prefix) {
-    return bgp4mp(seconds, 4, peer, update({}, attributes({peer.as}), {{prefix}}));
-  };
-  const std::vector<Bytes> files{
-      announce(100, a, "198.51.100.0/24") + announce(300, a, "203.0.113.0/24"),
-      announce(100, b, "198.51.100.0/24") + announce(200, b, "203.0.113.0/24")};
-  const Replay merged = replay(files, {.merge = true});
-  CHECK(text(merged.lines) ==
-        text({"100 p0 declare 192.0.2.1 midway", "100 p0 up", "100 p0 +198.51.100.0/24 via 64501",
-              "100 p1 declare 192.0.2.2 midway", "100 p1 up", "100 p1 +198.51.100.0/24 via 64502",
-              "200 p1 +203.0.113.0/24 via 64502", "300 p0 +203.0.113.0/24 via 64501"}));
-  CHECK(merged.statistics.files == 2);
-  const Replay in_order = replay(files);
-  CHECK(in_order.lines.back() == "200 p1 +203.0.113.0/24 via 64502");
-  lapwing::collector::MrtSource missing([](bgp::RecordBatch&) {}, {.merge = true});
-  CHECK_FALSE(missing.read_files({"/nonexistent/a", "/nonexistent/b"}));
-  CHECK(missing.statistics().warning_count == 2);
-}
-
-TEST_CASE("merge: the table dumps of two collectors, read side by side, end each by itself") {
-  const Bytes one = peer_index(100, {{"192.0.2.1", 64501}}) +
-                    rib(100, 2, "198.51.100.0/24", {{0, attributes({64501})}}) +
-                    rib(120, 2, "203.0.113.0/24", {{0, attributes({64501})}});
-  const Bytes two = peer_index(110, {{"192.0.2.2", 64502}}) +
-                    rib(110, 2, "198.51.100.0/24", {{0, attributes({64502})}}) +
-                    bgp4mp(115, 4, {"192.0.2.2", 64502}, end_of_rib());
-  const Replay r = replay({one, two}, {.merge = true});
-  CHECK(text(r.lines) ==
-        text({"100 p0 declare 192.0.2.1", "100 p0 up", "100 p0 +198.51.100.0/24 via 64501",
-              "110 p1 declare 192.0.2.2", "110 p1 up", "110 p1 +198.51.100.0/24 via 64502",
-              "110 p1 end ipv4-unicast", "115 p1 declare 192.0.2.2", "115 p1 end ipv4-unicast",
-              "120 p0 +203.0.113.0/24 via 64501", "120 p0 end ipv4-unicast"}));
 }
 
 TEST_CASE("source: what is later than the end asked for is left out and counted") {

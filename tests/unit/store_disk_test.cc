@@ -7,6 +7,7 @@
 #include <atomic>
 #include <fstream>
 
+#include "rib/store_database.h"
 #include "tests/unit/full_file_system.h"
 #include "tests/unit/store_support.h"
 
@@ -176,6 +177,47 @@ TEST_CASE("store: a first start that was cut short is no foreign directory") {
   for (const char* name : {"LOCK", "IDENTITY", "MANIFEST-000001", "000001.dbtmp"})
     std::ofstream(db / name) << "cut";
   CHECK(open_store(dir.path()));
+}
+
+/// A table file is missing at the next `tries` openings of a database that has one: RocksDB looks
+/// for it by its old name last.
+class MergingFileSystem : public rocksdb::FileSystemWrapper {
+ public:
+  MergingFileSystem() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
+  const char* Name() const override { return "merging"; }
+  rocksdb::IOStatus NewRandomAccessFile(const std::string& name,
+                                        const rocksdb::FileOptions& options,
+                                        std::unique_ptr<rocksdb::FSRandomAccessFile>* file,
+                                        rocksdb::IODebugContext* context) override {
+    if (tries == 0 || !(name.ends_with(".sst") || name.ends_with(".ldb")))
+      return FileSystemWrapper::NewRandomAccessFile(name, options, file, context);
+    if (name.ends_with(".ldb")) --tries;
+    return rocksdb::IOStatus::PathNotFound("No such file or directory", name);
+  }
+  std::atomic<int> tries{0};
+};
+
+TEST_CASE("store: a reader waits for a writer that merges a table file away, but not for ever") {
+  const TempDir dir;
+  open_store(dir.path()).reset();
+  open_store(dir.path()).reset();  // what the log held is a table file now
+  const auto files = std::make_shared<MergingFileSystem>();
+  const auto env = rocksdb::NewCompositeEnv(files);
+  StoreOptions options;
+  options.path = dir.path();
+  options.env = env.get();
+  std::string error;
+  files->tries = 5;
+  CHECK_MESSAGE(Database::open_read_only(options, error), error);
+  CHECK(files->tries == 0);
+  files->tries = 5;
+  CHECK_MESSAGE(Database::open_to_check(options, error), error);
+  CHECK(error.empty());
+  files->tries = 1000;
+  CHECK_FALSE(Database::open_read_only(options, error));
+  CHECK(error.find("try again") != std::string::npos);
+  CHECK_FALSE(Database::open_to_check(options, error));
+  CHECK(files->tries > 900);
 }
 
 TEST_CASE("store: a damaged database is refused with a way out") {
