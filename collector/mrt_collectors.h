@@ -57,9 +57,9 @@ class Collectors {
   bool may_be(const CollectorId& a, const CollectorId& b) const;
   bool has_address(const CollectorId& a, const CollectorId& b) const;
 
-  std::set<IpAddress> ids_;                      // of tables and marks
+  std::set<IpAddress> ids_;  // of tables and marks
   std::map<IpAddress, IpAddress> id_of_local_;
-  std::map<IpAddress, IpAddress> joined_;        // an address in place of an ID -> what it is now
+  std::map<IpAddress, IpAddress> joined_;  // an address in place of an ID -> what it is now
   std::set<std::pair<IpAddress, IpVersion>> addressed_;  // IDs with a known address of that version
 };
 

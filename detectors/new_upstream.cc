@@ -11,8 +11,7 @@ namespace lapwing::detectors {
 std::unique_ptr<Detector> make_new_upstream(Settings& settings) {
   NewUpstreamSettings s;
   s.share_window = settings.duration("share-window", s.share_window, 1, 3600);
-  s.share_window_quiet =
-      settings.duration("share-window-quiet", s.share_window_quiet, 1, 86400);
+  s.share_window_quiet = settings.duration("share-window-quiet", s.share_window_quiet, 1, 86400);
   s.flap_threshold = size_setting(settings, "flap-threshold", s.flap_threshold, 2, 30);
   s.flap_window = settings.duration("flap-window", s.flap_window, 10, 86400);
   s.flap_quiet = settings.duration("flap-quiet", s.flap_quiet, 10, 86400);
@@ -22,8 +21,7 @@ std::unique_ptr<Detector> make_new_upstream(Settings& settings) {
       settings.integer("storm-limit-followed", s.storm_limit_followed, 1, 1000000));
   s.incident_days =
       std::chrono::days(settings.integer("incident-days", s.incident_days.count(), 0, 3650));
-  s.new_origin_grace =
-      settings.duration("new-origin-grace", s.new_origin_grace, 0, 86400);
+  s.new_origin_grace = settings.duration("new-origin-grace", s.new_origin_grace, 0, 86400);
   return std::make_unique<NewUpstream>(s);
 }
 

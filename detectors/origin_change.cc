@@ -411,9 +411,9 @@ void OriginChange::clear(const Key& key, Gone& gone) {
   e.fields.push_back({"duration_seconds", whole_seconds(duration)});
   e.rule = gone.unseen ? "no neighbour has a route any more that shows this origin"
                        : "the last route that showed this origin was withdrawn or changed";
-  e.summary = fmt::format("{} no longer originated by AS{}, after {}",
-                          join_prefixes(e.prefixes, e.prefix_count), key.to,
-                          format_duration(duration));
+  e.summary =
+      fmt::format("{} no longer originated by AS{}, after {}",
+                  join_prefixes(e.prefixes, e.prefix_count), key.to, format_duration(duration));
   standing_.forget_if_empty(key);
   host_->emit(std::move(e));
 }

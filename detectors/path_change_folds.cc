@@ -209,7 +209,8 @@ void PathChange::report(const FoldKey& key, Fold&& f) {
       fmt::format("{}: {} ({}{}, seen by {})", join_prefixes(e.prefixes, e.prefix_count),
                   many ? fmt::format("paths changed in many ways, class {}", to_string(key.kind))
                        : what_changed(key.kind, f.sample),
-                  f.restored ? "at least " : "", count_of(f.count, "change", "changes"), join_names(e.peers, e.peers.size()));
+                  f.restored ? "at least " : "", count_of(f.count, "change", "changes"),
+                  join_names(e.peers, e.peers.size()));
   keep_children(e.id, f);
   children_ -= f.children.size();
   host_->erase_state(fold_state_key(key));
@@ -252,9 +253,9 @@ std::string PathChange::fold_state_key(const FoldKey& key) {
 }
 
 /// format | class | left | came | explained by (0, or 1 and 16 octets) | first, last | count |
-/// cause | order among those of one time (since format 2) | at, old length, new length | origin, upstream (0: none) | mixed (1: origin, 2: upstream,
-/// 4: at) | last known (0, or 1 and time) | number of children | each: peer, its AS, prefix, paths,
-/// time.
+/// cause | order among those of one time (since format 2) | at, old length, new length | origin,
+/// upstream (0: none) | mixed (1: origin, 2: upstream, 4: at) | last known (0, or 1 and time) |
+/// number of children | each: peer, its AS, prefix, paths, time.
 void PathChange::store_fold(const FoldKey& key, const Fold& f) {
   std::string v;
   put_u8(v, kFoldFormat);
@@ -332,7 +333,8 @@ void PathChange::restore_fold(std::string_view value) {
     f.prefixes.insert(e.prefix);
     insert_bounded(f.peers, std::string(e.peer.view()), kMaxPeers);
   }
-  if (format == 0 || format > kFoldFormat || !in.at_end() || static_cast<std::size_t>(key.kind) >= kPathClasses)
+  if (format == 0 || format > kFoldFormat || !in.at_end() ||
+      static_cast<std::size_t>(key.kind) >= kPathClasses)
     throw std::runtime_error("path-change: a stored fold is damaged or of a newer format");
   f.restored = f.count >= Event::kMaxEvidence;  // fewer are written one by one
   children_ += f.children.size();

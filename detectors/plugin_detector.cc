@@ -205,8 +205,8 @@ void PluginDetector::fill_questions(lapwing_host& c) {
     PluginDetector& self = of(h);
     return self.reach("watches_as") != nullptr && self.watch_.names(as) ? 1 : 0;
   };
-  c.for_each_route = [](CHost h, std::uint32_t prefix,
-                        void (*fn)(void*, const lapwing_route*), void* context) {
+  c.for_each_route = [](CHost h, std::uint32_t prefix, void (*fn)(void*, const lapwing_route*),
+                        void* context) {
     const Host* const host = of(h).reach_prefix("for_each_route", prefix);
     if (fn == nullptr) of(h).refuse("for_each_route", "`fn` is NULL");
     if (host == nullptr || fn == nullptr) return;
@@ -314,8 +314,7 @@ void PluginDetector::add_witness(const char* type, const std::uint64_t* parts, s
   if (const std::string fault = fault_of_type(type); !fault.empty())
     return refuse("add_witness", fault);
   if (parts == nullptr || count == 0) return refuse("add_witness", "an incident needs parts");
-  if (host->counts_witnesses())
-    host->add_witness(incident_of(name_, {parts, count}), type, peer);
+  if (host->counts_witnesses()) host->add_witness(incident_of(name_, {parts, count}), type, peer);
 }
 
 }  // namespace lapwing::detectors

@@ -21,9 +21,11 @@ constexpr std::size_t kMaxFields = 64;
 /// In lower snake case, and none that the JSON of every event has.
 bool is_field_name(std::string_view name) {
   static constexpr std::string_view kOfAll[] = {
-      "number", "id", "incident", "type", "action", "severity", "time", "origin_as", "upstream_as",
-      "prefixes", "prefix_count", "origin_prefix_count", "peers", "direct", "cause",
-      "changed_between", "known_upstreams", "evidence", "rule", "summary"};
+      "number",          "id",       "incident",     "type",
+      "action",          "severity", "time",         "origin_as",
+      "upstream_as",     "prefixes", "prefix_count", "origin_prefix_count",
+      "peers",           "direct",   "cause",        "changed_between",
+      "known_upstreams", "evidence", "rule",         "summary"};
   return !name.empty() && name.size() <= kMaxName &&
          name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == name.npos &&
          std::ranges::count(kOfAll, name) == 0;
@@ -164,8 +166,7 @@ std::string bounded_text(std::string_view text) {
 std::string fault_of_type(const char* type) {
   if (type == nullptr || std::strlen(type) > kMaxName || !is_hyphenated(type))
     return fmt::format("a type is lower-case words joined by hyphens, at most {} octets", kMaxName);
-  if (is_built_in_event_type(type))
-    return fmt::format("type `{}` is one of Lapwing's own", type);
+  if (is_built_in_event_type(type)) return fmt::format("type `{}` is one of Lapwing's own", type);
   return "";
 }
 

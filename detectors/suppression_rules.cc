@@ -115,9 +115,9 @@ bool Suppression::fits(const SuppressionRule& rule, const Event& e) const {
   if (!rule.ases.empty() && !names_one_of(e, rule.ases)) return false;
   // Of a list that is cut nobody knows whether the rest would fit.
   if (!rule.peers.empty() &&
-      (e.peers.empty() || e.peers.size() >= kMaxEventPeers || !std::all_of(e.peers.begin(), e.peers.end(), [&](const std::string& p) {
-         return holds_value(rule.peers, p);
-       })))
+      (e.peers.empty() || e.peers.size() >= kMaxEventPeers ||
+       !std::all_of(e.peers.begin(), e.peers.end(),
+                    [&](const std::string& p) { return holds_value(rule.peers, p); })))
     return false;
   if (rule.prefixes.empty()) return true;
   return !e.prefixes.empty() && e.prefixes.size() >= e.prefix_count &&

@@ -314,8 +314,8 @@ void Visibility::unwatch(Asn origin, const std::vector<Nlri>& prefixes) {
   outages_.forget_if_empty(origin);
   note_dark(origin);
   if (by_origin_[origin].damped) return;  // it was not told
-  Event e = make_event("visibility-lost", left == 0 ? Action::kClear : Action::kUpdate, origin, began,
-                       prefixes.front());
+  Event e = make_event("visibility-lost", left == 0 ? Action::kClear : Action::kUpdate, origin,
+                       began, prefixes.front());
   if (left != 0) e.ends = e.type;
   e.severity = Severity::kNotice;
   fill(e, shown(prefixes));
@@ -324,9 +324,9 @@ void Visibility::unwatch(Asn origin, const std::vector<Nlri>& prefixes) {
   e.fields.push_back({"lost_since", since});
   e.fields.push_back({"lost_count", static_cast<std::int64_t>(left)});
   e.rule = "what was lost is not watched any more";
-  e.summary = fmt::format("{}{} no longer watched, lost for {}",
-                          join_prefixes(e.prefixes, e.prefix_count), of_as(origin),
-                          format_duration(duration));
+  e.summary =
+      fmt::format("{}{} no longer watched, lost for {}", join_prefixes(e.prefixes, e.prefix_count),
+                  of_as(origin), format_duration(duration));
   host_->emit(std::move(e));
 }
 

@@ -70,9 +70,7 @@ void Engine::process(const bgp::RecordBatch& batch) {
 }
 
 void Engine::finish() {
-  const auto finish = [this](DetectorHost& host) {
-    call(host, [](Detector& d) { d.finish(); });
-  };
+  const auto finish = [this](DetectorHost& host) { call(host, [](Detector& d) { d.finish(); }); };
   for (const auto& host : detectors_)
     if (host.get() != filter_host_) finish(*host);
   if (filter_host_ != nullptr) finish(*filter_host_);  // it counts what the others told in the end

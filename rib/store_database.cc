@@ -416,8 +416,9 @@ std::unique_ptr<Database> Database::open_read_only(const StoreOptions& options, 
   if (!status.ok()) {
     error = "cannot open " + path + ": " + status.ToString();
     if (is_missing_file(status))
-      error += "; a running Lapwing may be merging its files: try again. If none runs, the "
-               "database is damaged: restore it from a backup, or move it away";
+      error +=
+          "; a running Lapwing may be merging its files: try again. If none runs, the "
+          "database is damaged: restore it from a backup, or move it away";
     return nullptr;
   }
   error = database->check_format(true);

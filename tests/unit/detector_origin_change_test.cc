@@ -159,7 +159,8 @@ TEST_CASE("origin-change: what has left by the end of the window is no news, and
   CHECK(s.host.duplicate_events == 0);
 }
 
-TEST_CASE("origin-change: what left before it was told is not told to be gone, unless it was the last") {
+TEST_CASE(
+    "origin-change: what left before it was told is not told to be gone, unless it was the last") {
   OriginScene s;
   s.host.table(s.b, {"10.0.2.0/24"}, "2 20 100");
   const auto announce = [&](std::string_view prefix, std::string_view path) {

@@ -428,7 +428,8 @@ TEST_CASE("ADD-PATH: the paths of a neighbour are counted whether they are watch
   CHECK(classes() == Texts{"announced", "withdrawn"});
 }
 
-TEST_CASE("folds of one time keep their order over restarts, and a count that may be more says so") {
+TEST_CASE(
+    "folds of one time keep their order over restarts, and a count that may be more says so") {
   const auto told = [](bool restart) {
     PathScene s(watch_prefixes({"10.0.0.0/16"}));
     s.host.announce(s.a, {"10.0.0.0/24"}, "1 5 10 100 100");

@@ -208,8 +208,8 @@ TEST_CASE("plugin: what it hands over wrongly makes it fail, with the call and w
     PluginScene s(file("hostile"), hostile(mode));
     CHECK_THROWS_WITH(s.host.announce(s.a, {"10.0.0.0/24"}, "1 100"), text);
     // The slip itself tells nothing; what is proper is told until the call returns.
-    CHECK(s.host.events.empty() == (std::string_view(text).starts_with("`emit`: ") &&
-                                    std::string_view(mode) != "no event"));
+    CHECK(s.host.events.empty() ==
+          (std::string_view(text).starts_with("`emit`: ") && std::string_view(mode) != "no event"));
   }
 }
 
@@ -248,10 +248,10 @@ TEST_CASE("plugin: within `create` there are settings and `fail`, and nothing el
     CHECK(detector == nullptr);
     CHECK(errors.ends_with("hostile.so: `" + call + "`: not within `create` or `destroy`\n"));
   }
-  for (const auto& [mode, text] : {std::pair("no key", "`integer_setting`: `key` is NULL\n"),
-                                   std::pair("no text key", "`text_setting`: `key` is NULL\n"),
-                                   std::pair("no fallback",
-                                             "`text_setting`: `fallback` is NULL\n")}) {
+  for (const auto& [mode, text] :
+       {std::pair("no key", "`integer_setting`: `key` is NULL\n"),
+        std::pair("no text key", "`text_setting`: `key` is NULL\n"),
+        std::pair("no fallback", "`text_setting`: `fallback` is NULL\n")}) {
     Settings settings = hostile(mode);
     std::unique_ptr<Detector> detector;
     CHECK(load(file("hostile"), settings, detector).ends_with(text));

@@ -685,7 +685,8 @@ TEST_CASE("suppression: the minute of a storm goes on over a restart") {
   CHECK(told == 5);
 }
 
-TEST_CASE("suppression: what names only a part of its prefixes or neighbours fits no list of them") {
+TEST_CASE(
+    "suppression: what names only a part of its prefixes or neighbours fits no list of them") {
   SuppressionRule within = rule("within"), of_peers = rule("of peers");
   within.prefixes = {prefix_of("10.0.0.0/8")};
   of_peers.types = {"y"};

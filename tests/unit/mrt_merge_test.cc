@@ -59,7 +59,8 @@ Bytes mark(std::uint32_t seconds, std::string_view collector, mrt::Mark::Kind ki
 
 }  // namespace
 
-TEST_CASE("merge: records of several files come in order of time; of equal times, the first file's") {
+TEST_CASE(
+    "merge: records of several files come in order of time; of equal times, the first file's") {
   const Peer a{"192.0.2.1", 64501}, b{"192.0.2.2", 64502};
   const std::vector<Bytes> files{
       announce(100, a, "198.51.100.0/24") + announce(300, a, "203.0.113.0/24"),
@@ -153,8 +154,8 @@ TEST_CASE("merge: a collector whose ID is none of its addresses has one neighbou
   const Bytes set = attributes({64501}, false);
   bgp::put_u16(old, static_cast<unsigned>(set.size()));
   for (const std::uint32_t when : {100u, 200u}) {
-    const Replay r = replay({record(when, 12, 1, old + set), announce(150, v4, "10.1.0.0/16")},
-                            {.merge = true});
+    const Replay r =
+        replay({record(when, 12, 1, old + set), announce(150, v4, "10.1.0.0/16")}, {.merge = true});
     CHECK(r.statistics.table_entries == 1);
     CHECK(r.sessions.size() == 1);
   }
