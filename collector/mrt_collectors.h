@@ -1,66 +1,73 @@
 // Which collector a file is of, where files of several are read side by side.
 //
-// A collector is told by its ID, which table dumps and Lapwing's recordings have, and by its
-// addresses, which messages have. A file is one collector's. docs/FORMATS.md has the rule.
-//
-//     collectors.note(heads);                         // of all files, before any is read
-//     collectors.choose(neighbors, id, in_doubt)      // for the record of a file with that ID
-//     collectors.join(id, id_of_neighbor);            // they are one
+// A collector is told by its ID, which table dumps and Lapwing's recordings have, by its addresses,
+// which messages have, and by its neighbours. A file is one collector's. It is told before any file
+// is read, so that the order of the files means nothing. docs/FORMATS.md has the rule.
 // Thread: its owner's. Owns: what it learnt.
 #pragma once
 
 #include <cstddef>
-#include <map>
 #include <optional>
 #include <set>
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "bgp/mrt.h"
 #include "lapwing/prefix.h"
 #include "lapwing/time.h"
 
 namespace lapwing::collector {
 
-/// A collector's ID; one of its addresses where no ID is known. None: nothing is known.
+/// A collector's ID; the first of its addresses where no ID is known. None: nothing tells.
 using CollectorId = std::optional<IpAddress>;
 
-/// What the first block of a file says. Nothing of a pipe, which can be read only once.
+/// What the first block of a file says.
 struct FileHead {
+  bool looked_into = false;           // not a pipe, which can be read only once
   Timestamp time = Timestamp::min();  // of the first record; least where it cannot be told
-  CollectorId id;                     // of the first table or mark; after `note` of the file
+  CollectorId id;                     // of the first table or mark
   std::set<IpAddress> locals;         // addresses of the collector, IPv4 first
+  std::set<IpAddress> neighbors;      // addresses of those that a table lists or a message is of
+  // What `Collectors` makes of it.
+  CollectorId collector;
+  CollectorId in_doubt;  // it may as well be of this one
+
+  void note(const bgp::mrt::RecordView& record);
 };
 FileHead head_of(const std::string& path);
 
-/// None of an address or ID of zeros: the writer did not know.
-CollectorId known(const IpAddress& address);
-
 class Collectors {
  public:
-  /// Sets the IDs of files that have none of their own.
-  void note(std::span<FileHead> heads);
-  /// Of the collector with this address.
-  IpAddress id_at(const IpAddress& local);
-  /// A file names this ID; `before`: what it was taken for until then.
-  void add(const IpAddress& id, const CollectorId& before);
-  /// The one ID for all that were found to be one.
-  CollectorId canonical(const CollectorId& id) const;
-  /// Which of the neighbours with one address and AS, by their collectors, is meant by a record of
-  /// another collector `id`: its index. None: one that was not seen yet. `in_doubt`: may be several.
-  std::optional<std::size_t> choose(std::span<const CollectorId> neighbors, const CollectorId& id,
-                                    bool& in_doubt) const;
-  /// Nothing where both are IDs of collectors.
-  void join(const IpAddress& a, const IpAddress& b);
+  /// Sets the collectors of the heads: of all files at once, and later of each pipe.
+  void place(std::span<FileHead> heads);
 
  private:
-  bool may_be(const CollectorId& a, const CollectorId& b) const;
-  bool has_address(const CollectorId& a, const CollectorId& b) const;
+  struct Group {
+    CollectorId id;
+    std::set<IpAddress> locals, neighbors;
 
-  std::set<IpAddress> ids_;  // of tables and marks
-  std::map<IpAddress, IpAddress> id_of_local_;
-  std::map<IpAddress, IpAddress> joined_;  // an address in place of an ID -> what it is now
-  std::set<std::pair<IpAddress, IpVersion>> addressed_;  // IDs with a known address of that version
+    CollectorId name() const;
+  };
+  /// Files without an ID that share addresses.
+  struct Part {
+    Group said;
+    std::vector<FileHead*> files;
+  };
+
+  Group* with_id(const IpAddress& id);
+  Group* with_id_among(const std::set<IpAddress>& locals);
+  void place_named(FileHead& head);
+  static std::vector<Part> join_by_address(const std::vector<FileHead*>& files);
+  static std::pair<Group*, CollectorId> nearest(std::vector<Group*> candidates,
+                                                const std::set<IpAddress>& neighbors);
+  bool place_by_address(const Part& part);
+  void place_by_neighbors(std::vector<Part>& parts);
+  void place_nameless(FileHead& head);
+  void put(const Part& part, Group& group, const CollectorId& in_doubt);
+
+  std::vector<Group> groups_;
 };
 
 }  // namespace lapwing::collector

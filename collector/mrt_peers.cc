@@ -5,75 +5,37 @@
 
 namespace lapwing::collector {
 
-MrtPeers::MrtPeers(NameOf name_of, std::chrono::seconds quiet_period, bool merge)
-    : name_of_(std::move(name_of)), quiet_period_(quiet_period), merge_(merge) {}
+MrtPeers::MrtPeers(NameOf name_of, std::chrono::seconds quiet_period)
+    : name_of_(std::move(name_of)), quiet_period_(quiet_period) {}
 
 /// AS_TRANS stands for any AS of that address; so does a recorded neighbour whose AS is left open.
-std::vector<MrtPeer*> MrtPeers::near(const IpAddress& address, Asn as) {
-  std::vector<MrtPeer*> peers;
+MrtPeer* MrtPeers::find_near(const IpAddress& address, Asn as, const CollectorId& collector) {
   for (auto it = by_identity_.lower_bound({address, 0});
        it != by_identity_.end() && it->first.first == address; ++it) {
     const bool any_as = it->second->recorded() && it->second->as == 0;
-    if (as == bgp::kAsTrans || any_as) peers.push_back(it->second);
+    if ((as == bgp::kAsTrans || any_as) && it->second->collector == collector) return it->second;
   }
-  return peers;
-}
-
-MrtPeer* MrtPeers::choose(const std::vector<MrtPeer*>& peers, const CollectorId& collector) {
-  std::vector<CollectorId> collectors;
-  for (MrtPeer* peer : peers) {
-    collectors.push_back(collectors_.canonical(peer->collector));
-    if (collectors.back() == collector) return peer;
-  }
-  bool in_doubt = false;
-  const auto chosen = collectors_.choose(collectors, collector, in_doubt);
-  if (!chosen) return nullptr;
-  if (in_doubt && doubted_ == nullptr) doubted_ = peers[*chosen];
-  return peers[*chosen];
-}
-
-MrtPeer& MrtPeers::add(const IpAddress& address, Asn as) {
-  MrtPeer& peer = peers_.emplace_back();
-  peer.address = address;
-  peer.as = as;
-  by_identity_.emplace(std::pair(address, as), &peer);
-  return peer;
-}
-
-MrtPeer& MrtPeers::look_up_merged(const IpAddress& address, Asn as, const CollectorId& of_file) {
-  const CollectorId collector = collectors_.canonical(of_file);
-  std::vector<MrtPeer*> exact;
-  const auto [begin, end] = by_identity_.equal_range({address, as});
-  for (auto it = begin; it != end; ++it) {
-    if (collector && it->second->collector == collector) return *it->second;
-    exact.push_back(it->second);
-  }
-  MrtPeer* peer = choose(exact, collector);
-  if (peer == nullptr) peer = choose(near(address, as), collector);
-  if (peer == nullptr) {
-    peer = &add(address, as);
-    peer->is_twin = !exact.empty();
-  }
-  if (!peer->collector)
-    peer->collector = collector;
-  else if (collector)
-    collectors_.join(*peer->collector, *collector);
-  peer->collector = collectors_.canonical(peer->collector);
-  return *peer;
+  return nullptr;
 }
 
 MrtPeer& MrtPeers::look_up(const IpAddress& address, Asn as, const CollectorId& collector) {
-  if (merge_) return look_up_merged(address, as, collector);
-  if (const auto it = by_identity_.find({address, as}); it != by_identity_.end())
-    return *it->second;
-  const std::vector<MrtPeer*> others = near(address, as);
-  return others.empty() ? add(address, as) : *others.front();
+  const auto [begin, end] = by_identity_.equal_range({address, as});
+  for (auto it = begin; it != end; ++it)
+    if (it->second->collector == collector) return *it->second;
+  if (MrtPeer* const peer = find_near(address, as, collector)) return *peer;
+  MrtPeer& peer = peers_.emplace_back();
+  peer.address = address;
+  peer.as = as;
+  peer.collector = collector;
+  peer.is_twin = begin != end;
+  by_identity_.emplace(std::pair(address, as), &peer);
+  return peer;
 }
 
 MrtPeer& MrtPeers::find(const IpAddress& address, Asn as, Asn local_as,
                         const CollectorId& collector) {
   if (last_found_ == nullptr || last_found_->address != address || last_found_->as != as ||
-      (merge_ && last_collector_ != collector)) {
+      last_collector_ != collector) {
     last_found_ = &look_up(address, as, collector);
     last_collector_ = collector;
   }
@@ -101,7 +63,8 @@ void MrtPeers::begin_run(const CollectorId& collector, Timestamp time, bgp::Reco
 }
 
 std::string MrtPeers::choose_name(const MrtPeer& peer) {
-  const std::string at = peer.collector ? '@' + format_address(*peer.collector) : std::string();
+  const std::string at =
+      '@' + (peer.collector ? format_address(*peer.collector) : std::string("unnamed"));
   if (peer.recorded()) {
     // Within one collector, who has the name is the neighbour, whatever its address.
     const MrtPeer* first = names_.emplace(peer.given_name, &peer).first->second;

@@ -22,7 +22,6 @@
 #include <map>
 #include <optional>
 #include <set>
-#include <span>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -75,22 +74,11 @@ class MrtPeers {
  public:
   using NameOf = std::function<std::optional<std::string>(const IpAddress&)>;
 
-  MrtPeers(NameOf name_of, std::chrono::seconds quiet_period, bool merge);
-
-  /// Of files that are merged: to be called before any is read.
-  void note(std::span<FileHead> heads) { collectors_.note(heads); }
+  MrtPeers(NameOf name_of, std::chrono::seconds quiet_period);
 
   /// Finds or makes the neighbour. AS_TRANS stands for the AS that the address is known with.
-  /// `collector`: of the file; means something only where files are merged.
+  /// `collector`: of the file; none unless files are merged.
   MrtPeer& find(const IpAddress& address, Asn as, Asn local_as, const CollectorId& collector);
-  /// Of the collector with this address, where files are merged.
-  IpAddress collector_at(const IpAddress& local) { return collectors_.id_at(local); }
-  /// A file names this ID; `before`: what it was taken for until then.
-  void add_collector(const IpAddress& id, const CollectorId& before) {
-    collectors_.add(id, before);
-  }
-  /// A neighbour that was taken for one of several, since nothing told which is meant; the first.
-  const MrtPeer* doubted() const { return doubted_; }
 
   /// Finds or makes the neighbour that a recording names, and declares it. It joins midway where
   /// the recording's beginning is not among the files.
@@ -128,20 +116,14 @@ class MrtPeers {
   std::string choose_name(const MrtPeer& peer);
   void end_quiet(Timestamp time, bgp::RecordBatch& batch);
   MrtPeer& look_up(const IpAddress& address, Asn as, const CollectorId& collector);
-  MrtPeer& look_up_merged(const IpAddress& address, Asn as, const CollectorId& collector);
-  std::vector<MrtPeer*> near(const IpAddress& address, Asn as);
-  MrtPeer* choose(const std::vector<MrtPeer*>& peers, const CollectorId& collector);
-  MrtPeer& add(const IpAddress& address, Asn as);
+  MrtPeer* find_near(const IpAddress& address, Asn as, const CollectorId& collector);
 
   NameOf name_of_;
   std::chrono::seconds quiet_period_;
-  const bool merge_;
   std::deque<MrtPeer> peers_;
   std::multimap<std::pair<IpAddress, Asn>, MrtPeer*> by_identity_;  // several only if merged
   MrtPeer* last_found_ = nullptr;
   CollectorId last_collector_;  // that it was found with
-  Collectors collectors_;
-  const MrtPeer* doubted_ = nullptr;
   std::map<std::string, const MrtPeer*> names_;  // and who had it first
   std::set<CollectorId> runs_;                   // collectors whose recordings began in the files
   std::uint32_t declared_ = 0;

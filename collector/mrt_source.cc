@@ -47,7 +47,7 @@ bgp::FamilySet add_path_offer(const bgp::Open& open) {
 MrtSource::MrtSource(Push push, MrtOptions options)
     : push_(std::move(push)),
       options_(std::move(options)),
-      peers_(options_.name_of, options_.quiet_period, options_.merge),
+      peers_(options_.name_of, options_.quiet_period),
       sessions_{{bgp::SessionParameters::of_file(false, false),
                  bgp::SessionParameters::of_file(false, true)},
                 {bgp::SessionParameters::of_file(true, false),
@@ -106,7 +106,7 @@ bool MrtSource::read_merged(const std::vector<std::string>& paths) {
   std::vector<std::unique_ptr<Stream>> streams(paths.size());
   std::vector<FileHead> heads;
   for (const std::string& path : paths) heads.push_back(head_of(path));
-  peers_.note(heads);
+  collectors_.place(heads);
   for (std::size_t i = 0; i < paths.size(); ++i) due.push({heads[i].time, i});
   bool readable = true;
   while (!due.empty()) {
@@ -117,13 +117,15 @@ bool MrtSource::read_merged(const std::vector<std::string>& paths) {
       read_record(*stream);
     } else {
       stream = std::make_unique<Stream>(paths[next.number], statistics_);
-      stream->collector = heads[next.number].id;
+      stream->looked_into = heads[next.number].looked_into;
+      take_collector(*stream, heads[next.number]);
       if (!stream->cursor.open()) {
         readable = false;
         continue;
       }
     }
     if (stream->cursor.next(stream->record)) {
+      if (!stream->looked_into && !stream->collector) look_into(*stream);
       // At once: another file's record may come before the next one of this file.
       if (!is_table_record(stream->record)) end_table(*stream);
       due.push({stream->record.time, next.number});
@@ -150,21 +152,22 @@ void MrtSource::push_if_full(const Stream& stream) {
   if (options_.on_progress) options_.on_progress(stream.cursor.path(), stream.cursor.consumed());
 }
 
-MrtPeer& MrtSource::find_peer(Stream& stream, const mrt::Bgp4mp& message) {
-  if (options_.merge && !stream.collector && known(message.local))
-    stream.collector = peers_.collector_at(message.local);
-  return find_peer(stream, message.peer, message.peer_as, message.local_as);
+void MrtSource::take_collector(Stream& stream, const FileHead& head) {
+  stream.collector = head.collector;
+  if (head.in_doubt)
+    statistics_.warn(stream.cursor.path(), 0,
+                     "is of collector " + format_address(*head.collector) + " or " +
+                         format_address(*head.in_doubt) +
+                         ": both have its neighbours, and nothing tells more; taken for the first");
 }
 
-MrtPeer& MrtSource::find_peer(Stream& stream, const IpAddress& address, Asn as, Asn local_as) {
-  MrtPeer& peer = peers_.find(address, as, local_as, stream.collector);
-  if (peers_.doubted() != nullptr && !std::exchange(doubt_told_, true))
-    statistics_.warn(stream.cursor.path(), stream.cursor.offset(),
-                     "several collectors have a neighbour " + format_address(address) + " AS" +
-                         std::to_string(as) +
-                         ", and nothing tells of which this record is: it is taken for that of the "
-                         "first; there may be more such records");
-  return peer;
+/// A pipe, whose first record that names a collector tells.
+void MrtSource::look_into(Stream& stream) {
+  FileHead head;
+  head.note(stream.record);
+  if (!head.id && head.locals.empty()) return;
+  collectors_.place({&head, 1});
+  take_collector(stream, head);
 }
 
 void MrtSource::read_record(Stream& stream) {
@@ -239,7 +242,7 @@ void MrtSource::read_bgp4mp(Stream& stream) {
   }
   if (message.state_change) {
     ++statistics_.state_changes;
-    MrtPeer& peer = find_peer(stream, message);
+    MrtPeer& peer = peers_.find(message.peer, message.peer_as, message.local_as, stream.collector);
     peers_.renumber(peer, record.time, batch_);
     read_state_change(peer, record.time, message);
     return;
@@ -255,7 +258,7 @@ void MrtSource::read_bgp4mp(Stream& stream) {
   }
   const auto type = static_cast<bgp::MessageType>(message.message[18]);
   const Octets body = message.message.subspan(bgp::kHeaderSize, size - bgp::kHeaderSize);
-  MrtPeer& peer = find_peer(stream, message);
+  MrtPeer& peer = peers_.find(message.peer, message.peer_as, message.local_as, stream.collector);
   peers_.renumber(peer, record.time, batch_);
   if (message.from_local) {
     ++statistics_.local_messages;

@@ -78,6 +78,7 @@ class MrtSource {
     bgp::mrt::RecordView record;
     bool is_mrt = false;      // a record of a registered type was read
     CollectorId collector;    // none unless files are merged
+    bool looked_into = true;  // before it was read: not a pipe
     std::uint64_t table = 0;  // its number; 0 between dumps
     Timestamp table_time;
     bgp::mrt::PeerIndexTable index;
@@ -92,9 +93,8 @@ class MrtSource {
   void read_record(Stream& stream);
   void read_known(Stream& stream);
   void push_if_full(const Stream& stream);
-  MrtPeer& find_peer(Stream& stream, const IpAddress& address, Asn as, Asn local_as);
-  /// Of a pipe, the first address tells; other files were looked into.
-  MrtPeer& find_peer(Stream& stream, const bgp::mrt::Bgp4mp& message);
+  void take_collector(Stream& stream, const FileHead& head);
+  void look_into(Stream& stream);
   void count_findings(bgp::ErrorAction action, const bgp::Findings& findings, MrtCursor& cursor);
 
   // Tables (mrt_source_table.cc).
@@ -122,6 +122,7 @@ class MrtSource {
   Push push_;
   const MrtOptions options_;
   MrtPeers peers_;
+  Collectors collectors_;
   MrtStatistics statistics_;
   bgp::RecordBatch batch_;
   std::size_t batch_records_ = 64;  // that make it full: few at first, for the engine to begin soon
@@ -130,7 +131,6 @@ class MrtSource {
   AttributeCache cache_;
   std::vector<std::uint8_t> entry_attributes_;  // `read_entry`: with the next hop
   Timestamp last_time_;         // of the record before
-  bool doubt_told_ = false;     // of MrtPeers::doubted
 
   // [four_octet_as][add_path]
   const bgp::SessionParameters sessions_[2][2];

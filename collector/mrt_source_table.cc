@@ -35,10 +35,6 @@ void MrtSource::end_table(Stream& stream) {
 void MrtSource::read_peer_index(Stream& stream) {
   mrt::PeerIndexTable index;
   const mrt::Fault fault = mrt::parse_peer_index_table(stream.record.body, index);
-  if (const CollectorId id = known(index.collector_id); id && options_.merge) {
-    peers_.add_collector(*id, stream.collector);
-    stream.collector = id;
-  }
   if (const auto mark = mrt::read_mark(index); mark && !fault) return read_mark(*mark, stream);
   end_table(stream);
   if (fault) stream.cursor.malformed(fault.reason);
@@ -55,7 +51,8 @@ void MrtSource::read_mark(const mrt::Mark& mark, Stream& stream) {
       peers_.name(mark, stream.collector, stream.record.time, batch_);
       return;
     case mrt::Mark::Kind::kDown:
-      find_peer(stream, mark.peers[0].address, mark.peers[0].as, 0).down_reason = mark.text;
+      peers_.find(mark.peers[0].address, mark.peers[0].as, 0, stream.collector).down_reason =
+          mark.text;
       return;
     case mrt::Mark::Kind::kGap:
       statistics_.lost += mark.lost;
@@ -69,7 +66,7 @@ void MrtSource::read_mark(const mrt::Mark& mark, Stream& stream) {
 MrtPeer& MrtSource::indexed_peer(Stream& stream, std::size_t index) {
   if (stream.indexed[index] == nullptr) {
     const mrt::PeerEntry& entry = stream.index.peers[index];
-    MrtPeer& peer = find_peer(stream, entry.address, entry.as, 0);
+    MrtPeer& peer = peers_.find(entry.address, entry.as, 0, stream.collector);
     peer.router_id = entry.router_id;
     stream.indexed[index] = &peer;
   }
@@ -169,8 +166,8 @@ void MrtSource::read_table_dump(Stream& stream) {
     return;
   }
   begin_table(stream);
-  add_route(stream, find_peer(stream, entry.peer, entry.peer_as, 0), entry.nlri, entry.attributes,
-            sessions_[entry.four_octet_as][0]);
+  MrtPeer& peer = peers_.find(entry.peer, entry.peer_as, 0, stream.collector);
+  add_route(stream, peer, entry.nlri, entry.attributes, sessions_[entry.four_octet_as][0]);
 }
 
 void MrtSource::read_entry(Stream& stream) {
@@ -193,7 +190,8 @@ void MrtSource::read_entry(Stream& stream) {
     entry_attributes_.insert(entry_attributes_.end(), entry.next_hop.begin(),
                              entry.next_hop.end());
   }
-  MrtPeer& peer = find_peer(stream, entry.route.peer, entry.route.peer_as, entry.local_as);
+  MrtPeer& peer =
+      peers_.find(entry.route.peer, entry.route.peer_as, entry.local_as, stream.collector);
   add_route(stream, peer, entry.route.nlri, entry_attributes_, sessions_[0][0]);
 }
 
