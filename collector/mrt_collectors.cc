@@ -164,8 +164,7 @@ std::pair<Collectors::Group*, CollectorId> Collectors::nearest(
   std::ranges::sort(candidates, {}, [&missing](const Group* group) {
     return std::pair(missing(group), group->name());
   });
-  const bool in_doubt =
-      candidates.size() > 1 && missing(candidates[0]) == missing(candidates[1]);
+  const bool in_doubt = candidates.size() > 1 && missing(candidates[0]) == missing(candidates[1]);
   return {candidates[0], in_doubt ? candidates[1]->name() : std::nullopt};
 }
 

@@ -123,7 +123,7 @@ class MrtPeers {
   std::deque<MrtPeer> peers_;
   std::multimap<std::pair<IpAddress, Asn>, MrtPeer*> by_identity_;  // several only if merged
   MrtPeer* last_found_ = nullptr;
-  CollectorId last_collector_;  // that it was found with
+  CollectorId last_collector_;                   // that it was found with
   std::map<std::string, const MrtPeer*> names_;  // and who had it first
   std::set<CollectorId> runs_;                   // collectors whose recordings began in the files
   std::uint32_t declared_ = 0;

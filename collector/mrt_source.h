@@ -130,7 +130,7 @@ class MrtSource {
   bgp::Findings findings_;
   AttributeCache cache_;
   std::vector<std::uint8_t> entry_attributes_;  // `read_entry`: with the next hop
-  Timestamp last_time_;         // of the record before
+  Timestamp last_time_;                         // of the record before
 
   // [four_octet_as][add_path]
   const bgp::SessionParameters sessions_[2][2];
