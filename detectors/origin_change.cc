@@ -13,7 +13,7 @@
 namespace lapwing::detectors {
 namespace {
 
-constexpr std::uint8_t kOriginFormat = 2;  // 1: without times
+constexpr std::uint8_t kOriginFormat = 3;  // 1: without times; 2: without what waits
 // Keys are told apart by their length.
 constexpr char kPastKey = 'p', kFlappingKey = 'f';
 constexpr std::size_t kPastKeySize = 5, kFlappingKeySize = 37;
@@ -137,6 +137,7 @@ void OriginChange::arrived(const Nlri& nlri, Asn from, Asn to, const RouteChange
   if (!enter(key, nlri, times)) return;
   News& news = news_[key];
   note_arrival(news, nlri, change, times);
+  store(key, nlri);
   if (!news.first) host_->add_witness(incident_of(key), "origin-change", change.peer);
 }
 
@@ -148,7 +149,7 @@ bool OriginChange::enter(const Key& key, const Nlri& nlri, std::uint32_t times) 
   matter_of_.emplace(Claim(nlri, key.to), Standing{key, times});
   News& news = news_[key];
   news.first = news.first || first;
-  store(key, nlri);
+  if (!news.first && news.due == Timestamp{}) news.due = host_->now() + settings_.window;
   return true;
 }
 
@@ -218,6 +219,7 @@ void OriginChange::tell_flapping(const Claim& claim) {
   news.arrivals.merge(flapping.news.arrivals);
   news.by.add(flapping.news.by);
   news.watched = news.watched || flapping.news.watched;
+  store(key, nlri);
   on_update_end();
 }
 
@@ -235,9 +237,7 @@ void OriginChange::on_update_end() {
       continue;
     }
     if (!news.first) {
-      news.timer = next_timer_++;
-      by_timer_[news.timer] = key;
-      host_->set_timer(news.timer, host_->now() + settings_.window);
+      await_news(key, news);
       ++it;
       continue;
     }
@@ -250,6 +250,12 @@ void OriginChange::on_update_end() {
     store_past();
   else if (past_.changed() && !std::exchange(store_past_later_, true))
     host_->set_timer(kStoreTimer, host_->now() + std::chrono::seconds(1));
+}
+
+void OriginChange::await_news(const Key& key, News& news) {
+  news.timer = next_timer_++;
+  by_timer_[news.timer] = key;
+  host_->set_timer(news.timer, news.due);
 }
 
 void OriginChange::on_timer(std::uint64_t timer) {
@@ -268,7 +274,9 @@ void OriginChange::on_timer(std::uint64_t timer) {
   by_timer_.erase(it);
   News news = std::move(news_.at(key));
   news_.erase(key);
-  if (standing_.find(key) != nullptr) raise(key, news, Action::kUpdate);
+  if (standing_.find(key) == nullptr) return;
+  raise(key, news, Action::kUpdate);
+  for (const auto& [nlri, arrival] : news.arrivals) store(key, nlri);
 }
 
 void OriginChange::finish() {
@@ -442,8 +450,9 @@ void OriginChange::leave_news(const Key& key, std::size_t standing, Gone& gone,
 }
 
 /// Key: old origin | new origin | prefix. Value: format | matter since | since | times, which was missing
-/// in format 1. Absent: not standing.
+/// in format 1 | when it will be told (0: it was), missing in 2. Absent: not standing.
 void OriginChange::store(const Key& key, const Nlri& nlri) {
+  if (!host_->keeps_state()) return;
   std::string name;
   put_u32(name, key.from);
   put_u32(name, key.to);
@@ -455,6 +464,10 @@ void OriginChange::store(const Key& key, const Nlri& nlri) {
   put_time(value, matter->since);
   put_time(value, matter->inside.at(nlri));
   put_u32(value, matter_of_.at({nlri, key.to}).times);
+  const auto news = news_.find(key);
+  const bool waits =
+      news != news_.end() && !news->second.first && news->second.arrivals.contains(nlri);
+  put_time(value, waits ? news->second.due : Timestamp{});
   host_->put_state(name, value);
 }
 
@@ -510,9 +523,15 @@ void OriginChange::restore_state(std::string_view name, std::string_view value) 
   const std::uint8_t format = v.u8();
   const Timestamp matter_since = v.time(), since = v.time();
   const std::uint32_t times = format == 1 ? 1 : v.u32();
+  const Timestamp due = format < 3 ? Timestamp{} : v.time();
   refuse_unless(format != 0 && format <= kOriginFormat && k.at_end() && v.at_end());
   standing_.restore(key, nlri, matter_since, since);
   matter_of_.emplace(Claim(nlri, key.to), Standing{key, times, false});
+  if (due == Timestamp{}) return;
+  News& news = news_[key];
+  news.due = due;
+  insert_overflows(news.prefixes, nlri.prefix, kMaxPrefixes);
+  news.arrivals[nlri].times = times;
 }
 
 void OriginChange::restore_route(const RouteView& route) {
@@ -520,14 +539,18 @@ void OriginChange::restore_route(const RouteView& route) {
   if (matter_of_.empty() && flapping_.empty()) return;
   const Claim claim(without_path_id(host_->nlri(route.prefix)),
                     origins_.origin(route.path, route.peer));
-  if (const auto at = matter_of_.find(claim); at != matter_of_.end()) at->second.shown = true;
-  const auto at = flapping_.find(claim);
-  if (at == flapping_.end()) return;
   RouteChange shown;
   shown.peer = route.peer;
   shown.prefix = route.prefix;
   shown.after = route.path;
-  shown.cause = Cause::kResync;
+  if (const auto at = matter_of_.find(claim); at != matter_of_.end()) {
+    at->second.shown = true;
+    const auto news = news_.find(at->second.key);
+    if (news != news_.end() && news->second.arrivals.contains(claim.first))
+      note_arrival(news->second, claim.first, shown, at->second.times);
+  }
+  const auto at = flapping_.find(claim);
+  if (at == flapping_.end()) return;
   note_arrival(at->second.news, claim.first, shown, at->second.times);
   at->second.shown = true;
 }
@@ -543,7 +566,7 @@ void OriginChange::start_up() {
     else
       end_flapping(at);
   }
-  end_unheard(nullptr);
+  end_unheard(nullptr);  // and sets the timers of what waits
 }
 
 void OriginChange::on_peer_change(const PeerChange& change) {

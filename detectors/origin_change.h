@@ -71,7 +71,8 @@ class OriginChange final : public Detector {
   };
   /// What waits to be told of a matter.
   struct News {
-    std::uint64_t timer = 0;  // 0: told at the end of this UPDATE
+    std::uint64_t timer = 0;       // 0: told at the end of this UPDATE, or not set yet
+    Timestamp due;                 // of the timer, where the matter did not begin with it
     std::vector<Prefix> prefixes;  // sorted, at most kMaxPrefixes
     bool more_prefixes = false;
     std::map<Nlri, Arrival> arrivals;  // of them
@@ -143,6 +144,7 @@ class OriginChange final : public Detector {
   Event make_event(const Key& key, Action action, Timestamp since, const Prefix& of) const;
   static EventId incident_of(const Key& key);
   void fill(Event& e, const News& news) const;
+  void await_news(const Key& key, News& news);
   void store(const Key& key, const Nlri& nlri);
   void store_flapping(const Claim& claim, const Flapping& flapping);
   void store_past();

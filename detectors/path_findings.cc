@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <stdexcept>
 
 #include "detectors/event_text.h"
@@ -11,8 +12,8 @@
 namespace lapwing::detectors {
 namespace {
 
-constexpr std::uint8_t kFindingFormat = 1;
-constexpr std::uint8_t kFindingTaught = 1, kFindingRaised = 2;
+constexpr std::uint8_t kFindingFormat = 2;
+constexpr std::uint8_t kFindingTaught = 1, kFindingRaised = 2, kFindingWaits = 4;
 
 std::string key_of(const Finding& f) {
   std::string key;
@@ -145,8 +146,13 @@ void PathFindings::decide(Entry& entry) {
   }
   if (s.gathered == 0) return;
   if (s.raised) {
-    if (s.window_due) return;
+    const std::size_t waiting = s.came.routes.size();
+    if (s.window_due) {
+      if (waiting <= kStoredAtOnce || std::has_single_bit(waiting)) store(entry);
+      return;
+    }
     s.window_due = now + settings_.window;
+    store(entry);
     return set_timer(entry);
   }
   if (s.first_seen == Timestamp{}) s.first_seen = now;
@@ -178,9 +184,10 @@ void PathFindings::on_timer(std::uint64_t key) {
 void PathFindings::after_window(Entry& entry) {
   State& s = entry.second;
   s.window_due.reset();
-  if (!s.came.prefixes.empty()) return emit(entry, Action::kUpdate);
+  if (!s.came.prefixes.empty()) emit(entry, Action::kUpdate);
   s.came = {};
   s.gathered = 0;
+  store(entry);
 }
 
 void PathFindings::after_gone(Entry& entry) {
@@ -247,17 +254,45 @@ void PathFindings::emit(Entry& entry, Action action) {
   host_->emit(std::move(e));
 }
 
-/// format | flags | times | first seen | raised at. What waits in a window or to be told gone is found
-/// again from the routes after a restart.
+/// format | flags | times | first seen | raised at | what waits in a window, if anything does; missing in
+/// format 1. What waits to be told gone is found again from the routes after a restart.
 void PathFindings::store(const Entry& entry) {
+  if (!host_->keeps_state()) return;
   const State& s = entry.second;
   std::string value;
   put_u8(value, kFindingFormat);
-  put_u8(value, static_cast<std::uint8_t>((s.taught ? kFindingTaught : 0) | (s.raised ? kFindingRaised : 0)));
+  put_u8(value, static_cast<std::uint8_t>((s.taught ? kFindingTaught : 0) |
+                                          (s.raised ? kFindingRaised : 0) |
+                                          (s.window_due ? kFindingWaits : 0)));
   put_u32(value, s.times);
   put_time(value, s.first_seen);
   put_time(value, s.raised_at);
+  if (s.window_due) put_waiting(value, s);
   host_->put_state(key_of(entry.first), value);
+}
+
+/// End of the window | each route: neighbour, prefix.
+void PathFindings::put_waiting(std::string& value, const State& s) const {
+  put_time(value, *s.window_due);
+  for (const auto& [prefix, peer] : s.came.routes) {
+    put_text(value, host_->peer(peer).name);
+    put_u8(value, static_cast<std::uint8_t>(prefix.address.version));
+    put_octets(value, prefix.address.bytes);
+    put_u8(value, prefix.length);
+  }
+}
+
+void PathFindings::read_waiting(StateReader& in, State& s) {
+  s.window_due = in.time();
+  while (in.ok() && !in.at_end()) {
+    std::string peer(in.text());
+    Prefix prefix;
+    prefix.address.version = static_cast<IpVersion>(in.u8());
+    in.octets(prefix.address.bytes);
+    prefix.length = in.u8();
+    s.waited.emplace_back(prefix, std::move(peer));
+  }
+  std::ranges::sort(s.waited);
 }
 
 void PathFindings::restore_state(std::string_view key, std::string_view value) {
@@ -265,7 +300,7 @@ void PathFindings::restore_state(std::string_view key, std::string_view value) {
   Finding f;
   f.kind = k.u8();
   for (Asn* as : {&f.as, &f.left, &f.right}) *as = k.u32();
-  const bool known = v.u8() == kFindingFormat;
+  const std::uint8_t format = v.u8();
   State s;
   const std::uint8_t flags = v.u8();
   s.taught = (flags & kFindingTaught) != 0;
@@ -273,7 +308,8 @@ void PathFindings::restore_state(std::string_view key, std::string_view value) {
   s.times = v.u32();
   s.first_seen = v.time();
   s.raised_at = v.time();
-  if (!known || !k.at_end() || !v.at_end())
+  if ((flags & kFindingWaits) != 0) read_waiting(v, s);
+  if (format == 0 || format > kFindingFormat || !k.at_end() || !v.at_end())
     throw std::runtime_error(fmt::format("{}: stored state is damaged or of a newer format", name()));
   const auto number = static_cast<std::uint32_t>(numbers_.size());
   numbers_.push_back(&*findings_.emplace(f, std::move(s)).first);
@@ -281,12 +317,25 @@ void PathFindings::restore_state(std::string_view key, std::string_view value) {
 }
 
 void PathFindings::restore_route(const RouteView& route) {
-  if (Entry* entry = finding_of(route.path, route.prefix)) ++entry->second.routes;
+  Entry* const entry = finding_of(route.path, route.prefix);
+  if (entry == nullptr) return;
+  State& s = entry->second;
+  ++s.routes;
+  if (s.waited.empty()) return;
+  const std::pair waits(host_->prefix(route.prefix), host_->peer(route.peer).name);
+  if (!std::ranges::binary_search(s.waited, waits)) return;
+  RouteChange shown;
+  shown.peer = route.peer;
+  shown.prefix = route.prefix;
+  shown.after = route.path;
+  arrived(s, shown);
 }
 
 void PathFindings::start_up() {
   for (Entry& entry : findings_) {
     State& s = entry.second;
+    s.waited.clear();
+    if (s.window_due) set_timer(entry);
     // Routes without knowledge: switched on after they were stored. They teach.
     if (s.routes != 0 && !s.raised && !s.taught) {
       s.taught = true;

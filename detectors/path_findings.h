@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "detectors/by_id.h"
+#include "detectors/event_text.h"
 #include "detectors/evidence.h"
 #include "detectors/watch_list.h"
 #include "lapwing/detector.h"
@@ -93,6 +94,7 @@ class PathFindings : public Detector {
     Timestamp gone_at;
     PeerId lost_with = 0;          // where no route is left and nobody said so: whose were dropped
     std::uint64_t gathered = 0;    // routes that came within the window
+    std::vector<std::pair<Prefix, std::string>> waited;  // while restoring: `came.routes` by name
     Shown came;                    // in the present UPDATE, or in the window; what left again is not
     Shown went;                    // in the last UPDATE that took such a route away
   };
@@ -102,6 +104,8 @@ class PathFindings : public Detector {
   enum class Judged : std::uint8_t { kNotYet, kNothing, kFound };
   static constexpr std::size_t kMaxFindings = 65536;
   static constexpr std::size_t kMaxPrefixes = 4096;
+  static constexpr std::size_t kStoredAtOnce =
+      16;  // routes that wait; further ones at each doubling
 
   Entry* finding_of(PathId path, PrefixId prefix) {
     if (path == kNoPath || by_path_[path] == Judged::kNothing) return nullptr;
@@ -116,6 +120,8 @@ class PathFindings : public Detector {
   EventId incident_of(const Finding& finding) const;
   void emit(Entry& entry, Action action);
   void store(const Entry& entry);
+  void put_waiting(std::string& value, const State& state) const;
+  static void read_waiting(StateReader& in, State& state);
   void set_timer(Entry& entry);
   void after_window(Entry& entry);
   void after_gone(Entry& entry);

@@ -238,7 +238,8 @@ void PluginDetector::fill_actions(lapwing_host& c) {
   c.add_witness = [](CHost h, const char* type, const std::uint64_t* parts, std::size_t count,
                      std::uint32_t peer) { of(h).add_witness(type, parts, count, peer); };
   c.fail = [](CHost h, const char* why) {
-    if (!of(h).failure_) of(h).failure_ = bounded_text(why == nullptr ? "no reason given" : why);
+    if (!of(h).failure_)
+      of(h).failure_ = bounded_text(why == nullptr || *why == 0 ? "no reason given" : why);
   };
 }
 

@@ -18,14 +18,16 @@ constexpr std::size_t kMaxText = 4096;  // of a rule, a summary or a field
 constexpr std::size_t kMaxName = 64;    // of a type or a field
 constexpr std::size_t kMaxFields = 64;
 
-/// In lower snake case, and none that the JSON of every event has.
+/// In lower snake case, and none that every event has, in JSON or as a syslog parameter.
 bool is_field_name(std::string_view name) {
   static constexpr std::string_view kOfAll[] = {
       "number",          "id",       "incident",     "type",
       "action",          "severity", "time",         "origin_as",
       "upstream_as",     "prefixes", "prefix_count", "origin_prefix_count",
       "peers",           "direct",   "cause",        "changed_between",
-      "known_upstreams", "evidence", "rule",         "summary"};
+      "known_upstreams", "evidence", "rule",         "summary",
+      "prefix",          "peer",     "old_path",     "new_path",
+      "repeat"};
   return !name.empty() && name.size() <= kMaxName &&
          name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == name.npos &&
          std::ranges::count(kOfAll, name) == 0;

@@ -60,13 +60,13 @@ SuppressionRule read_suppression_rule(Settings& settings) {
   r.until = time_setting(settings, "until");
   if (r.from && r.until && *r.until <= *r.from)
     settings.error("until", "must be later than \"from\"");
-  r.min_peers = size_setting(settings, "min-peers", 0, 0, 1000);
+  r.min_peers = size_setting(settings, "min-peers", 0, 0, kMaxEventPeers);
   r.min_prefixes = static_cast<std::uint32_t>(settings.integer("min-prefixes", 0, 0, 1000000));
   r.quiet = settings.duration("quiet", r.quiet, 0, 30 * 86400);
   r.min_duration = settings.duration("min-duration", r.min_duration, 0, 86400);
   const bool selects = !r.types.empty() || !r.peers.empty() || !r.origins.empty() ||
                        !r.ases.empty() || !r.prefixes.empty();
-  if (!selects && !r.conditional())
+  if (!selects && !r.conditional() && !settings.failed())
     settings.error("name",
                    "names a rule that would suppress everything; add a selector or a condition");
   return r;

@@ -210,14 +210,21 @@ bool Visibility::watched(const Subject& s, const Nlri& nlri) const {
          });
 }
 
+void Visibility::forget_old_outages(Origin& o) const {
+  while (!o.outages.empty() && host_->now() - o.outages.front() >= settings_.flap_window)
+    o.outages.pop_front();
+}
+
 /// True: this outage of the origin is one too many, and is not reported by itself.
 bool Visibility::damp(Asn as, const std::vector<Nlri>& prefixes) {
   Origin& o = by_origin_[as];
-  while (!o.outages.empty() && host_->now() - o.outages.front() >= settings_.flap_window)
-    o.outages.pop_front();
+  forget_old_outages(o);
   o.outages.push_back(host_->now());
   if (o.outages.size() > settings_.flap_threshold + 1) o.outages.pop_front();
-  if (!o.damped && o.outages.size() <= settings_.flap_threshold) return false;
+  if (!o.damped && o.outages.size() <= settings_.flap_threshold) {
+    store_damping(as);
+    return false;
+  }
   o.calm_at = host_->now() + settings_.flap_window;
   host_->set_timer(as, o.calm_at);
   ++o.folded;
@@ -474,6 +481,7 @@ void Visibility::on_timer(std::uint64_t key) {
   o.damped = false;
   o.folded = 0;
   o.lost_by.clear();
+  forget_old_outages(o);
   store_damping(as);
   const Shown last = std::exchange(o.last, {});
   if (outage == nullptr) return;

@@ -112,6 +112,7 @@ class Visibility final : public Detector {
   /// They leave the outage. Since when the first of them was lost.
   Timestamp leave(Asn origin, const std::vector<Nlri>& prefixes);
   void note_dark(Asn as);
+  void forget_old_outages(Origin& origin) const;
   bool damp(Asn as, const std::vector<Nlri>& prefixes);
   std::vector<Asn> other_origins(Asn lost, const std::vector<Nlri>& prefixes) const;
   bool covered(const Nlri& nlri, Asn origin) const;

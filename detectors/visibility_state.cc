@@ -11,7 +11,7 @@
 namespace lapwing::detectors {
 namespace {
 
-constexpr std::uint8_t kOutageFormat = 1, kUnexpectedFormat = 2, kDampingFormat = 1;
+constexpr std::uint8_t kOutageFormat = 1, kUnexpectedFormat = 2, kDampingFormat = 2;
 
 }  // namespace
 
@@ -45,28 +45,32 @@ void Visibility::set_unexpected(Subject& s, const Nlri& nlri, bool unexpected) {
   host_->put_state(key, value);
 }
 
-/// Key: origin. Value: format | damped since | calm at | folded. Absent: not damped.
+/// Key: origin. Value: format | damped since | calm at | folded | damped (1), which was always so in
+/// format 1 | begins of the last outages, missing in 1. Absent: not damped, and no outage to count.
 void Visibility::store_damping(Asn as) {
   const Origin& o = by_origin_[as];
   std::string key, value;
   put_u32(key, as);
-  if (!o.damped) return host_->erase_state(key);
+  if (!o.damped && o.outages.empty()) return host_->erase_state(key);
   put_u8(value, kDampingFormat);
   put_time(value, o.damped_since);
   put_time(value, o.calm_at);
   put_u64(value, o.folded);
+  put_u8(value, o.damped ? 1 : 0);
+  for (const Timestamp began : o.outages) put_time(value, began);
   host_->put_state(key, value);
 }
 
 void Visibility::restore_damping(Asn as, std::string_view value) {
   StateReader v(value);
-  const bool known = v.u8() == kDampingFormat;
+  const std::uint8_t format = v.u8();
   Origin& o = by_origin_[as];
-  o.damped = true;
   o.damped_since = v.time();
   o.calm_at = v.time();
   o.folded = v.u64();
-  if (!known || !v.at_end())
+  o.damped = format == 1 || v.u8() != 0;
+  while (format >= 2 && v.ok() && !v.at_end()) o.outages.push_back(v.time());
+  if (format == 0 || format > kDampingFormat || !v.at_end())
     throw std::runtime_error("visibility: stored state is damaged or of a newer format");
 }
 
@@ -116,8 +120,11 @@ bool Visibility::restore_whole(Subject& s, const Nlri& nlri, OfOrigin& of) {
 /// What is visible again, since the detector was off or has other settings now, is told; and what is
 /// not watched any more.
 void Visibility::start_up() {
-  for (const auto& [as, origin] : by_origin_)
+  for (auto& [as, origin] : by_origin_) {
     if (origin.damped) host_->set_timer(as, origin.calm_at);
+    forget_old_outages(origin);
+    if (!origin.damped && origin.outages.empty()) store_damping(as);
+  }
   for (auto& [nlri, s] : subjects_) {
     s.judged = true;
     if (s.unexpected && (s.all.routes == 0 || watched(s, nlri))) set_unexpected(s, nlri, false);

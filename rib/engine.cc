@@ -50,6 +50,8 @@ void Engine::process(const bgp::RecordBatch& batch) {
   ahead_.fill({});
   looks_ahead_ = prefixes_.size() >= kLookAheadFrom;
   if (!start_told_ && !batch.records.empty()) {
+    // Nothing is known of the time before: what was set for it is due now.
+    if (now_ == Timestamp{}) now_ = batch.records.front().time;
     fire_timers(batch.records.front().time);
     now_ = std::max(now_, batch.records.front().time);
     tell_start();

@@ -119,7 +119,8 @@ enum { LAPWING_INTEGER = 0, LAPWING_BOOLEAN = 1, LAPWING_TEXT = 2, LAPWING_TIME 
 
 /* A member of an event that only this type has. */
 typedef struct lapwing_field {
-  /* Lower snake case, at most 64 octets; no member that every event has, no other field's. */
+  /* Lower snake case, at most 64 octets (syslog shows 32); no member or syslog parameter that every event
+     has (`prefix`, `peer`, `old_path`, `new_path`, `repeat`), no other field's. */
   const char* name;
   uint8_t kind;
   int64_t number; /* of INTEGER, BOOLEAN and TIME; a TIME is of the years 0 to 9999 */
@@ -224,6 +225,8 @@ typedef struct lapwing_plugin_table {
   void (*destroy)(void* self);
   void (*restore_state)(void* self, lapwing_text key, lapwing_text value);
   void (*restore_route)(void* self, const lapwing_route* route);
+  /* `now` is the time until which the store knows; 0 where it knows none, as in a replay: timers that are
+     set then are due at the first record, whose time `now` is by then. */
   void (*start_up)(void* self);
   void (*on_route_change)(void* self, const lapwing_route_change* change);
   void (*on_update_end)(void* self);

@@ -85,6 +85,7 @@ class Settings {
   void error(std::string_view key, std::string message) {
     errors_.push_back({std::string(key), std::move(message)});
   }
+  bool failed() const { return !errors_.empty(); }
   /// True when the same keys have the same values, whatever was asked and noted.
   bool has_same_values(const Settings& other) const { return values_ == other.values_; }
 

@@ -250,6 +250,33 @@ TEST_CASE("findings and origins: what counts no further than 4096 prefixes says 
   }
 }
 
+TEST_CASE("findings: what waits in a window is told after a restart, but for what left meanwhile") {
+  for (const bool restart : {false, true}) {
+    LeakScene s;
+    const std::size_t had = s.begin_with_leak();
+    s.host.after(seconds(10));
+    s.host.announce(s.a, {"10.0.1.0/24", "10.0.2.0/24"}, "1 3356 64 1299 100");
+    s.host.announce(s.a, {"10.0.3.0/24"}, "1 3356 64 1299 100");
+    if (restart) s.host.off_while([&] { s.host.withdraw(s.a, {"10.0.2.0/24"}); });
+    if (!restart) s.host.withdraw(s.a, {"10.0.2.0/24"});
+    if (restart) s.host.restart();
+    s.host.after(seconds(59));
+    CHECK(s.host.events.size() == had);
+    s.host.after(seconds(1));
+    REQUIRE(s.host.events.size() == had + 1);
+    const Event& e = s.host.events.back();
+    CHECK(e.action == Action::kUpdate);
+    CHECK(prefix_texts(e) == Texts{"10.0.1.0/24", "10.0.3.0/24"});
+    CHECK(e.peers == Texts{"a"});
+    CHECK(e.evidence.size() == 2);
+    CHECK(e.cause == Cause::kLive);
+    s.host.after(seconds(5));
+    s.host.restart();
+    s.host.after(seconds(100));
+    CHECK(s.host.events.size() == had + 1);
+  }
+}
+
 TEST_CASE("findings: what left within the window is no news at its end") {
   LeakScene s;
   const PeerId b = s.host.add_peer("b", 2);

@@ -191,6 +191,39 @@ TEST_CASE(
   CHECK(prefix_texts(s.host.events.back()) == Texts{"10.0.1.0/24"});
 }
 
+TEST_CASE(
+    "origin-change: what waits to be told is told after a restart, but for what left meanwhile") {
+  for (const bool restart : {false, true}) {
+    OriginScene s;
+    s.host.table(s.b, {"10.0.2.0/24"}, "2 20 100");
+    s.host.announce(s.a, {"10.0.0.0/24"}, "1 10 666");
+    s.host.after(seconds(10));
+    s.host.announce(s.a, {"10.0.1.0/24"}, "1 10 666");
+    s.host.announce(s.a, {"10.0.2.0/24"}, "1 10 666");
+    s.host.taken();
+    if (restart) s.host.off_while([&] { s.host.announce(s.a, {"10.0.2.0/24"}, "1 10 100"); });
+    if (!restart) s.host.announce(s.a, {"10.0.2.0/24"}, "1 10 100");
+    CHECK(s.host.taken().empty());
+    if (restart) s.host.restart();
+    s.host.after(seconds(59));
+    CHECK(s.host.taken().empty());
+    s.host.after(seconds(1));
+    REQUIRE(s.host.taken() == Texts{"origin-change 666"});
+    const Event& e = s.host.events.back();
+    CHECK(e.action == Action::kUpdate);
+    CHECK(e.ends.empty());
+    CHECK(prefix_texts(e) == Texts{"10.0.1.0/24"});
+    CHECK(e.peers == Texts{"a"});
+    CHECK(e.evidence.size() == 1);
+    CHECK(e.cause == Cause::kLive);
+    CHECK(field<std::int64_t>(e, "standing") == 2);
+    s.host.after(seconds(5));
+    s.host.restart();
+    s.host.after(seconds(100));
+    CHECK(s.host.taken().empty());
+  }
+}
+
 TEST_CASE("origin-change: with one feed the old origin is gone, and coming back is no news") {
   FakeHost host("origin-change");
   const PeerId a = host.add_peer("a", 1);

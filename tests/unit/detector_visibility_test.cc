@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "tests/unit/detector_scene.h"
 
 namespace lapwing::test {
@@ -20,6 +22,12 @@ struct VisibilityScene : TwoNeighbours {
 };
 
 const Texts kBoth{"10.0.0.0/24", "10.0.1.0/24"};
+
+/// Lost prefixes; the shorter keys are of what is counted for damping.
+std::size_t stored_outages(const FakeHost& host) {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      host.state, [](const auto& entry) { return entry.first.size() > sizeof(Asn); }));
+}
 
 }  // namespace
 
@@ -44,7 +52,7 @@ TEST_CASE("visibility: lost at the UPDATE that takes the last route, regained wi
   CHECK(s.host.events[1].action == Action::kUpdate);
   CHECK(field<std::int64_t>(s.host.events[2], "duration_seconds") == 270);
   CHECK(s.host.events[2].incident == lost.incident);
-  CHECK(s.host.state.empty());
+  CHECK(stored_outages(s.host) == 0);
 }
 
 TEST_CASE("visibility: lost and regained within one second are two events, in this order") {
@@ -61,7 +69,7 @@ TEST_CASE("visibility: lost and regained within one second are two events, in th
   }
   CHECK(field<std::int64_t>(s.host.events[1], "lost_count") == 1);
   CHECK(field<std::int64_t>(s.host.events[2], "duration_seconds") == 0);
-  CHECK(s.host.state.empty());
+  CHECK(stored_outages(s.host) == 0);
 }
 
 TEST_CASE("visibility: some prefixes of an origin are a warning, and name what is left") {
@@ -126,7 +134,7 @@ TEST_CASE("visibility: what is back when it is switched on again is told") {
   CHECK(field<std::int64_t>(e, "duration_seconds") == 30);
   CHECK(e.peers == Texts{"b"});
   CHECK(e.evidence.at(0).new_path == "2 20 100");
-  CHECK(s.host.state.empty());
+  CHECK(stored_outages(s.host) == 0);
   s.host.restart();
   CHECK(s.host.taken().empty());
 }
@@ -211,6 +219,30 @@ TEST_CASE("visibility: damping outlives a restart, and ends at its time") {
   REQUIRE(s.host.taken() == Texts{"visibility-flap 100 clear"});
   CHECK(s.host.events.back().incident == incident);
   CHECK(field<std::int64_t>(s.host.events.back(), "folded") == 3);
+  CHECK(stored_outages(s.host) == 0);
+}
+
+TEST_CASE("visibility: outages before a restart count for damping, while they are recent") {
+  VisibilityScene s;
+  const auto outages = [&](int n) {
+    for (int i = 0; i < n; ++i) {
+      s.withdraw(kBoth);
+      s.host.after(seconds(10));
+      s.host.announce(s.a, kBoth, "1 10 100");
+      s.host.after(seconds(10));
+    }
+    return s.host.taken();
+  };
+  CHECK(outages(3).size() == 6);
+  s.host.restart();
+  CHECK(outages(1).size() == 2);
+  s.host.restart();
+  CHECK(outages(1) == Texts{"visibility-flap 100"});
+  s.host.after(hours(2));
+  CHECK(s.host.taken() == Texts{"visibility-flap 100 clear"});
+  CHECK(s.host.state.empty());
+  CHECK(outages(1).size() == 2);
+  s.host.off_while([&] { s.host.after(hours(2)); });
   CHECK(s.host.state.empty());
 }
 
@@ -371,7 +403,7 @@ TEST_CASE("visibility: what a watched origin loses is lost, also of a watched pr
     CHECK(field<std::int64_t>(back, "origin_duration_seconds") == 60);
     s->host.announce(s->a, {"10.0.1.0/24"}, "1 10 100");
     CHECK(s->host.taken() == Texts{"visibility-regained 100 clear"});
-    CHECK(s->host.state.empty());
+    CHECK(stored_outages(s->host) == 0);
   }
 }
 
@@ -384,7 +416,7 @@ TEST_CASE("visibility: of an origin that is not watched any more, its watched pr
   s.host.taken();
   s.host.watched.origins.clear();
   s.host.restart();
-  CHECK(s.host.state.size() == 1);
+  CHECK(stored_outages(s.host) == 1);
   REQUIRE(s.host.taken() == Texts{"visibility-lost 100"});
   const Event& part = s.host.events.back();
   CHECK(part.incident == incident);
@@ -395,7 +427,7 @@ TEST_CASE("visibility: of an origin that is not watched any more, its watched pr
   REQUIRE(s.host.taken() == Texts{"visibility-regained 100 clear"});
   CHECK(s.host.events.back().incident == incident);
   CHECK(field<std::vector<Asn>>(s.host.events.back(), "now_origins") == std::vector<Asn>{200});
-  CHECK(s.host.state.empty());
+  CHECK(stored_outages(s.host) == 0);
 }
 
 TEST_CASE("visibility: what is not watched any more is told to be so") {
@@ -412,7 +444,7 @@ TEST_CASE("visibility: what is not watched any more is told to be so") {
   CHECK(e.severity == Severity::kNotice);
   CHECK(field<std::int64_t>(e, "duration_seconds") == 90);
   CHECK(e.summary == "10.0.0.0/24 and 10.0.1.0/24 of AS100 no longer watched, lost for 1 min 30 s");
-  CHECK(s.host.state.empty());
+  CHECK(stored_outages(s.host) == 0);
   s.host.restart();
   CHECK(s.host.taken().empty());
 }
@@ -449,16 +481,16 @@ TEST_CASE("visibility: a more-specific that came from an unexpected origin may g
   s.host.restart();
   s.host.withdraw(s.a, prefix);
   CHECK(s.host.taken().empty());
-  CHECK(s.host.state.empty());
+  CHECK(stored_outages(s.host) == 0);
   // What went while it was switched off is forgotten.
   s.host.announce(s.a, prefix, "1 10 {666}");
-  CHECK(s.host.state.size() == 1);
+  CHECK(stored_outages(s.host) == 1);
   s.host.off_while([&] { s.host.withdraw(s.a, prefix); });
-  CHECK(s.host.state.empty());
+  CHECK(stored_outages(s.host) == 0);
   s.host.announce(s.a, prefix, "1 10 666");
   // From here on it is the watched prefix's origin that has it.
   s.host.announce(s.b, prefix, "2 20 100");
-  CHECK(s.host.state.empty());
+  CHECK(stored_outages(s.host) == 0);
   s.host.withdraw(s.b, prefix);
   s.host.withdraw(s.a, prefix);
   CHECK(s.host.taken() == Texts{"visibility-lost 666"});

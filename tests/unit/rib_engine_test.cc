@@ -570,6 +570,15 @@ TEST_CASE("timers fire in event time, before any record of that time") {
   CHECK(b.run(two) == Lines{"timer 2 at 103", "timer 1 at 105", "up"});
 }
 
+TEST_CASE("a timer of a start without a past is due at the first record, and goes on from there") {
+  Bench b;
+  b.start();
+  b.recorder->host_->set_timer(1, b.recorder->host_->now() + std::chrono::seconds(1));
+  Batch one;
+  one.add_tick(at(100));
+  CHECK(b.run(one) == Lines{"timer 1 at 100"});
+}
+
 namespace {
 
 /// Sets its timer anew, after `step` from now, until it has fired `end` times.
