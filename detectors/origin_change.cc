@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <stdexcept>
 #include <utility>
 
 #include "detectors/event_text.h"
@@ -11,23 +10,6 @@
 #include "lapwing/sort_unique.h"
 
 namespace lapwing::detectors {
-namespace {
-
-constexpr std::uint8_t kOriginFormat = 3;  // 1: without times; 2: without what waits
-// Keys are told apart by their length.
-constexpr char kPastKey = 'p', kFlappingKey = 'f';
-constexpr std::size_t kPastKeySize = 5, kFlappingKeySize = 37;
-
-/// 'f' | prefix | origin
-std::string flapping_key(const std::pair<Nlri, Asn>& claim) {
-  std::string key(1, kFlappingKey);
-  put_nlri(key, claim.first);
-  put_u32(key, claim.second);
-  return key;
-}
-
-}  // namespace
-
 std::unique_ptr<Detector> make_origin_change(Settings& settings) {
   OriginChangeSettings s;
   s.all = scope_setting(settings, true);
@@ -200,7 +182,7 @@ void OriginChange::end_flapping(ByClaim<Flapping>::iterator at) {
   past_.remember(claim.first, claim.second, {host_->now(), flapping.times, true});
   host_->cancel_timer(flapping.timer);
   claim_by_timer_.erase(flapping.timer);
-  host_->erase_state(flapping_key(claim));
+  erase_flapping(claim);
   flapping_.erase(at);
 }
 
@@ -209,7 +191,7 @@ void OriginChange::tell_flapping(const Claim& claim) {
   const auto at = flapping_.find(claim);
   Flapping flapping = std::move(at->second);
   flapping_.erase(at);
-  host_->erase_state(flapping_key(claim));
+  erase_flapping(claim);
   const auto& [nlri, to] = claim;
   const Others others = others_of(to, flapping.news);
   const Key key{others.origins.empty() ? flapping.from : *others.origins.begin(), to};
@@ -447,126 +429,6 @@ void OriginChange::leave_news(const Key& key, std::size_t standing, Gone& gone,
   host_->cancel_timer(news.timer);
   by_timer_.erase(news.timer);
   news_.erase(waiting);
-}
-
-/// Key: old origin | new origin | prefix. Value: format | matter since | since | times, which was missing
-/// in format 1 | when it will be told (0: it was), missing in 2. Absent: not standing.
-void OriginChange::store(const Key& key, const Nlri& nlri) {
-  if (!host_->keeps_state()) return;
-  std::string name;
-  put_u32(name, key.from);
-  put_u32(name, key.to);
-  put_nlri(name, nlri);
-  const auto* matter = standing_.find(key);
-  if (matter == nullptr || !matter->inside.contains(nlri)) return host_->erase_state(name);
-  std::string value;
-  put_u8(value, kOriginFormat);
-  put_time(value, matter->since);
-  put_time(value, matter->inside.at(nlri));
-  put_u32(value, matter_of_.at({nlri, key.to}).times);
-  const auto news = news_.find(key);
-  const bool waits =
-      news != news_.end() && !news->second.first && news->second.arrivals.contains(nlri);
-  put_time(value, waits ? news->second.due : Timestamp{});
-  host_->put_state(name, value);
-}
-
-/// Value: times | from (4) | until.
-void OriginChange::store_flapping(const Claim& claim, const Flapping& flapping) {
-  std::string value;
-  put_u32(value, flapping.times);
-  put_u32(value, flapping.from);
-  put_time(value, flapping.until);
-  host_->put_state(flapping_key(claim), value);
-}
-
-/// Key: 'p' | piece.
-void OriginChange::store_past() {
-  store_past_now_ = false;
-  past_.store_changed([this](std::uint32_t piece, const std::string& value) {
-    std::string name(1, kPastKey);
-    put_u32(name, piece);
-    if (value.empty())
-      host_->erase_state(name);
-    else
-      host_->put_state(name, value);
-  });
-}
-
-bool OriginChange::restore_flapping(std::string_view name, std::string_view value) {
-  StateReader k(name.substr(1)), v(value);
-  const Nlri nlri = k.nlri();
-  const Asn origin = k.u32();
-  Flapping& flapping = flapping_[{nlri, origin}];
-  flapping.times = v.u32();
-  flapping.from = v.u32();
-  flapping.until = v.time();
-  flapping.shown = false;
-  return k.at_end() && v.at_end();
-}
-
-void OriginChange::restore_state(std::string_view name, std::string_view value) {
-  const auto refuse_unless = [](bool good) {
-    if (!good)
-      throw std::runtime_error("origin-change: stored state is damaged or of a newer format");
-  };
-  StateReader k(name), v(value);
-  if (name.size() == kPastKeySize && name.front() == kPastKey) {
-    k.u8();
-    return refuse_unless(past_.restore(k.u32(), value));
-  }
-  if (name.size() == kFlappingKeySize) return refuse_unless(restore_flapping(name, value));
-  Key key;
-  key.from = k.u32();
-  key.to = k.u32();
-  const Nlri nlri = k.nlri();
-  const std::uint8_t format = v.u8();
-  const Timestamp matter_since = v.time(), since = v.time();
-  const std::uint32_t times = format == 1 ? 1 : v.u32();
-  const Timestamp due = format < 3 ? Timestamp{} : v.time();
-  refuse_unless(format != 0 && format <= kOriginFormat && k.at_end() && v.at_end());
-  standing_.restore(key, nlri, matter_since, since);
-  matter_of_.emplace(Claim(nlri, key.to), Standing{key, times, false});
-  if (due == Timestamp{}) return;
-  News& news = news_[key];
-  news.due = due;
-  insert_overflows(news.prefixes, nlri.prefix, kMaxPrefixes);
-  news.arrivals[nlri].times = times;
-}
-
-void OriginChange::restore_route(const RouteView& route) {
-  groups_.note(route.prefix);
-  if (matter_of_.empty() && flapping_.empty()) return;
-  const Claim claim(without_path_id(host_->nlri(route.prefix)),
-                    origins_.origin(route.path, route.peer));
-  RouteChange shown;
-  shown.peer = route.peer;
-  shown.prefix = route.prefix;
-  shown.after = route.path;
-  if (const auto at = matter_of_.find(claim); at != matter_of_.end()) {
-    at->second.shown = true;
-    const auto news = news_.find(at->second.key);
-    if (news != news_.end() && news->second.arrivals.contains(claim.first))
-      note_arrival(news->second, claim.first, shown, at->second.times);
-  }
-  const auto at = flapping_.find(claim);
-  if (at == flapping_.end()) return;
-  note_arrival(at->second.news, claim.first, shown, at->second.times);
-  at->second.shown = true;
-}
-
-void OriginChange::start_up() {
-  std::vector<Claim> flapped;
-  for (const auto& [claim, flapping] : flapping_) flapped.push_back(claim);
-  std::sort(flapped.begin(), flapped.end());
-  for (const Claim& claim : flapped) {
-    const auto at = flapping_.find(claim);
-    if (at->second.shown)
-      await_end(claim, at->second);
-    else
-      end_flapping(at);
-  }
-  end_unheard(nullptr);  // and sets the timers of what waits
 }
 
 void OriginChange::on_peer_change(const PeerChange& change) {

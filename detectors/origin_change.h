@@ -145,8 +145,11 @@ class OriginChange final : public Detector {
   static EventId incident_of(const Key& key);
   void fill(Event& e, const News& news) const;
   void await_news(const Key& key, News& news);
+
+  // origin_change_state.cc
   void store(const Key& key, const Nlri& nlri);
   void store_flapping(const Claim& claim, const Flapping& flapping);
+  void erase_flapping(const Claim& claim);
   void store_past();
   bool restore_flapping(std::string_view name, std::string_view value);
 

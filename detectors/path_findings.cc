@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 #include <stdexcept>
 
 #include "detectors/event_text.h"
@@ -146,9 +145,10 @@ void PathFindings::decide(Entry& entry) {
   }
   if (s.gathered == 0) return;
   if (s.raised) {
-    const std::size_t waiting = s.came.routes.size();
     if (s.window_due) {
-      if (waiting <= kStoredAtOnce || std::has_single_bit(waiting)) store(entry);
+      const std::size_t waiting = s.came.routes.size();
+      const bool few = waiting <= kStoredAtOnce && waiting != s.stored;
+      if (few || waiting >= 2 * s.stored) store(entry);
       return;
     }
     s.window_due = now + settings_.window;
@@ -256,9 +256,10 @@ void PathFindings::emit(Entry& entry, Action action) {
 
 /// format | flags | times | first seen | raised at | what waits in a window, if anything does; missing in
 /// format 1. What waits to be told gone is found again from the routes after a restart.
-void PathFindings::store(const Entry& entry) {
+void PathFindings::store(Entry& entry) {
   if (!host_->keeps_state()) return;
-  const State& s = entry.second;
+  State& s = entry.second;
+  s.stored = s.came.routes.size();
   std::string value;
   put_u8(value, kFindingFormat);
   put_u8(value, static_cast<std::uint8_t>((s.taught ? kFindingTaught : 0) |

@@ -94,6 +94,7 @@ class PathFindings : public Detector {
     Timestamp gone_at;
     PeerId lost_with = 0;          // where no route is left and nobody said so: whose were dropped
     std::uint64_t gathered = 0;    // routes that came within the window
+    std::size_t stored = 0;        // of `came.routes`, when it was stored last
     std::vector<std::pair<Prefix, std::string>> waited;  // while restoring: `came.routes` by name
     Shown came;                    // in the present UPDATE, or in the window; what left again is not
     Shown went;                    // in the last UPDATE that took such a route away
@@ -104,8 +105,7 @@ class PathFindings : public Detector {
   enum class Judged : std::uint8_t { kNotYet, kNothing, kFound };
   static constexpr std::size_t kMaxFindings = 65536;
   static constexpr std::size_t kMaxPrefixes = 4096;
-  static constexpr std::size_t kStoredAtOnce =
-      16;  // routes that wait; further ones at each doubling
+  static constexpr std::size_t kStoredAtOnce = 16;  // that wait; more only where they double
 
   Entry* finding_of(PathId path, PrefixId prefix) {
     if (path == kNoPath || by_path_[path] == Judged::kNothing) return nullptr;
@@ -119,7 +119,7 @@ class PathFindings : public Detector {
   void decide(Entry& entry);
   EventId incident_of(const Finding& finding) const;
   void emit(Entry& entry, Action action);
-  void store(const Entry& entry);
+  void store(Entry& entry);
   void put_waiting(std::string& value, const State& state) const;
   static void read_waiting(StateReader& in, State& state);
   void set_timer(Entry& entry);

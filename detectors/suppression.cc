@@ -264,7 +264,7 @@ void Suppression::add_witness(const EventId& incident, std::string_view type,
                               const std::string& peer) {
   const auto it = held_.find(Matter(incident, type));
   if (it == held_.end()) return;
-  if (!insert_bounded(it->second.event.peers, peer, kMaxPeers)) return;
+  if (!insert_bounded(it->second.event.peers, peer, kMaxEventPeers)) return;
   release(it);
 }
 

@@ -131,7 +131,6 @@ class Suppression final : public Detector, public EventFilter {
   static constexpr std::size_t kMaxListed = 500;
   static constexpr std::size_t kMaxIncidents = 65536;
   static constexpr std::size_t kMaxWaiting = 4096;  // for neighbours
-  static constexpr std::size_t kMaxPeers = 64;
   static constexpr std::size_t kMaxUpdates = 16;  // of one that is held back
   static constexpr std::uint64_t kStormTimer = 0;
   static constexpr Timestamp kNever = Timestamp::max();

@@ -277,6 +277,28 @@ TEST_CASE("findings: what waits in a window is told after a restart, but for wha
   }
 }
 
+TEST_CASE("findings: of many routes that wait, a restart loses those since they last doubled") {
+  LeakScene s;
+  const std::size_t had = s.begin_with_leak();
+  const auto announce = [&](int from, int to) {
+    Texts prefixes;
+    for (int i = from; i < to; ++i) prefixes.push_back("10.1." + std::to_string(i) + ".0/24");
+    s.host.announce(s.a, prefixes, "1 3356 64 1299 100");
+  };
+  const std::size_t writes = s.host.state_writes;
+  announce(0, 3);
+  announce(3, 60);
+  CHECK(s.host.state_writes == writes + 2);
+  announce(60, 64);
+  announce(64, 70);
+  CHECK(s.host.state_writes == writes + 2);
+  s.host.restart();
+  s.host.after(seconds(60));
+  REQUIRE(s.host.events.size() == had + 1);
+  CHECK(s.host.events.back().prefix_count == 60);
+  CHECK(field<std::int64_t>(s.host.events.back(), "routes") == 71);
+}
+
 TEST_CASE("findings: what left within the window is no news at its end") {
   LeakScene s;
   const PeerId b = s.host.add_peer("b", 2);

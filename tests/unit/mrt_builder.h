@@ -199,6 +199,21 @@ struct Entry {
   std::uint32_t path_id = 0;
 };
 
+/// A TABLE_DUMP entry (RFC 6396 4.2) of an IPv4 prefix; `attributes` are taken for two-octet ASNs.
+inline Bytes table_dump(std::uint32_t seconds, std::string_view address, unsigned length,
+                        const Peer& peer, const Bytes& attributes) {
+  Bytes body;
+  bgp::put_u32(body, 0);  // view, sequence
+  put_address(body, ip(address));
+  bgp::put_u8(body, length);
+  bgp::put_u8(body, 1);
+  bgp::put_u32(body, 1000);
+  put_address(body, ip(peer.address));
+  bgp::put_u16(body, peer.as);
+  bgp::put_u16(body, static_cast<unsigned>(attributes.size()));
+  return record(seconds, 12, 1, body + attributes);
+}
+
 /// `family` octets go before the prefix in RIB_GENERIC.
 inline Bytes rib(std::uint32_t seconds, unsigned subtype, std::string_view prefix,
                  const std::vector<Entry>& entries, const Bytes& family = {}) {

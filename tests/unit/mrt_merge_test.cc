@@ -144,19 +144,10 @@ TEST_CASE("merge: a collector whose ID is none of its addresses has one neighbou
                {.merge = true})
             .sessions.size() == 2);
   // A table of the old form names no collector.
-  Bytes old;
-  bgp::put_u32(old, 0);
-  put_address(old, ip("203.0.113.0"));
-  bgp::put_u8(old, 24);
-  bgp::put_u8(old, 1);
-  bgp::put_u32(old, 0);
-  put_address(old, ip("192.0.2.1"));
-  bgp::put_u16(old, 64501);
   const Bytes set = attributes({64501}, false);
-  bgp::put_u16(old, static_cast<unsigned>(set.size()));
   for (const std::uint32_t when : {100u, 200u}) {
     const Replay r =
-        replay({record(when, 12, 1, old + set), announce(150, v4, "10.1.0.0/16")}, {.merge = true});
+        replay({table_dump(when, "203.0.113.0", 24, v4, set), announce(150, v4, "10.1.0.0/16")}, {.merge = true});
     CHECK(r.statistics.table_entries == 1);
     CHECK(r.sessions.size() == 1);
   }

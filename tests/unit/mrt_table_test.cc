@@ -158,20 +158,8 @@ TEST_CASE("RFC 6396 4.2: TABLE_DUMP is a first table with ASNs of two octets") {
 TEST_CASE("source: equal octets mean different paths with ASNs of two and of four octets") {
   // AS_SEQUENCE of two: 4 octets of ASNs, or 8 that are not there; both blocks are equal octets.
   const Bytes block = attributes({64501}, true);
-  Bytes body;
-  bgp::put_u32(body, 0);
-  put_prefix(body, "198.51.100.0/24");
-  Bytes v1;
-  bgp::put_u32(v1, 0);
-  put_address(v1, ip("198.51.100.0"));
-  bgp::put_u8(v1, 24);
-  bgp::put_u8(v1, 1);
-  bgp::put_u32(v1, 1000);
-  put_address(v1, ip("192.0.2.1"));
-  bgp::put_u16(v1, 64501);
-  bgp::put_u16(v1, static_cast<unsigned>(block.size()));
   const Replay r = replay({peer_index(100, kPeers) + rib(100, 2, "203.0.113.0/24", {{0, block}}) +
-                           record(100, 12, 1, v1 + block)});
+                           table_dump(100, "198.51.100.0", 24, {"192.0.2.1", 64501}, block)});
   // Read with two octets an ASN the AS_PATH is malformed: nothing is announced.
   CHECK(r.statistics.table_entries == 2);
   CHECK(r.statistics.treated_as_withdraw == 1);
