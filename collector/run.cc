@@ -133,6 +133,9 @@ class Collector {
   bool start_engine() {
     rib::EngineOptions options = engine_options(config_, false);
     options.on_limit = [this](const rib::LimitReport& report) { on_limit(report); };
+    options.on_detector_failed = [](const std::string& detector, const std::string& error) {
+      log().error("detector " + detector, "failed and is disabled: {}", error);
+    };
     options.awaits = [this](std::string_view name) { return removed_.is_configured(name); };
     removed_.configure(config_);
     engine_.emplace(std::move(options), *store_);

@@ -70,6 +70,8 @@ struct EngineOptions {
   std::vector<Asn> route_server_ases;
   /// [Threading] engine; it must not block.
   std::function<void(const LimitReport&)> on_limit;
+  /// [Threading] engine; it must not block. Null: only the event says so.
+  std::function<void(const std::string& detector, const std::string& error)> on_detector_failed;
   /// [Threading] engine; it must not block. Is a neighbour that is not up still configured? Null: yes.
   std::function<bool(std::string_view name)> awaits;
   /// Attribute sets kept beyond their last route: what flaps comes back, and is found as it was.

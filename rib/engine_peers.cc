@@ -491,6 +491,7 @@ void Engine::DetectorHost::disable(const char* error) {
   append_utf8(what, error);
   enabled_ = false;
   engine_.timers_.cancel_all(number_);
+  if (engine_.options_.on_detector_failed) engine_.options_.on_detector_failed(name(), what);
   if (keeps_state()) engine_.commit_.states.put(kFailedDetectors, name(), what);
   if (engine_.start_told_)
     emit(engine_.detector_failed(name(), what, DetectorState::kFailed));

@@ -117,6 +117,7 @@ struct Bench {
   Log log;
   Commits commits;
   std::vector<LimitReport> limits;
+  Lines failures;  // "detector: error"
   Engine engine{options(), commits};
   Recorder* recorder = nullptr;
 
@@ -128,6 +129,9 @@ struct Bench {
   EngineOptions options() {
     EngineOptions o;
     o.on_limit = [this](const LimitReport& report) { limits.push_back(report); };
+    o.on_detector_failed = [this](const std::string& detector, const std::string& error) {
+      failures.push_back(detector + ": " + error);
+    };
     o.paths_kept = paths_kept;
     o.stopwatch = [] { return std::uint64_t{0}; };
     return o;
@@ -1258,6 +1262,7 @@ TEST_CASE("a detector that throws is disabled and an event says so") {
   CHECK(failed.action == Action::kRaise);
   CHECK(failed.severity == Severity::kError);
   CHECK(failed.summary.ends_with("six six six \xef\xbf\xbd"));
+  CHECK(b.failures == Lines{"recorder: six six six \xef\xbf\xbd"});
   CHECK(b.engine.counters().routes == 2);
   REQUIRE(b.commits.list.back().states.size() == 1);
   const StateWrite kept = b.commits.list.back().states[0];
