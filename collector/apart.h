@@ -25,11 +25,6 @@ class Apart {
   /// Until `end_wait` the calling thread is on any processor that it may use but the other side's.
   void begin_wait(Side side);
   void end_wait(Side side);
-  /// Away from the other side, once.
-  void step_aside(Side side) {
-    begin_wait(side);
-    end_wait(side);
-  }
 
  private:
   static constexpr Side other(Side side) { return side == kDecoder ? kEngine : kDecoder; }

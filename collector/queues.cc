@@ -54,11 +54,25 @@ void RecordQueue::close() {
   for (const auto& fn : waiters) fn();
 }
 
+void RecordQueue::wait_for_work(std::unique_lock<std::mutex>& lock) {
+  const auto ready = [this] { return closed_ || !batches_.empty() || !requests_.empty(); };
+  if (ready()) return;
+  const auto tell = [&lock](const std::function<void()>& fn) {
+    if (!fn) return;
+    lock.unlock();
+    fn();
+    lock.lock();
+  };
+  tell(watch_.begin);
+  work_.wait(lock, ready);
+  tell(watch_.end);
+}
+
 bool RecordQueue::pop(Work& out) {
   std::vector<std::function<void()>> waiters;
   {
     std::unique_lock lock(mutex_);
-    work_.wait(lock, [this] { return closed_ || !batches_.empty() || !requests_.empty(); });
+    wait_for_work(lock);
     out.requests = std::exchange(requests_, {});
     if (batches_.empty()) return !closed_ || !out.requests.empty();
     out.batch = std::move(batches_.front());

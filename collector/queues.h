@@ -13,11 +13,18 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "bgp/record.h"
 
 namespace lapwing::collector {
+
+/// Told, where set, before the engine's thread waits for work and after it.
+struct WaitWatch {
+  std::function<void()> begin = {};
+  std::function<void()> end = {};
+};
 
 /// Batches of records on their way to the engine, and the requests that the engine serves between
 /// batches.
@@ -26,7 +33,8 @@ class RecordQueue final : public bgp::RecordSink {
  public:
   /// Full: more than half of `max_octets` waits, and a batch would make it more than all. So a
   /// large batch finds room at the moment that `when_room` tells.
-  explicit RecordQueue(std::size_t max_octets) : max_octets_(max_octets) {}
+  explicit RecordQueue(std::size_t max_octets, WaitWatch watch = {})
+      : max_octets_(max_octets), watch_(std::move(watch)) {}
 
   // bgp::RecordSink. A taken batch leaves an empty one that was used before, with its memory.
   bool try_push(bgp::RecordBatch& batch) override;
@@ -50,10 +58,13 @@ class RecordQueue final : public bgp::RecordSink {
   std::uint64_t refusals() const;
 
  private:
+  void wait_for_work(std::unique_lock<std::mutex>& lock);
+
   static constexpr std::size_t kMaxSpare = 8;
   static constexpr std::size_t kMaxSpareOctets = 2u << 20;  // a larger batch is not kept
 
   const std::size_t max_octets_;
+  const WaitWatch watch_;  // [Threading] called by `pop`, without the mutex
   mutable std::mutex mutex_;
   std::condition_variable work_;
   std::deque<bgp::RecordBatch> batches_;

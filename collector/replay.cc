@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <condition_variable>
@@ -282,6 +283,73 @@ void keep_freed_memory() {
   std::free(beginning);
 }
 
+/// Decodes and prints on the thread that calls `run`, with the engine on another.
+class Replay {
+ public:
+  Replay(const Config& config, const ReplayOptions& options,
+         std::vector<std::unique_ptr<Detector>> detectors)
+      : files_(options.files),
+        read_(options.files),
+        progress_(read_.total()),
+        printer_(options.from, progress_, apart_),
+        engine_(engine_options(config, true), printer_),
+        source_([this](bgp::RecordBatch& batch) { push_printing(queue_, batch, printer_); },
+                source_options(config, options)) {
+    for (auto& detector : detectors) engine_.add_detector(std::move(detector));
+  }
+
+  /// False: a file cannot be opened, or the events not be written.
+  bool run() {
+    engine_.end_restore();
+    apart_.here(Apart::kDecoder);
+    EngineThread thread(engine_, queue_);
+    thread.start([this] {
+      engine_.finish();
+      printer_.wake();
+    });
+    const bool opened = source_.read_files(files_);
+    source_.finish();
+    queue_.close();
+    printer_.print_until_woken();
+    printer_.flush();
+    thread.stop();
+    progress_.clear();
+    print_summary(source_.statistics(), engine_, printer_);
+    if (printer_.failed()) fmt::print(stderr, "standard output: cannot be written\n");
+    return opened && !printer_.failed();
+  }
+
+ private:
+  MrtOptions source_options(const Config& config, const ReplayOptions& options) {
+    MrtOptions source;
+    source.name_of = names_of(config);
+    source.merge = options.merge;
+    source.to = options.to;
+    source.on_progress = [this](const std::string& file, std::uint64_t consumed) {
+      progress_.show(read_.note(file, consumed), file);
+    };
+    return source;
+  }
+
+  const std::vector<std::string> files_;
+  ReadCount read_;
+  Progress progress_;
+  Apart apart_;
+  Printer printer_;
+  rib::Engine engine_;
+  RecordQueue queue_{
+      kMaxDecodedOctets,
+      {[this] { apart_.begin_wait(Apart::kEngine); }, [this] { apart_.end_wait(Apart::kEngine); }}};
+  MrtSource source_;
+};
+
+/// The end of the process gives all memory back at once; taking tables apart first is a tenth of a
+/// short replay.
+void keep_until_exit(std::unique_ptr<Replay> replay) {
+  static std::atomic<const Replay*> kept;
+  kept = replay.release();
+}
+
 }  // namespace
 
 int replay(const std::optional<Config>& given, const ReplayOptions& options) {
@@ -296,45 +364,15 @@ int replay(const std::optional<Config>& given, const ReplayOptions& options) {
   append(config->watch.prefixes, options.watch.prefixes);
   append(config->watch.origins, options.watch.origins);
   append(config->watch.ases, options.watch.ases);
-  ReadCount read(options.files);
-  Progress progress(read.total());
-  Apart apart;
-  Printer printer(options.from, progress, apart);
-  rib::Engine engine(engine_options(*config, true), printer);
-  for (auto& detector : make_detectors(*config, diagnostics))
-    engine.add_detector(std::move(detector));
+  auto detectors = make_detectors(*config, diagnostics);
   for (const Diagnostic& diagnostic : diagnostics)
     fmt::print(stderr, "{}\n", format_diagnostic(diagnostic));
   if (has_errors(diagnostics)) return 1;
-  engine.end_restore();
-
-  RecordQueue queue(kMaxDecodedOctets);
-  apart.here(Apart::kDecoder);
-  queue.post([&apart] { apart.step_aside(Apart::kEngine); });
-  EngineThread thread(engine, queue);
-  thread.start([&] {
-    engine.finish();
-    printer.wake();
-  });
-  MrtOptions source_options;
-  source_options.name_of = names_of(*config);
-  source_options.merge = options.merge;
-  source_options.to = options.to;
-  source_options.on_progress = [&](const std::string& file, std::uint64_t consumed) {
-    progress.show(read.note(file, consumed), file);
-  };
-  MrtSource source([&](bgp::RecordBatch& batch) { push_printing(queue, batch, printer); },
-                   std::move(source_options));
-  const bool opened = source.read_files(options.files);
-  source.finish();
-  queue.close();
-  printer.print_until_woken();
-  printer.flush();
-  thread.stop();
-  progress.clear();
-  print_summary(source.statistics(), engine, printer);
-  if (printer.failed()) fmt::print(stderr, "standard output: cannot be written\n");
-  return opened && !printer.failed() ? 0 : 1;
+  auto replay = std::make_unique<Replay>(*config, options, std::move(detectors));
+  const bool good = replay->run();
+  // A plugin is told of its end.
+  if (!has_plugins(*config)) keep_until_exit(std::move(replay));
+  return good ? 0 : 1;
 }
 
 }  // namespace lapwing::collector

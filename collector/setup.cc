@@ -62,12 +62,8 @@ void warn_of_unknown(const Config& config, const SettingsTable& table,
     diagnostics.push_back({config.file, place == table.positions.end() ? table.at : place->second,
                            DiagnosticKind::kWarning, std::move(text)});
   };
-  const std::vector<std::string_view> built_in = detector_names();
-  const bool plugins = std::ranges::any_of(config.detectors, [&](const SettingsTable& detector) {
-    return std::ranges::count(built_in, detector.name) == 0;
-  });
   for (const std::string& type : rule.types)
-    if (!plugins && !is_built_in_event_type(type))
+    if (!has_plugins(config) && !is_built_in_event_type(type))
       warn("types", fmt::format("no detector raises events of type \"{}\"", type));
   for (const std::string& peer : rule.peers)
     if (std::ranges::count(config.neighbors, peer, &bgp::NeighborConfig::name) == 0 &&
@@ -76,6 +72,13 @@ void warn_of_unknown(const Config& config, const SettingsTable& table,
 }
 
 }  // namespace
+
+bool has_plugins(const Config& config) {
+  const std::vector<std::string_view> built_in = detector_names();
+  return std::ranges::any_of(config.detectors, [&](const SettingsTable& detector) {
+    return std::ranges::count(built_in, detector.name) == 0;
+  });
+}
 
 std::vector<std::unique_ptr<Detector>> make_detectors(const Config& config,
                                                       std::vector<Diagnostic>& diagnostics) {

@@ -18,6 +18,9 @@ extern const char kVersion[];
 /// The names of all detectors and sinks that the program has.
 LoadOptions load_options();
 
+/// Does it name detectors that the program does not have itself?
+bool has_plugins(const Config& config);
+
 /// In the order in which the engine calls them: that of `detector_names`. Errors of their settings
 /// are added to `diagnostics`.
 std::vector<std::unique_ptr<Detector>> make_detectors(const Config& config,

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <functional>
+#include <future>
 #include <string>
 #include <thread>
 #include <vector>
@@ -307,7 +308,8 @@ TEST_CASE("who waits for the other thread does so on another processor, and runs
   CPU_ZERO(&one);
   CPU_SET(static_cast<std::size_t>(engine), &one);
   REQUIRE(::sched_setaffinity(0, sizeof one, &one) == 0);
-  apart.step_aside(Apart::kDecoder);
+  apart.begin_wait(Apart::kDecoder);
+  apart.end_wait(Apart::kDecoder);
   now = processors();
   CHECK(CPU_EQUAL(&now, &one));
   REQUIRE(::sched_setaffinity(0, sizeof all, &all) == 0);
@@ -339,6 +341,25 @@ TEST_CASE("record queue: bounded, and where it tells of room a batch of any size
   CHECK(push(2000));
   CHECK_FALSE(push(1));
   CHECK(queue.octets() == 2500);
+}
+
+TEST_CASE("record queue: tells before and after it waits, and only then") {
+  std::string told;
+  std::promise<void> waits;
+  RecordQueue queue(1000, {[&] {
+                             told += "begin ";
+                             waits.set_value();
+                           },
+                           [&] { told += "end "; }});
+  RecordQueue::Work work;
+  queue.post([] {});
+  REQUIRE(queue.pop(work));
+  CHECK(told.empty());
+  std::thread popping([&] { CHECK(queue.pop(work)); });
+  CHECK(waits.get_future().wait_for(std::chrono::seconds(10)) == std::future_status::ready);
+  queue.post([] {});
+  popping.join();
+  CHECK(told == "begin end ");
 }
 
 TEST_CASE("calm: once after much has changed, when little changes and nothing waits for the disk") {
