@@ -7,6 +7,7 @@
 #include <system_error>
 #include <tuple>
 
+#include "bgp/mrt_encode.h"
 #include "collector/input_file.h"
 
 namespace lapwing::collector {

@@ -9,7 +9,12 @@ find_package(Python3 REQUIRED COMPONENTS Interpreter)
 add_test(NAME lint COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/lint/rooms.py)
 add_test(NAME lint_self_test
   COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/lint/rooms.py --self-test)
-set_tests_properties(lint lint_self_test PROPERTIES LABELS lint TIMEOUT 60)
+add_test(NAME lint_includes
+  COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/lint/includes.py)
+add_test(NAME lint_includes_self_test
+  COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/lint/includes.py --self-test)
+set_tests_properties(lint lint_self_test lint_includes lint_includes_self_test
+  PROPERTIES LABELS lint TIMEOUT 60)
 
 # lapwing_program_test(NAME name LABEL label SCRIPT file [ARGS …] [TIMEOUT s] [LOCK routers]): runs
 # the script with --binary lapwing.
