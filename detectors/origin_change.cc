@@ -34,7 +34,8 @@ void OriginChange::on_route_change(const RouteChange& change) {
   const Asn after = origins_.origin(change.after, change.peer);
   if (before == after) return;
   if (unheard_ != 0 && after != PathOrigins::kNone) hear({prefix_of(change), after});
-  if (after != PathOrigins::kNone && (host_->counts_witnesses() || !flapping_.empty()))
+  if (after != PathOrigins::kNone &&
+      (host_->counts_witnesses() || !flapping_.empty() || !news_.empty()))
     add_witness({prefix_of(change), after}, change);
   // A first table is no news; but it may end what stands, and what leaves with it stays custom.
   if (change.baseline && (before == PathOrigins::kNone ||
@@ -81,16 +82,19 @@ void OriginChange::on_route_change(const RouteChange& change) {
   matter->second.shown = false;  // nobody said that it is gone
   matter->second.lost_with = change.peer;
   ++unheard_;
-  if (const auto news = news_.find(matter->second.key); news != news_.end())
-    if (const auto at = news->second.arrivals.find(nlri); at != news->second.arrivals.end())
-      at->second.prefix.reset();
 }
 
 void OriginChange::add_witness(const Claim& claim, const RouteChange& change) {
-  if (const auto matter = matter_of_.find(claim); matter != matter_of_.end())
-    host_->add_witness(incident_of(matter->second.key), "origin-change", change.peer);
-  if (const auto flaps = flapping_.find(claim); flaps != flapping_.end())
-    flaps->second.news.by.add(*host_, change);
+  if (const auto matter = matter_of_.find(claim); matter != matter_of_.end()) {
+    if (host_->counts_witnesses())
+      host_->add_witness(incident_of(matter->second.key), "origin-change", change.peer);
+    const auto news = news_.find(matter->second.key);
+    if (news != news_.end() && witness_arrival(news->second, claim.first, change))
+      store(matter->second.key, claim.first);
+  }
+  if (const auto flaps = flapping_.find(claim);
+      flaps != flapping_.end() && witness_arrival(flaps->second.news, claim.first, change))
+    store_flapping(claim, flaps->second);
 }
 
 EventId OriginChange::incident_of(const Key& key) {
@@ -138,18 +142,30 @@ bool OriginChange::enter(const Key& key, const Nlri& nlri, std::uint32_t times) 
 void OriginChange::note_arrival(News& news, const Nlri& nlri, const RouteChange& change,
                                 std::uint32_t times) {
   gather(news, nlri, change);
-  if (news.arrivals.size() == kMaxPrefixes) return;
+  const bool watched = watch_.change(change);
+  if (news.arrivals.size() == kMaxPrefixes) {
+    news.more_watched = news.more_watched || watched;
+    return;
+  }
   Arrival& arrival = news.arrivals[nlri];
   arrival.times = times;
-  if (host_->has_path_id(change.prefix)) return;
-  arrival.prefix = change.prefix;
-  named_.insert_or_assign(change.prefix, nlri);
+  arrival.watched = arrival.watched || watched;
+}
+
+/// Of what waits to be told: another neighbour shows it. True: by what it shows it is watched, and was
+/// not before.
+bool OriginChange::witness_arrival(News& news, const Nlri& nlri, const RouteChange& change) {
+  const auto arrival = news.arrivals.find(nlri);
+  if (arrival == news.arrivals.end()) return false;
+  gather(news, nlri, change);
+  if (arrival->second.watched) return false;
+  return arrival->second.watched = watch_.change(change);
 }
 
 void OriginChange::departed(const Nlri& nlri, Asn origin, const RouteChange& change) {
   const Claim claim(nlri, origin);
-  // Its next origin is judged by this. Of a prefix that nobody has any more a second later is soon enough:
-  // they may be all that there are.
+  // Its next origin is judged by this. Of prefixes that nobody has any more a second later is soon enough
+  // if they are many: they may be all that there are.
   store_past_now_ = store_past_now_ || change.after != kNoPath || !others_.empty();
   if (const auto flaps = flapping_.find(claim); flaps != flapping_.end())
     return end_flapping(flaps);
@@ -189,6 +205,8 @@ void OriginChange::end_flapping(ByClaim<Flapping>::iterator at) {
 /// It stays.
 void OriginChange::tell_flapping(const Claim& claim) {
   const auto at = flapping_.find(claim);
+  host_->cancel_timer(at->second.timer);
+  claim_by_timer_.erase(at->second.timer);
   Flapping flapping = std::move(at->second);
   flapping_.erase(at);
   erase_flapping(claim);
@@ -200,15 +218,12 @@ void OriginChange::tell_flapping(const Claim& claim) {
   insert_bounded(news.prefixes, nlri.prefix, kMaxPrefixes);
   news.arrivals.merge(flapping.news.arrivals);
   news.by.add(flapping.news.by);
-  news.watched = news.watched || flapping.news.watched;
   store(key, nlri);
-  on_update_end();
 }
 
 void OriginChange::gather(News& news, const Nlri& nlri, const RouteChange& change) {
   if (insert_overflows(news.prefixes, nlri.prefix, kMaxPrefixes)) news.more_prefixes = true;
   news.by.add(*host_, change);
-  news.watched = news.watched || watch_.change(change);
 }
 
 void OriginChange::on_update_end() {
@@ -228,10 +243,18 @@ void OriginChange::on_update_end() {
   }
   for (auto& [key, gone] : gone_) clear(key, gone);
   gone_.clear();
-  if (store_past_now_)
+  if (store_past_now_ || (past_.changed() && may_store_past()))
     store_past();
   else if (past_.changed() && !std::exchange(store_past_later_, true))
     host_->set_timer(kStoreTimer, host_->now() + std::chrono::seconds(1));
+}
+
+/// Where prefixes leave by the hundred thousand they are stored together, a second later.
+bool OriginChange::may_store_past() {
+  constexpr std::uint32_t kMost = 64;
+  const auto second = std::chrono::floor<std::chrono::seconds>(host_->now());
+  if (std::exchange(past_second_, second) != second) past_stores_ = 0;
+  return past_stores_++ < kMost;
 }
 
 void OriginChange::await_news(const Key& key, News& news) {
@@ -246,9 +269,13 @@ void OriginChange::on_timer(std::uint64_t timer) {
     return store_past();
   }
   if (const auto named = claim_by_timer_.find(timer); named != claim_by_timer_.end()) {
-    const Claim claim = named->second;
-    claim_by_timer_.erase(named);
-    return tell_flapping(claim);
+    const Timestamp until = flapping_.at(named->second).until;
+    std::vector<Claim> stay;
+    for (const auto& [number, claim] : claim_by_timer_)
+      if (flapping_.at(claim).until == until) stay.push_back(claim);
+    std::sort(stay.begin(), stay.end());
+    for (const Claim& claim : stay) tell_flapping(claim);
+    return on_update_end();
   }
   const auto it = by_timer_.find(timer);
   if (it == by_timer_.end()) return;
@@ -299,7 +326,10 @@ void OriginChange::raise(const Key& key, News& news, Action action) {
   const auto* matter = standing_.find(key);
   Event e = make_event(key, action, matter->since, news.prefixes.front());
   fill(e, news);
-  e.severity = news.watched ? Severity::kWarning : Severity::kNotice;
+  const bool watched = news.more_watched || std::ranges::any_of(news.arrivals, [](const auto& a) {
+                         return a.second.watched;
+                       });
+  e.severity = watched ? Severity::kWarning : Severity::kNotice;
   const Others others = others_of(key.to, news);
   std::vector<Asn> origins(others.origins.begin(), others.origins.end());
   insert_bounded(origins, key.to, origins.size() + 1);
@@ -320,11 +350,6 @@ void OriginChange::raise(const Key& key, News& news, Action action) {
   host_->emit(std::move(e));
 }
 
-bool OriginChange::is_named(PrefixId prefix, const Nlri& nlri) const {
-  const auto named = named_.find(prefix);
-  return named != named_.end() && named->second == nlri;
-}
-
 /// As the routes are now: an origin may have left since the prefix came.
 OriginChange::Others OriginChange::others_of(Asn to, const News& news) {
   Others all;
@@ -336,9 +361,7 @@ OriginChange::Others OriginChange::others_of(Asn to, const News& news) {
   };
   for (const auto& [nlri, arrival] : news.arrivals) {
     own.clear();
-    groups_.for_each_with_id(nlri, look);
-    if (arrival.prefix && is_named(*arrival.prefix, nlri))
-      host_->for_each_route(*arrival.prefix, look);
+    groups_.for_each_route(nlri, look);
     if (own.empty()) continue;
     all.alike = all.alike && (all.prefixes == 0 || own == all.origins);
     ++all.prefixes;
@@ -465,7 +488,6 @@ void OriginChange::path_released(PathId path) {
 void OriginChange::prefix_released(PrefixId prefix) {
   groups_.prefix_released(prefix);
   watch_.prefix_released(prefix);
-  if (!named_.empty()) named_.erase(prefix);
 }
 
 }  // namespace lapwing::detectors

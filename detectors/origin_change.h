@@ -67,7 +67,7 @@ class OriginChange final : public Detector {
   };
   struct Arrival {
     std::uint32_t times = 1;
-    std::optional<PrefixId> prefix;  // nullopt: its routes have path identifiers, or were dropped
+    bool watched = false;  // by one of the routes that showed it
   };
   /// What waits to be told of a matter.
   struct News {
@@ -77,7 +77,7 @@ class OriginChange final : public Detector {
     bool more_prefixes = false;
     std::map<Nlri, Arrival> arrivals;  // of them
     Witnesses by;
-    bool watched = false;
+    bool more_watched = false;  // of those that are not among `arrivals`
     bool first = false;  // the matter began with it
   };
   /// How many prefixes of the news have another origin still, and which ones.
@@ -132,12 +132,13 @@ class OriginChange final : public Detector {
   bool minds(const Claim& claim) const;
   void hear(const Claim& claim);
   void end_unheard(const PeerChange* table);
+  bool may_store_past();
+  bool witness_arrival(News& news, const Nlri& nlri, const RouteChange& change);
   void gather(News& news, const Nlri& nlri, const RouteChange& change);
   void raise(const Key& key, News& news, Action action);
   void clear(const Key& key, Gone& gone);
   void leave_news(const Key& key, std::size_t standing, Gone& gone,
                   std::map<Nlri, Timestamp>& entered);
-  bool is_named(PrefixId prefix, const Nlri& nlri) const;
   Others others_of(Asn to, const News& news);
   std::string summary_of(const Key& key, const Event& e, const News& news,
                          const Others& others) const;
@@ -152,6 +153,7 @@ class OriginChange final : public Detector {
   void erase_flapping(const Claim& claim);
   void store_past();
   bool restore_flapping(std::string_view name, std::string_view value);
+  void restore_arrival(News& news, const Nlri& nlri, const RouteChange& shown, std::uint32_t times);
 
   static constexpr std::size_t kMaxStanding = 100000;
   static constexpr std::size_t kMaxPast = 65536;
@@ -171,10 +173,11 @@ class OriginChange final : public Detector {
   PastOrigins past_{kMaxPast};
   bool store_past_now_ = false;    // at the end of this UPDATE
   bool store_past_later_ = false;  // by its timer
+  Timestamp past_second_;
+  std::uint32_t past_stores_ = 0;                  // at ends of UPDATEs in that second
   std::map<Key, News> news_;                       // of this UPDATE, or of a window
   std::map<Key, Gone> gone_;                       // of this UPDATE
   std::map<std::uint64_t, Key> by_timer_;
-  std::unordered_map<PrefixId, Nlri> named_;  // by an Arrival, and not released since
   std::map<std::uint64_t, Claim> claim_by_timer_;  // of those that flap
   std::uint64_t next_timer_ = 1;
   std::vector<Asn> others_;  // scratch of `on_route_change`

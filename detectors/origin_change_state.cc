@@ -9,7 +9,8 @@
 namespace lapwing::detectors {
 namespace {
 
-constexpr std::uint8_t kOriginFormat = 3;  // 1: without times; 2: without what waits
+// 1: without times; 2: without what waits; 3: without whether that is watched
+constexpr std::uint8_t kOriginFormat = 4;
 // Keys are told apart by their length.
 constexpr char kPastKey = 'p', kFlappingKey = 'f';
 constexpr std::size_t kPastKeySize = 5, kFlappingKeySize = 37;
@@ -25,7 +26,8 @@ std::string flapping_key(const std::pair<Nlri, Asn>& claim) {
 }  // namespace
 
 /// Key: old origin | new origin | prefix. Value: format | matter since | since | times, missing in
-/// format 1 | when it will be told (0: it was), missing in 2. Absent: not standing.
+/// format 1 | when it will be told (0: it was), missing in 2 | what waits is watched (1), missing in 3.
+/// Absent: not standing.
 void OriginChange::store(const Key& key, const Nlri& nlri) {
   if (!host_->keeps_state()) return;
   std::string name;
@@ -43,15 +45,18 @@ void OriginChange::store(const Key& key, const Nlri& nlri) {
   const bool waits =
       news != news_.end() && !news->second.first && news->second.arrivals.contains(nlri);
   put_time(value, waits ? news->second.due : Timestamp{});
+  put_u8(value, waits && news->second.arrivals.at(nlri).watched ? 1 : 0);
   host_->put_state(name, value);
 }
 
-/// Value: times | from (4) | until.
+/// Value: times | from (4) | until | watched (1), missing before format 4 of what stands.
 void OriginChange::store_flapping(const Claim& claim, const Flapping& flapping) {
   std::string value;
   put_u32(value, flapping.times);
   put_u32(value, flapping.from);
   put_time(value, flapping.until);
+  const auto& arrivals = flapping.news.arrivals;
+  put_u8(value, !arrivals.empty() && arrivals.begin()->second.watched ? 1 : 0);
   host_->put_state(flapping_key(claim), value);
 }
 
@@ -78,6 +83,7 @@ bool OriginChange::restore_flapping(std::string_view name, std::string_view valu
   flapping.times = v.u32();
   flapping.from = v.u32();
   flapping.until = v.time();
+  flapping.news.arrivals[nlri].watched = !v.at_end() && v.u8() != 0;
   flapping.shown = false;
   return k.at_end() && v.at_end();
 }
@@ -101,6 +107,7 @@ void OriginChange::restore_state(std::string_view name, std::string_view value) 
   const Timestamp matter_since = v.time(), since = v.time();
   const std::uint32_t times = format == 1 ? 1 : v.u32();
   const Timestamp due = format < 3 ? Timestamp{} : v.time();
+  const bool watched = format >= 4 && v.u8() != 0;
   refuse_unless(format != 0 && format <= kOriginFormat && k.at_end() && v.at_end());
   standing_.restore(key, nlri, matter_since, since);
   matter_of_.emplace(Claim(nlri, key.to), Standing{key, times, false});
@@ -108,7 +115,7 @@ void OriginChange::restore_state(std::string_view name, std::string_view value) 
   News& news = news_[key];
   news.due = due;
   insert_overflows(news.prefixes, nlri.prefix, kMaxPrefixes);
-  news.arrivals[nlri].times = times;
+  news.arrivals[nlri] = {times, watched};
 }
 
 void OriginChange::restore_route(const RouteView& route) {
@@ -124,12 +131,20 @@ void OriginChange::restore_route(const RouteView& route) {
     at->second.shown = true;
     const auto news = news_.find(at->second.key);
     if (news != news_.end() && news->second.arrivals.contains(claim.first))
-      note_arrival(news->second, claim.first, shown, at->second.times);
+      restore_arrival(news->second, claim.first, shown, at->second.times);
   }
   const auto at = flapping_.find(claim);
   if (at == flapping_.end()) return;
-  note_arrival(at->second.news, claim.first, shown, at->second.times);
+  restore_arrival(at->second.news, claim.first, shown, at->second.times);
   at->second.shown = true;
+}
+
+/// Whether it is watched was told when it came; its path may be another by now.
+void OriginChange::restore_arrival(News& news, const Nlri& nlri, const RouteChange& shown,
+                                   std::uint32_t times) {
+  const bool watched = news.arrivals[nlri].watched;
+  note_arrival(news, nlri, shown, times);
+  news.arrivals[nlri].watched = watched;
 }
 
 void OriginChange::start_up() {

@@ -11,8 +11,9 @@
 namespace lapwing::detectors {
 namespace {
 
-constexpr std::uint8_t kFindingFormat = 2;
-constexpr std::uint8_t kFindingTaught = 1, kFindingRaised = 2, kFindingWaits = 4;
+// 1: without what waits; 2: without since when it is gone
+constexpr std::uint8_t kFindingFormat = 3;
+constexpr std::uint8_t kFindingTaught = 1, kFindingRaised = 2, kFindingWaits = 4, kFindingGone = 8;
 
 std::string key_of(const Finding& f) {
   std::string key;
@@ -134,6 +135,7 @@ void PathFindings::decide(Entry& entry) {
     if (s.raised && !s.gone_due) {
       s.gone_at = now;
       s.gone_due = now + settings_.linger;
+      store(entry);
       set_timer(entry);
     }
     return;
@@ -141,6 +143,7 @@ void PathFindings::decide(Entry& entry) {
   s.went = {};  // others show it still
   if (s.gone_due) {
     s.gone_due.reset();
+    store(entry);
     set_timer(entry);
   }
   if (s.gathered == 0) return;
@@ -254,20 +257,21 @@ void PathFindings::emit(Entry& entry, Action action) {
   host_->emit(std::move(e));
 }
 
-/// format | flags | times | first seen | raised at | what waits in a window, if anything does; missing in
-/// format 1. What waits to be told gone is found again from the routes after a restart.
+/// format | flags | times | first seen | raised at | where flagged: since when no route shows it | where
+/// flagged: what waits in a window.
 void PathFindings::store(Entry& entry) {
   if (!host_->keeps_state()) return;
   State& s = entry.second;
   s.stored = s.came.routes.size();
   std::string value;
   put_u8(value, kFindingFormat);
-  put_u8(value, static_cast<std::uint8_t>((s.taught ? kFindingTaught : 0) |
-                                          (s.raised ? kFindingRaised : 0) |
-                                          (s.window_due ? kFindingWaits : 0)));
+  put_u8(value, static_cast<std::uint8_t>(
+                    (s.taught ? kFindingTaught : 0) | (s.raised ? kFindingRaised : 0) |
+                    (s.window_due ? kFindingWaits : 0) | (s.gone_due ? kFindingGone : 0)));
   put_u32(value, s.times);
   put_time(value, s.first_seen);
   put_time(value, s.raised_at);
+  if (s.gone_due) put_time(value, s.gone_at);
   if (s.window_due) put_waiting(value, s);
   host_->put_state(key_of(entry.first), value);
 }
@@ -309,6 +313,10 @@ void PathFindings::restore_state(std::string_view key, std::string_view value) {
   s.times = v.u32();
   s.first_seen = v.time();
   s.raised_at = v.time();
+  if ((flags & kFindingGone) != 0) {
+    s.gone_at = v.time();
+    s.gone_due = s.gone_at + settings_.linger;
+  }
   if ((flags & kFindingWaits) != 0) read_waiting(v, s);
   if (format == 0 || format > kFindingFormat || !k.at_end() || !v.at_end())
     throw std::runtime_error(fmt::format("{}: stored state is damaged or of a newer format", name()));
@@ -336,7 +344,8 @@ void PathFindings::start_up() {
   for (Entry& entry : findings_) {
     State& s = entry.second;
     s.waited.clear();
-    if (s.window_due) set_timer(entry);
+    if (s.routes != 0) s.gone_due.reset();
+    if (s.window_due || s.gone_due) set_timer(entry);
     // Routes without knowledge: switched on after they were stored. They teach.
     if (s.routes != 0 && !s.raised && !s.taught) {
       s.taught = true;

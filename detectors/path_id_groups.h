@@ -1,4 +1,4 @@
-// Which NLRI are one prefix: those that differ in nothing but the path identifier (RFC 7911).
+// Which NLRI are one prefix: those that differ in nothing but the path identifier (RFC 7911), or have none.
 //
 // Costs memory only where a neighbour uses ADD-PATH. Thread: engine. Owns: the groups.
 #pragma once
@@ -37,20 +37,22 @@ class PathIdGroups {
   /// until `fn` returns false.
   template <typename Fn>
   void for_each_route(PrefixId prefix, Fn&& fn) const {
+    if (groups_.empty()) return host_->for_each_route(prefix, fn);
     const auto key = keys_.find(prefix);
-    if (key == keys_.end()) return host_->for_each_route(prefix, fn);
-    for_each_with_id(key->second, fn);
+    for_each_route(key == keys_.end() ? host_->nlri(prefix) : key->second, fn);
   }
 
-  /// The same for an NLRI without path identifier, of those routes only that have one.
+  /// The same for an NLRI without path identifier.
   template <typename Fn>
-  void for_each_with_id(const Nlri& nlri, Fn&& fn) const {
+  void for_each_route(const Nlri& nlri, Fn&& fn) const {
+    bool more = true;
+    const auto look = [&](const RouteView& route) { return more = fn(route); };
+    if (const auto plain = host_->find_prefix(nlri)) host_->for_each_route(*plain, look);
     const auto group = groups_.find(nlri);
     if (group == groups_.end()) return;
-    bool more = true;
     for (const PrefixId id : group->second) {
-      host_->for_each_route(id, [&](const RouteView& route) { return more = fn(route); });
       if (!more) return;
+      host_->for_each_route(id, look);
     }
   }
 

@@ -193,6 +193,23 @@ void PluginDetector::fill_questions(lapwing_host& c) {
                               static_cast<std::uint8_t>(p.internal ? 1 : 0)},
                  out);
   };
+  c.find_prefix = [](CHost h, const lapwing_nlri* nlri, std::uint32_t* prefix) {
+    const Host* const host = of(h).reach("find_prefix");
+    if (host == nullptr) return 0;
+    if (nlri == nullptr || prefix == nullptr || nlri->size < sizeof *nlri ||
+        !is_prefix(nlri->prefix)) {
+      of(h).refuse("find_prefix",
+                   "`nlri` or `prefix` is NULL, or it is no NLRI by its size, version and length");
+      return 0;
+    }
+    const auto found = host->find_prefix({{nlri->afi, nlri->safi},
+                                          nlri->rd,
+                                          from_c(nlri->prefix),
+                                          nlri->has_path_id != 0,
+                                          nlri->path_id});
+    if (found) *prefix = *found;
+    return found ? 1 : 0;
+  };
   c.watches_prefix = [](CHost h, const lapwing_prefix* prefix) {
     PluginDetector& self = of(h);
     if (self.reach("watches_prefix") == nullptr) return 0;

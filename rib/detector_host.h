@@ -56,6 +56,11 @@ class Engine::DetectorHost final : public Host {
   Nlri nlri(PrefixId id) const override { return bgp::to_nlri(engine_.prefixes_.key(id)); }
   Prefix prefix(PrefixId id) const override { return engine_.prefixes_.prefix(id); }
   bool has_path_id(PrefixId id) const override { return engine_.prefixes_.has_path_id(id); }
+  std::optional<PrefixId> find_prefix(const Nlri& nlri) const override {
+    const bgp::NlriKey key = bgp::to_key(nlri);
+    const PrefixId found = engine_.prefixes_.find(key, PrefixTable::hash(key));
+    return found == PrefixTable::kNone ? std::nullopt : std::optional(found);
+  }
   const PeerInfo& peer(PeerId id) const override { return engine_.peers_[id]->info; }
   bool has_path(PathId id) const override { return engine_.paths_.contains(id); }
   bool has_prefix(PrefixId id) const override { return engine_.prefixes_.contains(id); }

@@ -4,3 +4,7 @@ lapwing_test(NAME engine_test
           unit/rib_engine_detectors_test.cc unit/rib_engine_limits_test.cc
           unit/rib_engine_neighbors_test.cc
   LIBS lapwing_engine)
+
+lapwing_test(NAME restart_equality_test
+  SOURCES unit/restart_equality_test.cc
+  LIBS lapwing_engine lapwing_detectors lapwing_sinks)

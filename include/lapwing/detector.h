@@ -123,6 +123,9 @@ class Host {
   virtual Prefix prefix(PrefixId id) const { return nlri(id).prefix; }
   /// Its NLRI has a path identifier (RFC 7911); cheaper than the whole.
   virtual bool has_path_id(PrefixId id) const { return nlri(id).has_path_id; }
+  /// Its id where a neighbour has a route for it, or had one lately. What differs in its path identifier,
+  /// or has none, is another NLRI of the same prefix.
+  virtual std::optional<PrefixId> find_prefix(const Nlri&) const = 0;
   virtual const PeerInfo& peer(PeerId) const = 0;
   /// False: the id stands for nothing, now.
   virtual bool has_path(PathId) const = 0;

@@ -209,6 +209,9 @@ struct lapwing_host {
      incident parts, its id being its incident, there are no witnesses. */
   void (*add_witness)(const lapwing_host* host, const char* type, const uint64_t* incident_parts,
                       size_t incident_part_count, uint32_t peer);
+  /* 1: `*prefix` is the id of this NLRI, for which a neighbour has a route, or had one lately. A prefix
+     that some neighbours show with path identifiers and others without has an id for each. */
+  int (*find_prefix)(const lapwing_host* host, const lapwing_nlri* nlri, uint32_t* prefix);
 };
 
 enum { LAPWING_ROUTES_NONE = 0, LAPWING_ROUTES_LIVE = 1, LAPWING_ROUTES_ALL = 2 };

@@ -29,6 +29,7 @@ static void visit(void* context, const lapwing_route* route) {
 static void early(const hostile* self) {
   const lapwing_host* host = self->host;
   const uint64_t part = 1;
+  uint32_t found;
   lapwing_prefix prefix;
   lapwing_event event;
   lapwing_peer peer;
@@ -53,6 +54,7 @@ static void early(const hostile* self) {
   if (is(self, "early put_state")) host->put_state(host, text("a"), text("b"));
   if (is(self, "early erase_state")) host->erase_state(host, text("a"));
   if (is(self, "early emit")) host->emit(host, &event);
+  if (is(self, "early find_prefix")) host->find_prefix(host, &nlri, &found);
   if (is(self, "early add_witness")) host->add_witness(host, "odd", &part, 1, 0);
   if (is(self, "no key")) host->integer_setting(host, NULL, 0, 0, 1);
   if (is(self, "no text key")) host->text_setting(host, NULL, "");
@@ -87,7 +89,7 @@ static void destroy(void* p) {
 static void ask(const hostile* self, const lapwing_route_change* change) {
   const lapwing_host* host = self->host;
   const uint64_t part = 1;
-  uint32_t hop;
+  uint32_t hop, found;
   lapwing_prefix prefix;
   lapwing_peer peer;
   lapwing_nlri nlri;
@@ -107,6 +109,10 @@ static void ask(const hostile* self, const lapwing_route_change* change) {
   if (is(self, "nlri size")) nlri.size = 0, host->nlri(host, change->prefix, &nlri);
   if (is(self, "peer id")) host->peer(host, NOWHERE, &peer);
   if (is(self, "no peer")) host->peer(host, change->peer, NULL);
+  if (is(self, "no found nlri")) host->find_prefix(host, NULL, &found);
+  if (is(self, "no found id"))
+    host->nlri(host, change->prefix, &nlri), host->find_prefix(host, &nlri, NULL);
+  if (is(self, "found version")) host->find_prefix(host, &nlri, &found);
   if (is(self, "watched version")) prefix.version = 5, host->watches_prefix(host, &prefix);
   if (is(self, "no watched prefix")) host->watches_prefix(host, NULL);
   if (is(self, "route id")) host->for_each_route(host, NOWHERE, visit, NULL);
@@ -212,6 +218,18 @@ static void on_route_change(void* p, const lapwing_route_change* change) {
   if (is(self, "no path") && self->host->as_path(self->host, LAPWING_NO_PATH, &hop, 1) == 0 &&
       self->host->path(self->host, LAPWING_NO_PATH).size == 0) {
     self->host->put_state(self->host, text("empty"), text(""));
+    return;
+  }
+  if (is(self, "find")) {
+    lapwing_nlri nlri;
+    memset(&nlri, 0, sizeof nlri);
+    nlri.size = sizeof nlri;
+    self->host->nlri(self->host, change->prefix, &nlri);
+    if (self->host->find_prefix(self->host, &nlri, &hop) == 1 && hop == change->prefix) {
+      nlri.has_path_id = 1;
+      if (self->host->find_prefix(self->host, &nlri, &hop) == 0)
+        self->host->put_state(self->host, text("found"), text(""));
+    }
     return;
   }
   ask(self, change);

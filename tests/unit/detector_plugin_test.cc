@@ -142,6 +142,8 @@ Settings hostile(const std::string& mode) {
 TEST_CASE("plugin: what it hands over wrongly makes it fail, with the call and what is wrong") {
   constexpr const char* kNoPrefix =
       "`watches_prefix`: `prefix` is NULL, or no prefix by its version and length";
+  constexpr const char* kNoNlri =
+      "`find_prefix`: `nlri` or `prefix` is NULL, or it is no NLRI by its size, version and length";
   constexpr const char* kNoWitness =
       "`add_witness`: a type is lower-case words joined by hyphens, at most 64 octets";
   constexpr std::pair<const char*, const char*> kSlips[] = {
@@ -153,6 +155,9 @@ TEST_CASE("plugin: what it hands over wrongly makes it fail, with the call and w
       {"nlri size", "`nlri`: `out` is NULL, or its `size` is not set"},
       {"peer id", "`peer`: no neighbour has the id 99999999"},
       {"no peer", "`peer`: `out` is NULL, or its `size` is not set"},
+      {"no found nlri", kNoNlri},
+      {"no found id", kNoNlri},
+      {"found version", kNoNlri},
       {"watched version", kNoPrefix},
       {"no watched prefix", kNoPrefix},
       {"route id", "`for_each_route`: no prefix has the id 99999999"},
@@ -222,6 +227,9 @@ TEST_CASE("plugin: what is no slip is told") {
   PluginScene empty(file("hostile"), hostile("no path"));
   empty.host.announce(empty.a, {"10.0.0.0/24"}, "1 100");
   CHECK(empty.host.state.contains("empty"));
+  PluginScene finds(file("hostile"), hostile("find"));
+  finds.host.announce(finds.a, {"10.0.0.0/24"}, "1 100");
+  CHECK(finds.host.state.contains("found"));
 }
 
 TEST_CASE("plugin: texts are valid UTF-8 of bounded size, prefixes end with their length") {
@@ -240,7 +248,8 @@ TEST_CASE("plugin: texts are valid UTF-8 of bounded size, prefixes end with thei
 TEST_CASE("plugin: within `create` there are settings and `fail`, and nothing else") {
   for (const std::string call :
        {"now", "path", "as_path", "nlri", "peer", "watches_prefix", "watches_as", "for_each_route",
-        "set_timer", "cancel_timer", "put_state", "erase_state", "emit", "add_witness"}) {
+        "set_timer", "cancel_timer", "put_state", "erase_state", "emit", "add_witness",
+        "find_prefix"}) {
     CAPTURE(call);
     Settings settings = hostile("early " + call);
     std::unique_ptr<Detector> detector;

@@ -17,6 +17,7 @@ class Names final : public Host {
   Timestamp now() const override { return {}; }
   PathView path(PathId) const override { return {}; }
   Nlri nlri(PrefixId id) const override { return nlris.at(id); }
+  std::optional<PrefixId> find_prefix(const Nlri&) const override { return std::nullopt; }
   const PeerInfo& peer(PeerId) const override { return peer_; }
   bool has_path(PathId) const override { return false; }
   bool has_prefix(PrefixId id) const override { return id < nlris.size(); }

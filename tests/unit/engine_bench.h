@@ -158,6 +158,8 @@ struct Bench {
 };
 
 struct Batch : bgp::RecordBatch {
+  std::uint32_t source = 0;  // whose records are added
+
   Batch& declare(std::int64_t t, const std::string& name, bool midway = false,
                  Asn local_as = 64512) {
     bgp::PeerDetail detail;
@@ -165,7 +167,7 @@ struct Batch : bgp::RecordBatch {
     detail.as = 3333;
     detail.local_as = local_as;
     detail.joined_midway = midway;
-    add_peer(at(t), 0, detail);
+    add_peer(at(t), source, detail);
     return *this;
   }
   Batch& declare_limited(std::int64_t t, std::uint64_t limit, bool shut_down) {
@@ -190,15 +192,15 @@ struct Batch : bgp::RecordBatch {
   Batch& up(std::int64_t t) {
     bgp::SessionDetail detail;
     detail.families = {kIpv4Unicast};
-    add_session(at(t), 0, bgp::RecordKind::kPeerUp, detail);
+    add_session(at(t), source, bgp::RecordKind::kPeerUp, detail);
     return *this;
   }
   Batch& down(std::int64_t t) {
-    add_session(at(t), 0, bgp::RecordKind::kPeerDown, {});
+    add_session(at(t), source, bgp::RecordKind::kPeerDown, {});
     return *this;
   }
   Batch& mark(std::int64_t t, bgp::RecordKind kind) {
-    add_mark(at(t), 0, kind, kIpv4Unicast);
+    add_mark(at(t), source, kind, kIpv4Unicast);
     return *this;
   }
   Batch& end_of_rib(std::int64_t t) { return mark(t, bgp::RecordKind::kEndOfRib); }
@@ -206,6 +208,7 @@ struct Batch : bgp::RecordBatch {
                 const std::vector<std::string>& announced, const std::vector<Asn>& ases) {
     bgp::Record r;
     r.time = at(t);
+    r.peer = source;
     r.kind = bgp::RecordKind::kUpdate;
     r.nlri_at = static_cast<std::uint32_t>(nlri.size());
     for (const auto& p : withdrawn) nlri.push_back(key_of(p));

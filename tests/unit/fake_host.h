@@ -338,6 +338,10 @@ class FakeHost final : public Host {
   PathView path(PathId id) const override { return PathView(Octets(paths_.at(id))); }
   Nlri nlri(PrefixId id) const override { return prefixes_.at(id); }
   const PeerInfo& peer(PeerId id) const override { return peers_.at(id); }
+  std::optional<PrefixId> find_prefix(const Nlri& nlri) const override {
+    const auto it = prefix_ids_.find(nlri);
+    return it == prefix_ids_.end() ? std::nullopt : std::optional(it->second);
+  }
   bool has_path(PathId id) const override { return paths_.contains(id); }
   bool has_prefix(PrefixId id) const override { return prefixes_.contains(id); }
   bool has_peer(PeerId id) const override { return id < peers_.size(); }
