@@ -23,11 +23,6 @@ using std::chrono::seconds;
 
 constexpr std::size_t kSmallBuffer = 8 * 1024;
 
-bool is_loopback(const IpAddress& address) {
-  static const IpAddress kSix = *parse_address("::1");
-  return address.version == IpVersion::kV4 ? address.bytes[0] == 127 : address == kSix;
-}
-
 std::string error_text(int error) { return std::system_category().message(error); }
 
 }  // namespace

@@ -67,12 +67,6 @@ bool is_unspecified(const IpAddress& address) {
                      [](std::uint8_t b) { return b == 0; });
 }
 
-bool is_loopback(const IpAddress& address) {
-  if (address.version == IpVersion::kV4) return address.bytes[0] == 127;
-  return address.bytes[15] == 1 && std::all_of(address.bytes.begin(), address.bytes.end() - 1,
-                                               [](std::uint8_t b) { return b == 0; });
-}
-
 bool is_multicast(const IpAddress& address) {
   return address.version == IpVersion::kV4 ? (address.bytes[0] & 0xf0) == 0xe0
                                            : address.bytes[0] == 0xff;

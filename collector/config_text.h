@@ -27,7 +27,6 @@ std::optional<bgp::Endpoint> parse_endpoint(std::string_view text, std::uint16_t
 std::string endpoint_text(const bgp::Endpoint& endpoint);
 
 bool is_unspecified(const IpAddress& address);
-bool is_loopback(const IpAddress& address);
 bool is_multicast(const IpAddress& address);
 bool is_link_local_v6(const IpAddress& address);
 

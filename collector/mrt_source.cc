@@ -4,6 +4,7 @@
 #include <cassert>
 #include <functional>
 #include <memory>
+#include <numeric>
 #include <queue>
 #include <span>
 #include <utility>
@@ -107,7 +108,12 @@ bool MrtSource::read_merged(const std::vector<std::string>& paths) {
   std::vector<FileHead> heads;
   for (const std::string& path : paths) heads.push_back(head_of(path));
   collectors_.place(heads);
-  for (std::size_t i = 0; i < paths.size(); ++i) due.push({heads[i].time, i});
+  // What is of one time comes by collector, so that the order of naming means nothing.
+  std::vector<std::size_t> file(paths.size());
+  std::iota(file.begin(), file.end(), std::size_t{0});
+  std::ranges::stable_sort(
+      file, {}, [&heads](std::size_t i) { return std::pair(heads[i].collector, heads[i].time); });
+  for (std::size_t i = 0; i < paths.size(); ++i) due.push({heads[file[i]].time, i});
   bool readable = true;
   while (!due.empty()) {
     const Next next = due.top();
@@ -116,9 +122,10 @@ bool MrtSource::read_merged(const std::vector<std::string>& paths) {
     if (stream) {
       read_record(*stream);
     } else {
-      stream = std::make_unique<Stream>(paths[next.number], statistics_);
-      stream->looked_into = heads[next.number].looked_into;
-      take_collector(*stream, heads[next.number]);
+      const FileHead& head = heads[file[next.number]];
+      stream = std::make_unique<Stream>(paths[file[next.number]], statistics_);
+      stream->looked_into = head.looked_into;
+      take_collector(*stream, head);
       if (!stream->cursor.open()) {
         readable = false;
         continue;
@@ -331,7 +338,8 @@ void MrtSource::read_open(MrtPeer& peer, Timestamp time, Octets body, bool from_
   peer.start_seen = true;
   (from_local ? peer.our_open : peer.their_open) = std::move(open);
   if (!peer.our_open || !peer.their_open) return;
-  const bgp::SessionParameters session = bgp::negotiate(*peer.our_open, *peer.their_open);
+  bgp::SessionParameters session = bgp::negotiate(*peer.our_open, *peer.their_open);
+  session.loopback = is_loopback(peer.address);
   peer.add_path = session.add_path;
   if (peer.recorded()) peer.session = session;
 }

@@ -4,8 +4,8 @@
 //     source.read_files(paths);
 //     source.finish();
 //
-// Files are read in the given order, or side by side in order of time (`merge`: of equal times, the
-// file named first; a file is opened when its time has come). Neighbours live on from one file to
+// Files are read in the given order, or side by side in order of time (`merge`: of equal times,
+// by collector; a file is opened when its time has come). Neighbours live on from one file to
 // the next, and one neighbour may be in several; side by side, collectors are told apart
 // (collector/mrt_collectors.h). A table dump
 // (TABLE_DUMP, TABLE_DUMP_V2) brings its neighbours up and is their first table (kEndOfRib at its

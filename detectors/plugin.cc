@@ -12,7 +12,6 @@
 
 #include "detectors/plugin_detector.h"
 #include "detectors/plugin_event.h"
-#include "detectors/suppression.h"
 
 namespace lapwing::detectors {
 namespace {
@@ -104,7 +103,7 @@ std::unique_ptr<Detector> load_plugin(const std::string& name, std::string_view 
     settings.error("plugin", "a detector is named in lower-case words joined by hyphens");
     return nullptr;
   }
-  if (name == kSuppressionName) {
+  if (std::ranges::count(kOwnNames, name) != 0) {
     settings.error("plugin", "that name is Lapwing's own");
     return nullptr;
   }

@@ -13,6 +13,9 @@
 
 namespace lapwing::detectors {
 
+/// Lapwing's own, beside the names of built-in detectors: what judges events, and what feeds the API.
+inline constexpr std::string_view kOwnNames[] = {"suppression", "update-feed"};
+
 /// The setting `plugin` names the file, relative to `directory`. nullptr and an error at `plugin` in
 /// `settings` when it cannot be used.
 std::unique_ptr<Detector> load_plugin(const std::string& name, std::string_view directory,

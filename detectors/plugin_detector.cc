@@ -57,7 +57,11 @@ PluginDetector::PluginDetector(std::string name, const lapwing_plugin_table& tab
 
 PluginDetector::~PluginDetector() {
   host_ = nullptr;  // what is told within `destroy` would belong to nothing
-  if (self_ != nullptr && table_.destroy != nullptr) table_.destroy(self_);
+  if (self_ == nullptr || table_.destroy == nullptr) return;
+  try {
+    table_.destroy(self_);
+  } catch (...) {  // it is gone, and nobody is left to fail
+  }
 }
 
 PluginDetector& PluginDetector::of(const lapwing_host* host) {

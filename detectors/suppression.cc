@@ -484,7 +484,10 @@ void Suppression::start_up() {
     // A rule that is gone, or changed, keeps nothing back.
     const SuppressionRule* const rule = rule_for(held.event);
     const auto end = rule != nullptr ? end_of(*rule, held.event) : std::nullopt;
-    held.due = end.value_or(rule != nullptr && waits_for_peers(*rule) ? kNever : host_->now());
+    const bool for_peers = rule != nullptr && waits_for_peers(*rule);
+    held.due = end.value_or(for_peers ? kNever : host_->now());
+    if ((end || for_peers) && std::exchange(held.rule, rule->name) != rule->name)
+      store_held(raise, held);
     note_due(held);
   }
   untyped_.clear();

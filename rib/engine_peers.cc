@@ -487,8 +487,10 @@ void Engine::DetectorHost::fire(std::uint64_t key) {
 }
 
 void Engine::DetectorHost::disable(const char* error) {
+  constexpr std::size_t kMost = 4096;
   std::string what;
-  append_utf8(what, error);
+  append_utf8(what, std::string_view(error).substr(0, kMost));
+  what.resize(cut_utf8(what, kMost).size());
   enabled_ = false;
   engine_.timers_.cancel_all(number_);
   if (engine_.options_.on_detector_failed) engine_.options_.on_detector_failed(name(), what);

@@ -15,7 +15,7 @@
  *              What a plugin passes to a host function is copied.
  * [Errors]     A call that fails says so with `fail`: the detector is disabled for the rest of the run,
  *              and an event of type `detector-failed` carries the text. A C++ exception that leaves a
- *              call does the same. A slow call delays every neighbour; nothing is lost meanwhile.
+ *              call does the same; one that leaves `destroy` is dropped. A slow call delays every neighbour; nothing is lost meanwhile.
  * [Mistakes]   What a plugin hands over is checked. A host function that is given an id that stands for
  *              nothing, NULL with a count or a size, a prefix that is none, or an event that no sink could
  *              write does nothing, answers with zeros (a setting: with the fallback), and the plugin

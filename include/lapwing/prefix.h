@@ -90,6 +90,13 @@ struct IpAddress {
   }
 };
 
+/// 127/8 (RFC 1122 3.2.1.3) or ::1 (RFC 4291 2.5.3).
+constexpr bool is_loopback(const IpAddress& a) {
+  IpAddress six{IpVersion::kV6, {}};
+  six.bytes[15] = 1;
+  return a.version == IpVersion::kV4 ? a.bytes[0] == 127 : a == six;
+}
+
 /// RFC 5952 text for IPv6, dotted quad for IPv4, into at least INET6_ADDRSTRLEN octets; returns its end.
 inline char* write_address(char* out, const IpAddress& a) {
   if (a.version == IpVersion::kV6)

@@ -18,6 +18,7 @@ class QuietPeer {
     if (mode_ == "throw-at-create") throw std::runtime_error("no, thanks");
   }
 
+  bool throws_at_end() const { return mode_ == "throw-at-destroy"; }
   void heard(const lapwing_route_change& change) {
     if (change.peer_removed != 0) return;
     if (mode_ == "throw") throw std::runtime_error("out of a plugin");
@@ -114,7 +115,11 @@ extern "C" const lapwing_plugin_table* lapwing_plugin(void) {
     t.routes = LAPWING_ROUTES_ALL;
     t.version = "1.0";
     t.create = [](const lapwing_host* host, const char*) -> void* { return new QuietPeer(host); };
-    t.destroy = [](void* self) { delete &of(self); };
+    t.destroy = [](void* self) {
+      const bool throws = of(self).throws_at_end();
+      delete &of(self);
+      if (throws) throw std::runtime_error("not yet");
+    };
     t.on_route_change = [](void* self, const lapwing_route_change* c) { of(self).heard(*c); };
     t.on_timer = [](void* self, std::uint64_t key) {
       of(self).quiet(static_cast<std::uint32_t>(key));

@@ -127,6 +127,11 @@ TEST_CASE("plugin that throws, fails, or makes no proper event: an exception for
     PluginScene s(file("quiet_peer"), settings);
     CHECK_THROWS_WITH(s.host.announce(s.a, {"10.0.0.0/24"}, "1 100"), text);
   }
+  Settings settings;
+  settings.set("mode", std::string("throw-at-destroy"));
+  PluginScene s(file("quiet_peer"), settings);
+  s.host.announce(s.a, {"10.0.0.0/24"}, "1 100");
+  CHECK_NOTHROW(s.detector.reset());
 }
 
 namespace {
@@ -303,10 +308,12 @@ TEST_CASE("plugin: what cannot be used is refused with the reason, and nothing i
     REQUIRE(errors.size() == 1);
     CHECK(errors[0].message == "a detector is named in lower-case words joined by hyphens");
   }
-  Settings taken;
-  taken.set("plugin", file("quiet_peer"));
-  CHECK(detectors::load_plugin("suppression", LAPWING_PLUGINS, taken) == nullptr);
-  CHECK(taken.finish().at(0).message == "that name is Lapwing's own");
+  for (const char* const name : {"suppression", "update-feed"}) {
+    Settings taken;
+    taken.set("plugin", file("quiet_peer"));
+    CHECK(detectors::load_plugin(name, LAPWING_PLUGINS, taken) == nullptr);
+    CHECK(taken.finish().at(0).message == "that name is Lapwing's own");
+  }
   for (const char* const name : {"mine", "my-2nd-one", "x9"}) CHECK(detectors::is_hyphenated(name));
 }
 

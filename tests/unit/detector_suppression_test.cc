@@ -268,6 +268,20 @@ TEST_CASE("suppression: a rule that is gone, or changed, keeps nothing back") {
   }
 }
 
+TEST_CASE("suppression: what is held back goes by the rule that has another name after a reload") {
+  SuppressionRule lasts = rule("before");
+  lasts.min_duration = seconds(60);
+  Filter f({lasts});
+  CHECK_FALSE(f.send("outage", Action::kRaise));
+  f.rules[0].name = "after";
+  f.restart();
+  f.restart();
+  f.host.after(seconds(30));
+  CHECK_FALSE(f.send("outage", Action::kClear));
+  CHECK(f.listed().find(R"({"rule":"after","count":2})") != std::string::npos);
+  CHECK(f.listed().find("before") == std::string::npos);
+}
+
 TEST_CASE("suppression: an update of what was suppressed is its raise, of what waits it waits, too") {
   SuppressionRule half = rule("half"), lasts = rule("lasts");
   half.types = {"hijack"};

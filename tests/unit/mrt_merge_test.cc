@@ -320,6 +320,15 @@ TEST_CASE("merge: the order of naming means nothing") {
   } while (std::next_permutation(order.begin(), order.end()));
 }
 
+TEST_CASE("merge: what is of one time comes by collector, whichever is named first") {
+  const Peer one{"192.0.2.1", 64501};
+  const Bytes low = table(100, one, "192.0.2.200") + announce(101, one, "198.51.100.0/24");
+  const Bytes high = table(100, one, "192.0.2.201") + announce(101, one, "192.0.2.0/24");
+  CHECK(said({low, high}) == said({high, low}));
+  CHECK(said({high, low}).find("192.0.2.1 +198.51.100.0/24\n192.0.2.1@192.0.2.201 +192.0.2.0/24") !=
+        std::string::npos);
+}
+
 TEST_CASE("merge: configured names, and the AS behind them, are told apart too") {
   const auto name_of = [](const lapwing::IpAddress&) { return std::optional<std::string>("edge"); };
   const Peer a{"192.0.2.1", 64501, 64500, kOne}, b{"192.0.2.1", 64501, 64500, kTwo};
@@ -327,8 +336,8 @@ TEST_CASE("merge: configured names, and the AS behind them, are told apart too")
   std::vector<Bytes> files;
   for (const Peer& peer : {a, b, c, d}) files.push_back(announce(100, peer, "10.1.0.0/16"));
   CHECK(said(replay(files, {.name_of = name_of, .merge = true})) ==
-        "edge +10.1.0.0/16\nedge@198.51.100.2 +10.1.0.0/16\n"
-        "edge#64502 +10.1.0.0/16\nedge#64502@198.51.100.2 +10.1.0.0/16\n");
+        "edge +10.1.0.0/16\nedge#64502 +10.1.0.0/16\n"
+        "edge@198.51.100.2 +10.1.0.0/16\nedge#64502@198.51.100.2 +10.1.0.0/16\n");
 }
 
 TEST_CASE("merge: two Lapwings that give one name are two, a start of one is none of the other") {

@@ -100,6 +100,32 @@ TEST_CASE("recording: a session is read back as it was, with its name, OPENs and
   CHECK(r.statistics.malformed == 0);
 }
 
+TEST_CASE("recording: a neighbour on the same host has next hops of it, as in its session") {
+  for (const char* const address : {"127.0.0.2", "192.0.2.1"}) {
+    CAPTURE(address);
+    const mrt::SessionEnds ends{ip(address), ip("192.0.2.254"), 64501, 64500};
+    mrt::Mark mark;
+    mark.kind = mrt::Mark::Kind::kPeer;
+    mark.text = "edge1";
+    mark.peers = {{ends.peer, {}, 64501}, {ends.local, ends.local, 64500}};
+    Bytes file = start_mark(), ours, theirs;
+    mrt::append_mark(mark, at(90), ends.local, file);
+    bgp::encode_open(open_of(64500), ours);
+    bgp::encode_open(open_of(64501), theirs);
+    mrt::append_message(ends, at(100), {true, false, true}, bgp::MessageType::kOpen, body_of(ours),
+                        file);
+    mrt::append_message(ends, at(100), kPlain, bgp::MessageType::kOpen, body_of(theirs), file);
+    mrt::append_state_change(ends, at(100), 5, 6, file);
+    const Bytes announced =
+        update({}, attributes({64501}, true, "127.0.0.2"), {{"203.0.113.0/24"}});
+    mrt::append_message(ends, at(101), kPlain, bgp::MessageType::kUpdate, body_of(announced), file);
+    const Replay r = replay({file});
+    const bool on_host = ends.peer != ip("192.0.2.1");
+    CHECK(r.statistics.treated_as_withdraw == (on_host ? 0 : 1));
+    CHECK((text(r.lines).find("+203.0.113.0/24") != std::string::npos) == on_host);
+  }
+}
+
 TEST_CASE("recording: microseconds and the size of ASNs are those of the session") {
   const Bytes two = update({}, attributes({64501, 64511}, false), {{"203.0.113.0/24"}});
   const Bytes rec = message_record(100, two, bgp::MessageType::kUpdate, {false, false, false}, 250000);
