@@ -33,6 +33,9 @@ void OriginChange::on_route_change(const RouteChange& change) {
   const Asn before = origins_.origin(change.before, change.peer);
   const Asn after = origins_.origin(change.after, change.peer);
   if (before == after) return;
+  // By another path identifier of the same UPDATE, or of the same exchange of identifiers.
+  const bool stays = after != PathOrigins::kNone && !leaving_.empty() &&
+                     leaving_.erase({prefix_of(change), after}) != 0;
   if (unheard_ != 0 && after != PathOrigins::kNone) hear({prefix_of(change), after});
   if (after != PathOrigins::kNone &&
       (host_->counts_witnesses() || !flapping_.empty() || !news_.empty()))
@@ -46,7 +49,8 @@ void OriginChange::on_route_change(const RouteChange& change) {
   // What the other routes for the prefix show; the one that changed stands in the table already.
   std::vector<Asn>& others = others_;
   others.clear();
-  bool after_shown = after == PathOrigins::kNone, before_shown = before == PathOrigins::kNone;
+  bool after_shown = stays || after == PathOrigins::kNone;
+  bool before_shown = before == PathOrigins::kNone;
   groups_.for_each_route(change.prefix, [&](const RouteView& route) {
     if (route.peer == change.peer && route.prefix == change.prefix) return true;
     const Asn as = origins_.origin(route.path, route.peer);
@@ -64,7 +68,7 @@ void OriginChange::on_route_change(const RouteChange& change) {
     const std::uint32_t times = past ? past->times : 0;
     const std::optional<Asn> from = before != PathOrigins::kNone ? std::optional(before)
                                     : !others.empty()            ? std::optional(others.front())
-                                                                 : past_.last_origin(nlri);
+                                                                 : last_origin(nlri);
     if (raised && times >= kFlapTimes && host_->now() - past->left < settings_.quiet) {
       Flapping f;
       f.times = times + 1;
@@ -78,7 +82,16 @@ void OriginChange::on_route_change(const RouteChange& change) {
   }
   if (before_shown) return;
   const auto matter = matter_of_.find({nlri, before});
-  if (!change.peer_removed || matter == matter_of_.end()) return departed(nlri, before, change);
+  if (!change.peer_removed || matter == matter_of_.end()) {
+    if (host_->has_path_id(change.prefix))
+      leaving_.insert_or_assign({nlri, before}, change);
+    else
+      departed({nlri, before}, change);
+    // Its next origin is judged by this. Of prefixes that nobody has any more a second later is soon
+    // enough if they are many: they may be all that there are.
+    store_past_now_ = store_past_now_ || change.after != kNoPath || !others_.empty();
+    return;
+  }
   matter->second.shown = false;  // nobody said that it is gone
   matter->second.lost_with = change.peer;
   ++unheard_;
@@ -162,11 +175,15 @@ bool OriginChange::witness_arrival(News& news, const Nlri& nlri, const RouteChan
   return arrival->second.watched = watch_.change(change);
 }
 
-void OriginChange::departed(const Nlri& nlri, Asn origin, const RouteChange& change) {
-  const Claim claim(nlri, origin);
-  // Its next origin is judged by this. Of prefixes that nobody has any more a second later is soon enough
-  // if they are many: they may be all that there are.
-  store_past_now_ = store_past_now_ || change.after != kNoPath || !others_.empty();
+/// The one that left it last.
+std::optional<Asn> OriginChange::last_origin(const Nlri& nlri) {
+  const auto now = leaving_.lower_bound({nlri, 0});
+  if (now != leaving_.end() && now->first.first == nlri) return now->first.second;
+  return past_.last_origin(nlri);
+}
+
+void OriginChange::departed(const Claim& claim, const RouteChange& change) {
+  const auto& [nlri, origin] = claim;
   if (const auto flaps = flapping_.find(claim); flaps != flapping_.end())
     return end_flapping(flaps);
   const auto matter = matter_of_.find(claim);
@@ -227,6 +244,7 @@ void OriginChange::gather(News& news, const Nlri& nlri, const RouteChange& chang
 }
 
 void OriginChange::on_update_end() {
+  for (const auto& [claim, change] : std::exchange(leaving_, {})) departed(claim, change);
   for (auto it = news_.begin(); it != news_.end();) {
     auto& [key, news] = *it;
     if (news.timer != 0) {

@@ -120,7 +120,8 @@ class OriginChange final : public Detector {
   using ByClaim = std::unordered_map<Claim, Value, ClaimHash>;
 
   void arrived(const Nlri& nlri, Asn from, Asn to, const RouteChange& change, std::uint32_t times);
-  void departed(const Nlri& nlri, Asn origin, const RouteChange& change);
+  void departed(const Claim& claim, const RouteChange& change);
+  std::optional<Asn> last_origin(const Nlri& nlri);
   Nlri prefix_of(const RouteChange& change) const;
   bool enter(const Key& key, const Nlri& nlri, std::uint32_t times);
   void note_arrival(News& news, const Nlri& nlri, const RouteChange& change, std::uint32_t times);
@@ -177,6 +178,8 @@ class OriginChange final : public Detector {
   std::uint32_t past_stores_ = 0;                  // at ends of UPDATEs in that second
   std::map<Key, News> news_;                       // of this UPDATE, or of a window
   std::map<Key, Gone> gone_;                       // of this UPDATE
+  /// By a path identifier, in this UPDATE: another one may show the same. With its last change.
+  std::map<Claim, RouteChange> leaving_;
   std::map<std::uint64_t, Key> by_timer_;
   std::map<std::uint64_t, Claim> claim_by_timer_;  // of those that flap
   std::uint64_t next_timer_ = 1;

@@ -292,6 +292,21 @@ TEST_CASE("origin-change: neighbours with path identifiers and without show one 
   CHECK(s.host.taken() == Texts{"origin-change 666 clear"});
 }
 
+TEST_CASE("origin-change: an origin whose path gets another identifier within an UPDATE stays") {
+  OriginScene s;
+  const PeerId c = s.host.add_peer("c", 3);
+  s.host.withdraw(s.b, {"10.0.0.0/24"});
+  s.host.withdraw(s.a, {"10.0.0.0/24"});
+  s.host.table(c, {"10.0.0.0/24#9"}, "3 30 100");
+  s.host.announce(c, {"10.0.0.0/24#1"}, "3 30 666");
+  CHECK(s.host.taken() == Texts{"origin-change 666"});
+  s.host.replace(c, {"10.0.0.0/24#1"}, {"10.0.0.0/24#2"}, "3 31 666");
+  s.host.replace(c, {"10.0.0.0/24#9"}, {"10.0.0.0/24#8"}, "3 31 100");
+  CHECK(s.host.taken().empty());
+  s.host.replace(c, {"10.0.0.0/24#2"}, {"10.0.0.0/24#3"}, "3 31 777");
+  CHECK(s.host.taken() == Texts{"origin-change 777", "origin-change 666 clear"});
+}
+
 TEST_CASE("origin-change: what is told at one time is told together, over a restart, too") {
   for (const bool restarts : {false, true}) {
     CAPTURE(restarts);

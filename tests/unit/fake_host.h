@@ -205,6 +205,11 @@ class FakeHost final : public Host {
     for (const auto& n : nlri) change(p, n, attributes_of(path, med), false, std::nullopt);
     end();
   }
+  /// Both in one UPDATE.
+  void replace(PeerId p, const Texts& withdrawn, const Texts& announced, std::string_view path) {
+    for (const auto& n : withdrawn) change(p, n, std::nullopt, false, std::nullopt);
+    announce(p, announced, path);
+  }
   void withdraw(PeerId p, const Texts& nlri) {
     for (const auto& n : nlri) change(p, n, std::nullopt, false, std::nullopt);
     end();

@@ -393,6 +393,8 @@ class Run {
   std::unique_ptr<Engine> engine_;
 };
 
+constexpr std::uint32_t kSeeds = 100;  // many more found nothing else
+
 enum class How { kRestarts, kReloads };
 
 void compare(std::uint32_t seed, How how) {
@@ -421,11 +423,11 @@ void compare(std::uint32_t seed, How how) {
 }
 
 TEST_CASE("a restart changes no event") {
-  for (std::uint32_t seed = 1; seed <= 300; ++seed) compare(seed, How::kRestarts);
+  for (std::uint32_t seed = 1; seed <= kSeeds; ++seed) compare(seed, How::kRestarts);
 }
 
 TEST_CASE("a reload changes no event") {
-  for (std::uint32_t seed = 1; seed <= 300; ++seed) compare(seed, How::kReloads);
+  for (std::uint32_t seed = 1; seed <= kSeeds; ++seed) compare(seed, How::kReloads);
 }
 
 }  // namespace
