@@ -306,6 +306,14 @@ void Suppression::on_timer(std::uint64_t key) {
   if (named != held_by_timer_.end()) release(held_.find(named->second));
 }
 
+/// It is never told, by this rule: that counts, whatever kept it back before.
+void Suppression::ignore_held(std::map<Matter, Held>::iterator it, std::string_view rule) {
+  Held& held = it->second;
+  if (held.rule != rule) held.counted = false;
+  held.rule = rule;
+  give_up(it);
+}
+
 /// Another rule, or the same one by another condition, may keep it back still.
 void Suppression::release(std::map<Matter, Held>::iterator it) {
   Held& held = it->second;
@@ -318,13 +326,9 @@ void Suppression::release(std::map<Matter, Held>::iterator it) {
       store_held(it->first, held);
       return note_due(held);
     }
-    held.rule = rule->name;
-    return give_up(it);
+    return ignore_held(it, rule->name);
   }
-  if (held.limited && !within_storm_limit(held.event)) {
-    held.rule = kStormRule;
-    return give_up(it);
-  }
+  if (held.limited && !within_storm_limit(held.event)) return ignore_held(it, kStormRule);
   Event raise = std::move(held.event);
   std::vector<Event> updates = std::move(held.updates);
   drop_held(it);

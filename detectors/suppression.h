@@ -112,6 +112,7 @@ class Suppression final : public Detector, public EventFilter {
   static std::vector<Matter> matters_of(const Event& update);
   bool joins_held(Event& update);
   bool opens_or_follows(Event& update);
+  void ignore_held(std::map<Matter, Held>::iterator held, std::string_view rule);
   void release(std::map<Matter, Held>::iterator it);
   void give_up(std::map<Matter, Held>::iterator it);
   void store_held(const Matter& raise, const Held& held);

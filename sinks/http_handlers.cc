@@ -72,14 +72,21 @@ HttpResponse get_upstreams(const HttpContext& context, const HttpRequest& reques
   return {200, "application/json", std::move(*answer) + "\n"};
 }
 
+/// Of a path that takes no parameters.
+template <HttpResponse (*handle)(const HttpContext&, const HttpRequest&)>
+HttpResponse plain(const HttpContext& context, const HttpRequest& request) {
+  if (const auto wrong = request.unknown_parameter({})) return problem(400, *wrong);
+  return handle(context, request);
+}
+
 using Where = HttpRoute::Where;
 
 using Access = HttpRoute::Access;
 
 constexpr HttpRoute kRoutes[] = {
-    {"GET", "/api/v1/status", Where::kHere, Access::kRead, get_status},
-    {"GET", "/api/v1/peers", Where::kWorker, Access::kRead, get_peers},
-    {"GET", "/api/v1/peers/{}", Where::kWorker, Access::kRead, get_peer},
+    {"GET", "/api/v1/status", Where::kHere, Access::kRead, plain<get_status>},
+    {"GET", "/api/v1/peers", Where::kWorker, Access::kRead, plain<get_peers>},
+    {"GET", "/api/v1/peers/{}", Where::kWorker, Access::kRead, plain<get_peer>},
     {"POST", "/api/v1/peers/{}/clear", Where::kWorker, Access::kWrite, post_peer_clear},
     {"POST", "/api/v1/peers/{}/refresh", Where::kWorker, Access::kWrite, post_peer_refresh},
     {"POST", "/api/v1/peers/{}/enable", Where::kWorker, Access::kWrite, post_peer_enable},
@@ -90,7 +97,7 @@ constexpr HttpRoute kRoutes[] = {
     {"GET", "/api/v1/blind", Where::kWorker, Access::kRead, get_blind},
     {"GET", "/api/v1/sinks", Where::kWorker, Access::kRead, get_sinks},
     {"GET", "/api/v1/detectors", Where::kWorker, Access::kRead, get_detectors},
-    {"GET", "/api/v1/origins/{}/upstreams", Where::kWorker, Access::kRead, get_upstreams},
+    {"GET", "/api/v1/origins/{}/upstreams", Where::kWorker, Access::kRead, plain<get_upstreams>},
     {"GET", "/api/v1/suppressed", Where::kWorker, Access::kRead, get_suppressed},
     {"GET", "/api/v1/events", Where::kWorker, Access::kRead, get_events},
     {"GET", "/api/v1/events/stream", Where::kEvents, Access::kRead, check_stream},
@@ -98,7 +105,7 @@ constexpr HttpRoute kRoutes[] = {
     {"GET", "/api/v1/updates/stream", Where::kUpdates, Access::kRead, check_updates},
     {"GET", "/v1/stream/", Where::kRisLines, Access::kRead, check_ris_stream},
     {"GET", "/v1/ws/", Where::kRisSocket, Access::kRead, check_ris_socket},
-    {"GET", "/api/v1/openapi.json", Where::kWorker, Access::kRead, get_openapi},
+    {"GET", "/api/v1/openapi.json", Where::kWorker, Access::kRead, plain<get_openapi>},
     {"GET", "/", Where::kWorker, Access::kOpen, get_console},
     {"GET", "/metrics", Where::kWorker, Access::kRead, get_metrics},
     {"GET", "/livez", Where::kHere, Access::kOpen, get_live},

@@ -212,6 +212,8 @@ TEST_CASE("suppression: what a window kept back is within the limit of a minute,
     CHECK_FALSE(f.send("x", Action::kRaise, incident));
   f.host.at("2024-01-01T01:00:00Z");
   CHECK(f.host.events.size() == 3);
+  CHECK(f.listed().find(R"({"rule":"storm-limit","count":2},{"rule":"window","count":5})") !=
+        std::string::npos);
   f.host.at("2024-01-01T01:02:00Z");
   REQUIRE(f.host.events.size() == 4);
   CHECK(f.host.events[3].type == "event-storm");
